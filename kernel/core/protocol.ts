@@ -1,0 +1,75 @@
+import type { AgentInfo, ExecutorInfo, FrameworkInfo, KillPolicy, Resource, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+
+/**
+ * Between our own master and agent. Down: one RecordIO stream of `DownRecord` (the answer of the subscribe call). Up: batches of
+ * `UpCall` on one ordered channel. Header `Mezzo-Protocol: 1`. A batch carries the session it belongs to, its own number
+ * (from 1, no gaps) and the number of the last down record seen; the master answers a gap or an unknown session with 409, and the agent
+ * subscribes anew with all it knows.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** A task as the agent knows it; what a new master learns of it. */
+export interface AgentTask {
+  readonly frameworkId: string;
+  readonly info: TaskInfo;
+  /** Latest state on the agent. */
+  readonly state: TaskState;
+  /** Statuses so far, oldest first, at most 16; the last is the latest. */
+  readonly statuses: readonly TaskStatus[];
+  /** uuid (base64) and state of the oldest update that is not acknowledged yet. */
+  readonly unacknowledged?: { readonly uuid: string; readonly state: TaskState };
+}
+
+export interface AgentExecutor {
+  readonly frameworkId: string;
+  readonly info: ExecutorInfo;
+}
+
+export interface AgentSubscribe {
+  readonly protocol: number;
+  /** Address is `hostname:port` of the agent's own HTTP API; `agentInfo.id` is set when it was admitted before. */
+  readonly agentInfo: AgentInfo;
+  /** ip:port of the agent's API. */
+  readonly address: string;
+  readonly resources: readonly Resource[];
+  readonly version: string;
+  readonly tasks: readonly AgentTask[];
+  readonly executors: readonly AgentExecutor[];
+  /** Frameworks that have tasks or executors here. */
+  readonly frameworks: readonly FrameworkInfo[];
+}
+
+export type DownMessage =
+  | { readonly type: 'registered'; readonly session: string; readonly agentId: string; readonly masterId: string; readonly epoch: number; readonly pingIntervalMs: number; readonly pingTimeoutMs: number }
+  /** Admission refused for ever (marked gone, bad address, wrong domain): shut down. */
+  | { readonly type: 'refused'; readonly reason: string }
+  | { readonly type: 'ping' }
+  | { readonly type: 'runTask'; readonly framework: FrameworkInfo; readonly task: TaskInfo; readonly executor?: ExecutorInfo }
+  | { readonly type: 'runTaskGroup'; readonly framework: FrameworkInfo; readonly executor: ExecutorInfo; readonly tasks: readonly TaskInfo[] }
+  | { readonly type: 'killTask'; readonly frameworkId: string; readonly taskId: string; readonly killPolicy?: KillPolicy }
+  | { readonly type: 'acknowledge'; readonly frameworkId: string; readonly taskId: string; readonly uuid: string }
+  | { readonly type: 'message'; readonly frameworkId: string; readonly executorId: string; readonly data: string }
+  | { readonly type: 'shutdownExecutor'; readonly frameworkId: string; readonly executorId: string }
+  | { readonly type: 'shutdownFramework'; readonly frameworkId: string }
+  | { readonly type: 'updateFramework'; readonly framework: FrameworkInfo };
+
+/** `seq` counts down records within a session, from 1. */
+export type DownRecord = DownMessage & { readonly seq: number };
+
+export type UpCall =
+  | { readonly type: 'pong' }
+  /** One in flight per task; sent again until acknowledged. `latestState` may be ahead of the status itself. */
+  | { readonly type: 'statusUpdate'; readonly frameworkId: string; readonly status: TaskStatus; readonly latestState: TaskState }
+  | { readonly type: 'message'; readonly frameworkId: string; readonly executorId: string; readonly data: string }
+  | { readonly type: 'executorExited'; readonly frameworkId: string; readonly executorId: string; readonly status: number }
+  | { readonly type: 'updateResources'; readonly resources: readonly Resource[] }
+  /** Orderly farewell: the agent ends its tasks and leaves. */
+  | { readonly type: 'unregister' };
+
+export interface UpBatch {
+  readonly session: string;
+  readonly seq: number;
+  /** `seq` of the last down record that was processed. */
+  readonly seen: number;
+  readonly calls: readonly UpCall[];
+}

@@ -1,0 +1,26 @@
+import type { StoreEntry, StoreWrite } from '@mezzo/sdk/contract';
+
+export interface StoreBatch {
+  /** Epoch of the writer: a commit with an older one than the store has seen is refused with STORE_FENCED. */
+  readonly epoch: number;
+  readonly writes: readonly StoreWrite[];
+}
+
+/**
+ * An ordered log of atomic batches plus snapshots, seen as a versioned key-value map. Reads come from memory. Drivers: embedded
+ * (level, one node) and ZooKeeper; both pass the suite in tests/contract/store.
+ */
+export interface Store {
+  get(key: string): StoreEntry | undefined;
+  /** Entries whose key starts with `prefix`, sorted by key. */
+  list(prefix: string): readonly StoreEntry[];
+  /** Durable and visible when it resolves, in the order of the calls. Answers the batch's sequence number. */
+  commit(batch: StoreBatch): Promise<number>;
+  /** Called after each commit with the writes under `prefix`. The answer stops it. */
+  watch(prefix: string, listener: (writes: readonly StoreWrite[], version: number) => void): () => void;
+  /** Highest epoch seen. */
+  readonly epoch: number;
+  /** Takes the store for a new leader: all commits of older epochs are refused from now on. Answers the new epoch. */
+  startEpoch(): Promise<number>;
+  close(): Promise<void>;
+}

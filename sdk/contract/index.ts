@@ -1,0 +1,6 @@
+export * from './errors.js';
+export * from './ids.js';
+export * from './manifest.js';
+export * from './plugin.js';
+export * from './services.js';
+export * from './tokens.js';

@@ -1,0 +1,39 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Tests read the sources, so that a red test never depends on a stale build; e2e alone starts what was built. */
+const alias = [
+  { find: /^@mezzo\/sdk\/points\/(.*)$/, replacement: at('sdk/points/$1.ts') },
+  { find: /^@mezzo\/sdk\/(contract|runtime|api|framework|testing)$/, replacement: at('sdk/$1/index.ts') },
+  { find: /^@mezzo\/kernel\/(.*)$/, replacement: at('kernel/$1.ts') },
+];
+
+const project = (name: string, include: string[], testTimeout: number, serial = false) => ({
+  resolve: { alias },
+  test: {
+    name,
+    include,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    pool: 'forks' as const,
+    setupFiles: [at('tests/setup.ts')],
+    testTimeout,
+    hookTimeout: testTimeout,
+    ...(serial ? { fileParallelism: false } : {}),
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['{sdk,kernel,plugins,cli}/**/*.test.ts'], 20_000),
+      project('tidy', ['tests/tidy/**/*.test.ts'], 60_000),
+      project('golden', ['tests/golden/**/*.test.ts'], 30_000),
+      project('sim', ['tests/sim/**/*.test.ts'], 240_000),
+      project('contract', ['tests/contract/**/*.test.ts'], 60_000, true),
+      project('integration', ['tests/integration/**/*.test.ts'], 120_000, true),
+      project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, true),
+    ],
+  },
+});
