@@ -1,4 +1,13 @@
-import type { AgentInfo, ExecutorInfo, FrameworkInfo, KillPolicy, Resource, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type {
+  AgentInfo,
+  ExecutorInfo,
+  FrameworkInfo,
+  KillPolicy,
+  Resource,
+  TaskInfo,
+  TaskState,
+  TaskStatus,
+} from '@mezzo/sdk/api';
 
 /**
  * Between our own master and agent. Down: one RecordIO stream of `DownRecord` (the answer of the subscribe call). Up: batches of
@@ -40,13 +49,36 @@ export interface AgentSubscribe {
 }
 
 export type DownMessage =
-  | { readonly type: 'registered'; readonly session: string; readonly agentId: string; readonly masterId: string; readonly epoch: number; readonly pingIntervalMs: number; readonly pingTimeoutMs: number }
+  | {
+      readonly type: 'registered';
+      readonly session: string;
+      readonly agentId: string;
+      readonly masterId: string;
+      readonly epoch: number;
+      readonly pingIntervalMs: number;
+      readonly pingTimeoutMs: number;
+    }
   /** Admission refused for ever (marked gone, bad address, wrong domain): shut down. */
   | { readonly type: 'refused'; readonly reason: string }
   | { readonly type: 'ping' }
-  | { readonly type: 'runTask'; readonly framework: FrameworkInfo; readonly task: TaskInfo; readonly executor?: ExecutorInfo }
-  | { readonly type: 'runTaskGroup'; readonly framework: FrameworkInfo; readonly executor: ExecutorInfo; readonly tasks: readonly TaskInfo[] }
-  | { readonly type: 'killTask'; readonly frameworkId: string; readonly taskId: string; readonly killPolicy?: KillPolicy }
+  | {
+      readonly type: 'runTask';
+      readonly framework: FrameworkInfo;
+      readonly task: TaskInfo;
+      readonly executor?: ExecutorInfo;
+    }
+  | {
+      readonly type: 'runTaskGroup';
+      readonly framework: FrameworkInfo;
+      readonly executor: ExecutorInfo;
+      readonly tasks: readonly TaskInfo[];
+    }
+  | {
+      readonly type: 'killTask';
+      readonly frameworkId: string;
+      readonly taskId: string;
+      readonly killPolicy?: KillPolicy;
+    }
   | { readonly type: 'acknowledge'; readonly frameworkId: string; readonly taskId: string; readonly uuid: string }
   | { readonly type: 'message'; readonly frameworkId: string; readonly executorId: string; readonly data: string }
   | { readonly type: 'shutdownExecutor'; readonly frameworkId: string; readonly executorId: string }
@@ -59,9 +91,19 @@ export type DownRecord = DownMessage & { readonly seq: number };
 export type UpCall =
   | { readonly type: 'pong' }
   /** One in flight per task; sent again until acknowledged. `latestState` may be ahead of the status itself. */
-  | { readonly type: 'statusUpdate'; readonly frameworkId: string; readonly status: TaskStatus; readonly latestState: TaskState }
+  | {
+      readonly type: 'statusUpdate';
+      readonly frameworkId: string;
+      readonly status: TaskStatus;
+      readonly latestState: TaskState;
+    }
   | { readonly type: 'message'; readonly frameworkId: string; readonly executorId: string; readonly data: string }
-  | { readonly type: 'executorExited'; readonly frameworkId: string; readonly executorId: string; readonly status: number }
+  | {
+      readonly type: 'executorExited';
+      readonly frameworkId: string;
+      readonly executorId: string;
+      readonly status: number;
+    }
   | { readonly type: 'updateResources'; readonly resources: readonly Resource[] }
   /** Orderly farewell: the agent ends its tasks and leaves. */
   | { readonly type: 'unregister' };

@@ -76,7 +76,15 @@ export const CLUSTER_KEY = token<ClusterKey>('service/cluster-key');
 
 /** `metrics`: a prom-client registry, served by the host under the plugin's name. */
 export interface Metrics {
-  counter(name: string, help: string, labels?: readonly string[]): { inc(labels?: Record<string, string>, value?: number): void };
-  gauge(name: string, help: string, labels?: readonly string[]): { set(value: number, labels?: Record<string, string>): void };
+  counter(
+    name: string,
+    help: string,
+    labels?: readonly string[],
+  ): { inc(labels?: Record<string, string>, value?: number): void };
+  gauge(
+    name: string,
+    help: string,
+    labels?: readonly string[],
+  ): { set(value: number, labels?: Record<string, string>): void };
 }
 export const METRICS = token<Metrics>('service/metrics');
