@@ -1,0 +1,2 @@
+export { definePlugin, skipped } from './define-plugin.js';
+export { inject, injectable } from './di.js';

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { MezzoError } from '../contract/index.js';
+import { jwtVerify, SignJWT } from 'jose';
+
+/** What a token of the cluster is for. `user` tokens are the router's; the others never leave the daemons. */
+export type TokenScope = 'user' | 'agent' | 'plugin' | 'operator';
+
+export interface TokenClaims {
+  readonly uid: string;
+  readonly scope: TokenScope;
+}
+
+/** The cluster's HS256 key in `<secrets>/cluster.key` (0600), made on first use. */
+export function clusterKey(secretsDir: string): Uint8Array {
+  const file = join(secretsDir, 'cluster.key');
+  mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return Buffer.from(readFileSync(file, 'utf8').trim(), 'hex');
+}
+
+export async function mintToken(key: Uint8Array, claims: TokenClaims, ttlSeconds: number): Promise<string> {
+  return new SignJWT({ ...claims }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(`${ttlSeconds}s`).sign(key);
+}
+
+/** Rejects with TOKEN_INVALID: forged, expired, or of another scope. */
+export async function verifyToken(key: Uint8Array, jwt: string, ...scopes: TokenScope[]): Promise<TokenClaims> {
+  try {
+    const { payload } = await jwtVerify(jwt, key, { algorithms: ['HS256'] });
+    const { uid, scope } = payload as Partial<TokenClaims>;
+    if (typeof uid === 'string' && scope !== undefined && scopes.includes(scope)) return { uid, scope };
+  } catch {
+    // falls through to the one answer that tells an attacker nothing
+  }
+  throw new MezzoError('TOKEN_INVALID', 'the token is not valid here', {
+    blame: 'user',
+    next: 'log in again, or use the token file of this cluster',
+  });
+}
+
+/** Writes a secret for one reader: 0600, parents 0700. */
+export function writeSecret(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, text, { mode: 0o600 });
+  chmodSync(file, 0o600);
+}
