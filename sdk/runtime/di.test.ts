@@ -7,21 +7,24 @@ const SECRET = token<{ key: string }>('service/secret');
 const SHOUT = token<Shout>('test/shout');
 const POINT = token<number>('point/numbers.v1');
 
-@injectable()
+// Decorators are applied by hand: test files belong to no tsconfig that the test runner would read `experimentalDecorators` from.
 class Shout {
-  constructor(@inject(GREETING) readonly greeting: string) {}
+  constructor(readonly greeting: string) {}
 }
+inject(GREETING)(Shout, undefined, 0);
+injectable()(Shout);
 
-@injectable()
 class Thief {
-  constructor(@inject(SECRET) readonly secret: { key: string }) {}
+  constructor(readonly secret: { key: string }) {}
 }
+inject(SECRET)(Thief, undefined, 0);
+injectable()(Thief);
 
-@injectable()
 class Confused {
-  // @ts-expect-error a token of another type than the parameter's does not compile
-  constructor(@inject(GREETING) readonly greeting: number) {}
+  constructor(readonly greeting: number) {}
 }
+// @ts-expect-error a token of another type than the parameter's does not compile
+inject(GREETING)(Confused, undefined, 0);
 
 const plugin = () =>
   new RootContainer()
@@ -67,10 +70,11 @@ test('any number of contributions share a point', () => {
   expect(container.resolveAll(POINT)).toEqual([1, 5]);
 });
 
-test('a binding cannot be replaced', () => {
+test('a binding cannot be replaced, nor a service of the host', () => {
   const container = plugin();
-  container.bind(GREETING, { useValue: 'one' });
-  expect(() => container.bind(GREETING, { useValue: 'two' })).toThrow(
-    expect.objectContaining({ code: 'PLUGIN_BOUND_TWICE' }),
-  );
+  container.bind(SHOUT, { useClass: Shout });
+  for (const taken of [SHOUT, GREETING])
+    expect(() => container.bind(taken as typeof GREETING, { useValue: 'mine' })).toThrow(
+      expect.objectContaining({ code: 'PLUGIN_BOUND_TWICE' }),
+    );
 });
