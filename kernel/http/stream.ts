@@ -1,0 +1,70 @@
+import type { ServerResponse } from 'node:http';
+
+/** Why a stream is over: we ended it, the reader left, or the reader was too slow and was cut off. */
+export type StreamEnd = 'ended' | 'left' | 'slow';
+
+export interface RecordStreamOptions {
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A reader with more than this waiting for it is cut off. One record may be larger. */
+  readonly maxBufferedBytes: number;
+  /** Called once. */
+  readonly onEnd: (end: StreamEnd) => void;
+}
+
+export const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+
+/** An endless answer of RecordIO records with a bounded buffer. */
+export class RecordStream {
+  private over = false;
+  private heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly options: RecordStreamOptions,
+  ) {
+    response.socket?.setNoDelay(true);
+    response.writeHead(200, { 'Content-Type': options.contentType, ...options.headers });
+    response.flushHeaders();
+    response.on('close', () => this.finish('left'));
+    response.on('error', () => this.finish('left'));
+  }
+
+  get closed(): boolean {
+    return this.over;
+  }
+
+  /** One record. False when the stream is over. */
+  send(payload: string | Uint8Array): boolean {
+    if (this.over) return false;
+    if (this.response.writableLength > this.options.maxBufferedBytes) {
+      this.finish('slow');
+      this.response.destroy();
+      return false;
+    }
+    if (typeof payload === 'string') this.response.write(`${Buffer.byteLength(payload)}\n${payload}`);
+    else this.response.write(Buffer.concat([Buffer.from(`${payload.length}\n`), payload]));
+    return true;
+  }
+
+  /** Repeats the record until the stream is over. */
+  beat(payload: string | Uint8Array, intervalMs: number): void {
+    clearInterval(this.heartbeat);
+    this.heartbeat = setInterval(() => this.send(payload), intervalMs);
+    this.heartbeat.unref();
+  }
+
+  /** Ends the stream once what was sent is through. */
+  close(): void {
+    if (this.over) return;
+    this.finish('ended');
+    this.response.end();
+  }
+
+  private finish(end: StreamEnd): void {
+    if (this.over) return;
+    this.over = true;
+    clearInterval(this.heartbeat);
+    this.options.onEnd(end);
+  }
+}
