@@ -5,8 +5,10 @@ export type OnFailure = 'degrade' | 'abort';
 
 /** The `mezzo` field of a plugin's package.json, checked and with its defaults filled in. */
 export interface PluginManifest {
-  /** kebab-case: `dns`, `containerizer-docker`. */
+  /** kebab-case, at most 64 characters: `dns`, `containerizer-docker`. */
   readonly id: string;
+  /** The package's name: `@mezzo/plugin-dns`. */
+  readonly name: string;
   /** The package's version. */
   readonly version: string;
   /** The package's description. */

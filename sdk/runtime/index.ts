@@ -1,2 +1,10 @@
+// For plugins
 export { definePlugin, skipped } from './define-plugin.js';
 export { inject, injectable } from './di.js';
+
+// For what hosts plugins
+export { checkConfig } from './config.js';
+export { withDeadline } from './deadline.js';
+export { RootContainer, type PluginContainer } from './di.js';
+export { DisposableList, type Owned } from './disposables.js';
+export { DEFAULT_TIMEOUTS, PluginRun, type PhaseTimeouts, type PluginRunOptions } from './plugin-run.js';
