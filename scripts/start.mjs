@@ -8,6 +8,6 @@ ensureInstalled();
 ensureBuilt();
 const args = [join(root, 'cli/bin/mezzo.js'), 'up', '--deploy', join(root, 'examples/hello.json'), ...process.argv.slice(2)];
 const child = spawn(process.execPath, args, { stdio: 'inherit' });
-// Ctrl-C reaches the child by the terminal; a signal sent to this process alone is passed on.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.stdin.isTTY || child.kill(signal));
+// Stay until the child has ended the cluster in order, however the signal came.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
+import { type ClusterFile, type WorkDir, writeJson } from '../lib/workdir.js';
+import type { DaemonSpec } from './daemon.js';
+import { bundledRegistry, executable } from './kernel.js';
+import { PORTS, type UpOptions, type UpPlan } from './plan.js';
+
+export interface SetupOptions extends UpOptions {
+  readonly clusterName: string;
+}
+
+/** Agents of one machine get loopback addresses of their own, so that constraints on the host name mean something. */
+const agentIp = (index: number): string => `127.0.0.${1 + (index % 250)}`;
+const JOIN_TOKEN_SECONDS = 365 * 24 * 3600;
+
+/** Makes the directories, the key, the join token and cluster.json; keeps what an earlier start made. */
+export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: SetupOptions): Promise<ClusterFile> {
+  for (const dir of ['store', 'run', 'logs', 'plugins', 'agents'])
+    mkdirSync(workDir.at(dir), { recursive: true, mode: 0o700 });
+  const key = clusterKey(workDir.secrets);
+  writeSecret(
+    workDir.at('secrets', 'join.token'),
+    await mintToken(key, { uid: 'agent', scope: 'agent' }, JOIN_TOKEN_SECONDS),
+  );
+  const cluster: ClusterFile = {
+    clusterId: workDir.cluster?.clusterId ?? randomUUID(),
+    clusterName: options.clusterName,
+    masterUrl: `http://127.0.0.1:${plan.masterPort}`,
+    routerUrl: `http://127.0.0.1:${PORTS.router + options.portOffset}`,
+    agents: options.agents,
+    portOffset: options.portOffset,
+  };
+  writeJson(workDir.at('cluster.json'), cluster);
+  return cluster;
+}
+
+export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile): DaemonSpec[] {
+  const common = [
+    `--secrets-dir=${workDir.secrets}`,
+    `--plugins-registry=${bundledRegistry()}`,
+    `--port-offset=${cluster.portOffset}`,
+    `--cluster-id=${cluster.clusterId}`,
+  ];
+  const master: DaemonSpec = {
+    name: 'master',
+    role: 'master',
+    address: `127.0.0.1:${plan.masterPort}`,
+    args: [
+      executable('master'),
+      `--work-dir=${workDir.path}`,
+      `--cluster=${cluster.clusterName}`,
+      '--ip=127.0.0.1',
+      '--hostname=127.0.0.1',
+      `--port=${plan.masterPort}`,
+      ...common,
+    ],
+  };
+  const agents = plan.agents.map(({ name, port, resources }, i): DaemonSpec => ({
+    name,
+    role: 'agent',
+    address: `${agentIp(i)}:${port}`,
+    args: [
+      executable('agent'),
+      `--work-dir=${workDir.at('agents', String(i))}`,
+      `--master=${master.address}`,
+      `--ip=${agentIp(i)}`,
+      `--hostname=${agentIp(i)}`,
+      `--port=${port}`,
+      `--resources=${resources}`,
+      `--join-token-file=${workDir.at('secrets', 'join.token')}`,
+      ...common,
+    ],
+  }));
+  return [master, ...agents];
+}

@@ -1,0 +1,95 @@
+import { isAlive, type ProcessId, signal, spawnDetached, tail, waitGone } from '../lib/processes.js';
+import { readJson, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
+
+export interface DaemonSpec {
+  readonly name: string;
+  readonly role: 'master' | 'agent';
+  /** Arguments of node: the executable and its flags. Never a secret. */
+  readonly args: readonly string[];
+  /** host:port of its API. */
+  readonly address: string;
+}
+
+/** What `run/daemons/<name>.json` keeps, so that the next supervisor can adopt the process. */
+export interface DaemonRecord extends ProcessId {
+  readonly name: string;
+  readonly role: 'master' | 'agent';
+  readonly args: readonly string[];
+  readonly address: string;
+  readonly startedAt: string;
+}
+
+const BACKOFF_FIRST_MS = 1000;
+const BACKOFF_MAX_MS = 30_000;
+/** Having run this long, a daemon is well again: its next death is answered at once. */
+const WELL_AFTER_MS = 30_000;
+
+/** One daemon of `up`: started or adopted, and started again when it dies. */
+export class Daemon {
+  private record: DaemonRecord | undefined;
+  private failures = 0;
+  private retryAtMs = 0;
+  private startedMs = 0;
+  restarts = 0;
+
+  constructor(
+    readonly spec: DaemonSpec,
+    private readonly workDir: WorkDir,
+  ) {
+    this.record = readJson<DaemonRecord>(workDir.daemonFile(spec.name));
+  }
+
+  get alive(): boolean {
+    return isAlive(this.record);
+  }
+
+  get pid(): number | undefined {
+    return this.alive ? this.record?.pid : undefined;
+  }
+
+  /** True when it ran already. */
+  startOrAdopt(): boolean {
+    if (this.alive) return true;
+    this.start();
+    return false;
+  }
+
+  /** Called every moment: starts it again when it is dead and its back-off is over. Answers what happened, for the log. */
+  watch(nowMs: number): string | undefined {
+    if (this.alive) {
+      if (this.failures > 0 && nowMs - this.startedMs > WELL_AFTER_MS) this.failures = 0;
+      return undefined;
+    }
+    if (nowMs < this.retryAtMs) return undefined;
+    const last = tail(this.workDir.logFile(this.spec.name), 1)[0] ?? 'no word in its log';
+    this.start();
+    this.restarts++;
+    const delay = Math.min(BACKOFF_FIRST_MS * 2 ** this.failures++, BACKOFF_MAX_MS);
+    this.retryAtMs = nowMs + delay;
+    return `${this.spec.name} had died and was started again (last words: ${last.slice(0, 200)})`;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.record) signal(this.record, name);
+  }
+
+  /** Ends it with the signal, by force at the deadline. */
+  async stop(name: NodeJS.Signals, timeoutMs: number): Promise<void> {
+    const { record } = this;
+    if (record === undefined) return;
+    signal(record, name);
+    if (!(await waitGone(record, timeoutMs))) {
+      signal(record, 'SIGKILL');
+      await waitGone(record, 2000);
+    }
+    removeFile(this.workDir.daemonFile(this.spec.name));
+  }
+
+  private start(): void {
+    const { name, role, args, address } = this.spec;
+    const id = spawnDetached(process.execPath, args, this.workDir.logFile(name));
+    this.startedMs = Date.now();
+    this.record = { ...id, name, role, args, address, startedAt: new Date(this.startedMs).toISOString() };
+    writeJson(this.workDir.daemonFile(name), this.record);
+  }
+}

@@ -1,0 +1,75 @@
+/** What one `mezzo up` starts: pure planning, so that it can be tested without a machine. */
+
+export const PORTS = { master: 5050, agent: 5051, marathon: 8080, router: 8000, dns: 8053, dnsHttp: 8123 } as const;
+const TASK_PORTS = { first: 31_000, last: 32_000 } as const;
+
+export interface Machine {
+  readonly cpus: number;
+  readonly memMib: number;
+  readonly diskMib: number;
+}
+
+export interface UpOptions {
+  readonly agents: number;
+  readonly portOffset: number;
+}
+
+export interface AgentPlan {
+  readonly name: string;
+  readonly port: number;
+  /** Text for --resources. */
+  readonly resources: string;
+}
+
+export interface UpPlan {
+  readonly masterPort: number;
+  readonly agents: readonly AgentPlan[];
+  /** Every port that must be free, with who wants it. */
+  readonly ports: readonly { readonly port: number; readonly who: string; readonly udp?: boolean }[];
+}
+
+/** Leave this to the daemons and the system, per cluster. */
+const RESERVED_MEM_MIB = 512;
+const RESERVED_DISK_MIB = 1024;
+const MIN_AGENT_MEM_MIB = 64;
+
+const milli = (value: number) => Math.floor(value * 1000) / 1000;
+
+/** Divides the machine among the agents. The offset moves task ports too, by a whole block, so that clusters never meet. */
+export function planUp(machine: Machine, { agents: count, portOffset }: UpOptions): UpPlan {
+  const memMib = Math.floor((machine.memMib - RESERVED_MEM_MIB) / count);
+  if (memMib < MIN_AGENT_MEM_MIB) {
+    throw new Error(
+      `${machine.memMib} MiB of free memory is too little for ${count} agent(s): ${RESERVED_MEM_MIB} MiB for the daemons and ${MIN_AGENT_MEM_MIB} MiB for each agent are needed`,
+    );
+  }
+  const diskMib = Math.max(Math.floor((machine.diskMib - RESERVED_DISK_MIB) / count), 0);
+  const first = TASK_PORTS.first + portOffset;
+  const last = TASK_PORTS.last + portOffset;
+  if (last > 65_535)
+    throw new Error(
+      `--port-offset ${portOffset} moves the task ports beyond 65535: use at most ${65_535 - TASK_PORTS.last}`,
+    );
+  const share = Math.floor((last - first + 1) / count);
+  const agents = Array.from({ length: count }, (_, i): AgentPlan => {
+    const low = first + i * share;
+    const high = i === count - 1 ? last : low + share - 1;
+    const cpus = milli(machine.cpus / count);
+    return {
+      name: `agent-${i}`,
+      port: PORTS.agent + portOffset + i,
+      resources: `cpus:${cpus};mem:${memMib};disk:${diskMib};ports:[${low}-${high}]`,
+    };
+  });
+  const masterPort = PORTS.master + portOffset;
+  const ports = [
+    { port: masterPort, who: 'master' },
+    ...agents.map(({ port, name }) => ({ port, who: name })),
+    { port: PORTS.marathon + portOffset, who: 'marathon' },
+    { port: PORTS.router + portOffset, who: 'router' },
+    { port: PORTS.dns + portOffset, who: 'dns' },
+    { port: PORTS.dns + portOffset, who: 'dns', udp: true },
+    { port: PORTS.dnsHttp + portOffset, who: 'dns (HTTP)' },
+  ];
+  return { masterPort, agents, ports };
+}

@@ -1,0 +1,249 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MezzoError, messageOf, type PluginStatus } from '@mezzo/sdk/contract';
+import { Cluster, localToken } from '../lib/cluster.js';
+import { http, httpJson } from '../lib/http.js';
+import { isAlive, type ProcessId, startTimeOf, tail } from '../lib/processes.js';
+import { type ClusterFile, readJson, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
+import { daemonSpecs, setUpCluster, type SetupOptions } from './cluster-setup.js';
+import { Daemon, type DaemonRecord } from './daemon.js';
+import { planUp, type UpPlan } from './plan.js';
+import { measureMachine, requirePorts } from './preflight.js';
+import type { Progress } from './ui.js';
+
+/** `run/supervisor.json`: who supervises, and how far the start is; a detached start reads it. */
+export interface SupervisorRecord extends ProcessId {
+  readonly startedAt: string;
+  readonly phase: 'starting' | 'ready' | 'failed' | 'stopping';
+  readonly error?: Record<string, unknown>;
+}
+
+const WATCH_MS = 200;
+const READY_TIMEOUT_MS = 60_000;
+const TASK_GRACE_MS = 20_000;
+const DAEMON_GRACE_MS = 10_000;
+
+/** Keeps the daemons of one cluster running. They are processes of their own: if this one dies they run on. */
+export class Supervisor {
+  private daemons: Daemon[] = [];
+  private stopping = false;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly startedAt = new Date().toISOString();
+  cluster!: ClusterFile;
+
+  constructor(
+    private readonly workDir: WorkDir,
+    private readonly options: SetupOptions,
+    private readonly progress: Progress,
+  ) {}
+
+  static running(workDir: WorkDir): SupervisorRecord | undefined {
+    const record = readJson<SupervisorRecord>(workDir.supervisorFile);
+    return isAlive(record) ? record : undefined;
+  }
+
+  /** Starts or adopts everything; resolves when the plugins serve. */
+  async start(): Promise<void> {
+    const other = Supervisor.running(this.workDir);
+    if (other !== undefined && other.pid !== process.pid) {
+      throw new MezzoError(
+        'ALREADY_UP',
+        `this cluster is up already (supervisor pid ${other.pid}, work directory ${this.workDir.path})`,
+        {
+          blame: 'user',
+          next: 'see it with `mezzo status`, end it with `mezzo down`, or start another with --work-dir and --port-offset',
+        },
+      );
+    }
+    mkdirSync(this.workDir.path, { recursive: true, mode: 0o700 });
+    this.record('starting');
+    const adopting = this.anyDaemonAlive();
+    const earlier = this.workDir.cluster;
+    const options =
+      adopting && earlier ? { ...this.options, agents: earlier.agents, portOffset: earlier.portOffset } : this.options;
+    if (
+      adopting &&
+      earlier &&
+      (earlier.agents !== this.options.agents || earlier.portOffset !== this.options.portOffset)
+    ) {
+      this.progress.warn(
+        `the running cluster keeps its ${earlier.agents} agent(s) and port offset ${earlier.portOffset}: \`mezzo down\` first to change them`,
+      );
+    }
+    const plan = this.plan(options);
+    if (!adopting) await requirePorts(plan.ports);
+    this.cluster = await setUpCluster(this.workDir, plan, options);
+    this.daemons = daemonSpecs(this.workDir, plan, this.cluster).map((spec) => new Daemon(spec, this.workDir));
+    for (const daemon of this.daemons) {
+      const adopted = daemon.startOrAdopt();
+      this.progress.step(
+        `${daemon.spec.name} ${adopted ? 'runs already, adopted' : 'started'} (${daemon.spec.address}, pid ${daemon.pid ?? '?'})`,
+      );
+    }
+    this.timer = setInterval(() => this.watch(), WATCH_MS);
+    await this.untilReady();
+  }
+
+  record(phase: SupervisorRecord['phase'], error?: Record<string, unknown>): void {
+    const value: SupervisorRecord = {
+      pid: process.pid,
+      startTime: startTimeOf(process.pid) ?? '',
+      startedAt: this.startedAt,
+      phase,
+      ...(error ? { error } : {}),
+    };
+    writeJson(this.workDir.supervisorFile, value);
+  }
+
+  /**
+   * Ends the cluster: plugins first (so that nobody starts tasks anew), then the agents with their tasks while the master can
+   * still be told, then the master. Definitions stay. `keepTasks` leaves containers running for the next `up`.
+   */
+  async stop(keepTasks: boolean): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.record('stopping');
+    clearInterval(this.timer);
+    await endCluster(this.workDir, this.daemons, keepTasks, this.progress);
+    removeFile(this.workDir.supervisorFile);
+  }
+
+  private plan(options: SetupOptions): UpPlan {
+    try {
+      return planUp(measureMachine(this.workDir.path), options);
+    } catch (error) {
+      throw new MezzoError('MACHINE_TOO_SMALL', messageOf(error), {
+        blame: 'environment',
+        next: 'free memory, or use fewer agents (--agents) or a smaller --port-offset',
+      });
+    }
+  }
+
+  private anyDaemonAlive(): boolean {
+    return daemonRecords(this.workDir).some((record) => isAlive(record));
+  }
+
+  private watch(): void {
+    if (this.stopping) return;
+    for (const daemon of this.daemons) {
+      try {
+        const happened = daemon.watch(Date.now());
+        if (happened !== undefined) this.progress.warn(happened);
+      } catch (error) {
+        this.progress.warn(`cannot start ${daemon.spec.name}: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  private async untilReady(): Promise<void> {
+    const { masterUrl } = this.cluster;
+    await this.until('the master', async () => (await http(`${masterUrl}/health`, { timeoutMs: 1000 })).status === 200);
+    await this.until('the agents', async () => {
+      const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${masterUrl}/slaves`, { timeoutMs: 2000 });
+      return slaves.filter(({ active }) => active).length >= this.cluster.agents;
+    });
+    this.progress.step(
+      `${this.cluster.agents === 1 ? '1 agent offers' : `${this.cluster.agents} agents offer`} resources`,
+    );
+    let plugins: readonly PluginStatus[] = [];
+    await this.until('the plugins', async () => {
+      plugins = await listPlugins(this.workDir, masterUrl);
+      return (
+        plugins.length > 0 &&
+        plugins.every(
+          ({ state, process: kind }) =>
+            kind === 'kernel' || ['active', 'skipped', 'degraded', 'failed'].includes(state),
+        )
+      );
+    });
+    for (const { id, state, reason } of plugins)
+      if (state === 'failed' || state === 'degraded')
+        this.progress.warn(`plugin ${id} is ${state}: ${reason ?? 'no reason given'}`);
+    this.progress.step(
+      `plugins serve: ${plugins
+        .filter(({ state }) => state === 'active')
+        .map(({ id }) => id)
+        .join(', ')}`,
+    );
+  }
+
+  private async until(what: string, ready: () => Promise<boolean>): Promise<void> {
+    let last: unknown;
+    for (const deadline = Date.now() + READY_TIMEOUT_MS; Date.now() < deadline; await sleep(50)) {
+      if (this.stopping) throw new MezzoError('STOPPED', 'stopped while starting', { blame: 'user' });
+      const failing = this.daemons.find(({ restarts, alive }) => restarts >= 3 && !alive);
+      if (failing) {
+        const log = this.workDir.logFile(failing.spec.name);
+        throw new MezzoError(
+          'DAEMON_FAILS',
+          `${failing.spec.name} does not stay up: ${tail(log, 1)[0] ?? 'its log is empty'}`,
+          { blame: 'environment', next: `read ${log}` },
+        );
+      }
+      try {
+        if (await ready()) return;
+        last = undefined;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw new MezzoError(
+      'NOT_READY',
+      `${what} did not come up within ${READY_TIMEOUT_MS / 1000} s${last ? `: ${messageOf(last)}` : ''}`,
+      { blame: 'environment', next: `read the logs in ${this.workDir.at('logs')}` },
+    );
+  }
+}
+
+export function daemonRecords(workDir: WorkDir): DaemonRecord[] {
+  try {
+    return readdirSync(workDir.at('run', 'daemons'))
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => readJson<DaemonRecord>(workDir.at('run', 'daemons', name)))
+      .filter((record) => record !== undefined);
+  } catch {
+    return [];
+  }
+}
+
+export async function listPlugins(workDir: WorkDir, kernelUrl: string): Promise<readonly PluginStatus[]> {
+  const { plugins } = await httpJson<{ plugins: PluginStatus[] }>(`${kernelUrl}/plugins/v1/plugins`, {
+    token: await localToken(workDir),
+    timeoutMs: 3000,
+  });
+  return plugins;
+}
+
+/** The orderly end, by the supervisor or, when that is dead, by `mezzo down` itself. */
+export async function endCluster(
+  workDir: WorkDir,
+  daemons: readonly Daemon[],
+  keepTasks: boolean,
+  progress: Progress,
+): Promise<void> {
+  const masters = daemons.filter(({ spec }) => spec.role === 'master');
+  const agents = daemons.filter(({ spec }) => spec.role === 'agent');
+  const cluster = workDir.cluster;
+  if (cluster !== undefined && masters.some(({ alive }) => alive)) {
+    try {
+      await httpJson(`${cluster.masterUrl}/plugins/v1/shutdown`, {
+        method: 'POST',
+        token: await localToken(workDir),
+        timeoutMs: 15_000,
+      });
+      progress.step('plugins stopped');
+    } catch (error) {
+      progress.warn(`the plugins could not be stopped in order: ${messageOf(error)}`);
+    }
+  }
+  await Promise.all(agents.map((agent) => agent.stop(keepTasks ? 'SIGTERM' : 'SIGUSR1', TASK_GRACE_MS)));
+  progress.step(keepTasks ? 'agents stopped; their tasks run on' : 'tasks ended, agents stopped');
+  await Promise.all(masters.map((master) => master.stop('SIGTERM', DAEMON_GRACE_MS)));
+  progress.step('master stopped; definitions are kept');
+}
+
+/** For `down` without a supervisor: the daemons by their records. */
+export const recordedDaemons = (workDir: WorkDir): Daemon[] =>
+  daemonRecords(workDir).map(({ name, role, args, address }) => new Daemon({ name, role, args, address }, workDir));
+
+export const clusterOf = (workDir: WorkDir): Promise<Cluster> => Cluster.find({ workDir });
