@@ -52,18 +52,15 @@ export abstract class MezzoCommand extends Command {
   }
 
   /** Columns aligned, no colours: works in pipes. Empty lists say so on stderr, so that a pipe stays clean. */
-  protected table(
-    rows: readonly Record<string, unknown>[],
-    columns: Readonly<Record<string, string>>,
+  protected table<Row extends object>(
+    rows: readonly Row[],
+    columns: Readonly<Partial<Record<keyof Row & string, string>>>,
     none: string,
   ): void {
     if (this.jsonEnabled()) return;
     if (rows.length === 0) return this.logToStderr(none);
-    const keys = Object.keys(columns);
-    const cells = [
-      keys.map((key) => columns[key]!),
-      ...rows.map((row) => keys.map((key) => text(row[key as keyof Row]))),
-    ];
+    const keys = Object.keys(columns) as (keyof Row & string)[];
+    const cells = [keys.map((key) => columns[key] ?? ''), ...rows.map((row) => keys.map((key) => text(row[key])))];
     const widths = keys.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)));
     for (const row of cells)
       this.log(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join('  '));

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { productFiles, textOf } from './sources.js';
+
+const FORBIDDEN: readonly [RegExp, string][] = [
+  [/\bDate\b(?!\w)/, 'time arrives in events'],
+  [/\bMath\.random\b/, 'randomness arrives in events or comes from a counter in the state'],
+  [/\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/, 'timers are effects'],
+  [/\b(async|await|Promise)\b/, 'the core does not wait'],
+  [/\b(process|console|Buffer|globalThis|fetch|performance)\b[.(]/, 'the core does no I/O'],
+];
+
+/** Comments and strings speak of such things freely. */
+const code = (text: string): string =>
+  text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\/\/.*$/gm, '')
+    .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''");
+
+test('the pure rooms hold no clock, no randomness, no promises and no I/O', () => {
+  const rooms = /^(kernel\/core|sdk\/contract|plugins\/[^/]+\/core)\//;
+  const broken = productFiles()
+    .filter((file) => rooms.test(file))
+    .flatMap((file) =>
+      FORBIDDEN.filter(([pattern]) => pattern.test(code(textOf(file)))).map(
+        ([pattern, why]) => `${file}: ${pattern.source}: ${why}`,
+      ),
+    );
+  expect(broken).toEqual([]);
+});
+
+test('the kernel stays tiny: under 12,000 lines, its core under 6,000', () => {
+  const lines = (room: string) =>
+    productFiles()
+      .filter((file) => file.startsWith(room))
+      .reduce((sum, file) => sum + textOf(file).split('\n').length, 0);
+  expect(lines('kernel/core/')).toBeLessThan(6000);
+  expect(lines('kernel/')).toBeLessThan(12_000);
+});
+
+test("the kernel knows no plugin's name", () => {
+  const names = /['"`](marathon|dns|router|containerizer-mesos|containerizer-docker)['"`]/;
+  const broken = productFiles().filter((file) => file.startsWith('kernel/') && names.test(textOf(file)));
+  expect(broken).toEqual([]);
+});
