@@ -43,7 +43,7 @@ const laws: Law[] = [
   },
   {
     room: /^kernel\/core\//,
-    allows: (target) => within('kernel/core', '@mezzo/sdk/contract', '@mezzo/sdk/api')(target),
+    allows: (target) => within('kernel/core', '@mezzo/sdk/contract', '@mezzo/sdk/api', '@mezzo/sdk/points')(target),
     because: 'the core is deaf and blind: no node:, no npm, nothing above it',
   },
   {

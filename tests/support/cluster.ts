@@ -1,0 +1,121 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../tidy/sources.js';
+
+const MEZZO = join(root, 'cli/bin/mezzo.js');
+const PORTS = [5050, 5051, 5052, 5053, 8080, 8000, 8053, 8123];
+const HOLD_MS = 90_000;
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function free(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** An offset at which all ports of a cluster can be had, spread by pid so that two test runs rarely meet. */
+async function freeOffset(): Promise<number> {
+  for (let i = 0; i < 30; i++) {
+    const offset = 2000 + ((process.pid * 7 + i * 1100) % 20_000);
+    const taken = (await Promise.all(PORTS.map((port) => free(port + offset)))).includes(false);
+    if (!taken) return offset;
+  }
+  throw new Error('no free block of ports');
+}
+
+/** A cluster started as users start one: by the built `mezzo` command, in a work directory of its own. */
+export class TestCluster {
+  private constructor(
+    readonly workDir: string,
+    readonly offset: number,
+    private readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  static async create(env: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
+    const workDir = mkdtempSync(join(tmpdir(), 'mezzo-e2e-'));
+    return new TestCluster(workDir, await freeOffset(), {
+      ...process.env,
+      NO_COLOR: '1',
+      MEZZO_WORK_DIR: workDir,
+      MEZZO_CONTEXTS: join(workDir, 'contexts.json'),
+      ...env,
+    });
+  }
+
+  static async up(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
+    const cluster = await TestCluster.create(env);
+    const { code, stdout, stderr } = await cluster.start(args);
+    if (code !== 0) {
+      const logs = cluster.logs();
+      await cluster.destroy();
+      throw new Error(`mezzo up failed (${code}):\n${stdout}\n${stderr}\n${logs}`);
+    }
+    return cluster;
+  }
+
+  start(args: readonly string[] = []): Promise<Ran> {
+    return this.mezzo(['up', '--detach', `--port-offset=${this.offset}`, ...args]);
+  }
+
+  port(base: number): number {
+    return base + this.offset;
+  }
+
+  url(base: number, path = ''): string {
+    return `http://127.0.0.1:${this.port(base)}${path}`;
+  }
+
+  /** Runs the CLI to its end. */
+  mezzo(args: readonly string[], input?: string): Promise<Ran> {
+    return new Promise((resolve) => {
+      const child = execFile(
+        process.execPath,
+        [MEZZO, ...args],
+        { env: this.env, timeout: HOLD_MS, maxBuffer: 32 << 20 },
+        (error, stdout, stderr) =>
+          resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr }),
+      );
+      child.stdin?.end(input ?? '');
+    });
+  }
+
+  async json<T>(...args: string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.mezzo([...args, '--json']);
+    if (code !== 0) throw new Error(`mezzo ${args.join(' ')} failed: ${stdout}${stderr}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  /** Starts the CLI and leaves it running. */
+  spawn(args: readonly string[]) {
+    return spawn(process.execPath, [MEZZO, ...args], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  logs(): string {
+    return ['supervisor', 'master', 'agent-0']
+      .map((name) => {
+        try {
+          return `--- ${name}\n${readFileSync(join(this.workDir, 'logs', `${name}.log`), 'utf8')
+            .split('\n')
+            .slice(-15)
+            .join('\n')}`;
+        } catch {
+          return '';
+        }
+      })
+      .join('\n');
+  }
+
+  async destroy(): Promise<void> {
+    await this.mezzo(['down']);
+    rmSync(this.workDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
