@@ -1,2 +1,3 @@
 export * from './codec.js';
+export { parseJson, stringifyJson } from './json-text.js';
 export type * from './messages.js';
