@@ -1,0 +1,86 @@
+import type { ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
+import type { AgentFramework, AgentState, Run, Task } from './state.js';
+import { emit, type Turn } from './turn.js';
+
+/** What is written under <work_dir>/meta. Every record carries the format version it was written with. */
+export const CHECKPOINT_VERSION = 1;
+
+export interface AgentRecord {
+  readonly version: number;
+  readonly agentId: string;
+  readonly bootId: string;
+}
+export interface FrameworkRecord {
+  readonly version: number;
+  readonly info: FrameworkInfo;
+  readonly shuttingDown: boolean;
+}
+export interface RunRecord {
+  readonly version: number;
+  readonly containerId: string;
+  readonly frameworkId: string;
+  readonly executorId: string;
+  readonly kind: 'command' | 'custom';
+  readonly info: ExecutorInfo;
+  readonly containerizer: string;
+  readonly directory: string;
+  readonly ended: boolean;
+  readonly checkpoint?: ContainerCheckpoint;
+  readonly pid?: number;
+  readonly network?: ContainerNetwork;
+}
+export interface TaskRecord {
+  readonly version: number;
+  readonly info: TaskInfo;
+  readonly state: TaskState;
+  readonly statuses: readonly TaskStatus[];
+  readonly updates: readonly TaskStatus[];
+  readonly delivered: boolean;
+  readonly killing: boolean;
+}
+
+export const AGENT_KEY = 'agent';
+const frameworkKey = (frameworkId: string): string => `frameworks/${frameworkId}`;
+const runKey = (containerId: string): string => `runs/${containerId}`;
+const taskKey = (containerId: string, taskId: string): string => `tasks/${containerId}/${taskId}`;
+
+export function saveAgent(turn: Turn, state: AgentState): void {
+  const value: AgentRecord = { version: CHECKPOINT_VERSION, agentId: state.agentId ?? '', bootId: state.bootId };
+  emit(turn, { type: 'checkpoint', key: AGENT_KEY, value });
+}
+
+export function saveFramework(turn: Turn, framework: AgentFramework): void {
+  const { info, shuttingDown } = framework;
+  const value: FrameworkRecord = { version: CHECKPOINT_VERSION, info, shuttingDown };
+  emit(turn, { type: 'checkpoint', key: frameworkKey(info.id?.value ?? ''), value });
+}
+
+export function saveRun(turn: Turn, run: Run): void {
+  const { containerId, frameworkId, executorId, kind, info, containerizer, directory } = run;
+  const value: RunRecord = {
+    ...{ version: CHECKPOINT_VERSION, containerId, frameworkId, executorId, kind, info, containerizer, directory },
+    ended: run.phase === 'ended',
+    ...(run.checkpoint && { checkpoint: run.checkpoint }),
+    ...(run.pid !== undefined && { pid: run.pid }),
+    ...(run.network && { network: run.network }),
+  };
+  emit(turn, { type: 'checkpoint', key: runKey(containerId), value });
+}
+
+export function saveTask(turn: Turn, run: Run, task: Task): void {
+  const { info, state, delivered, killing } = task;
+  const value: TaskRecord = {
+    ...{ version: CHECKPOINT_VERSION, info, state, delivered, killing },
+    statuses: [...task.statuses],
+    updates: [...task.updates],
+  };
+  emit(turn, { type: 'checkpoint', key: taskKey(run.containerId, info.taskId.value), value });
+}
+
+export const forgetAgent = (turn: Turn): void => emit(turn, { type: 'forget', key: AGENT_KEY });
+export const forgetFramework = (turn: Turn, frameworkId: string): void =>
+  emit(turn, { type: 'forget', key: frameworkKey(frameworkId) });
+export const forgetRun = (turn: Turn, run: Run): void => emit(turn, { type: 'forget', key: runKey(run.containerId) });
+export const forgetTask = (turn: Turn, run: Run, task: Task): void =>
+  emit(turn, { type: 'forget', key: taskKey(run.containerId, task.info.taskId.value) });

@@ -1,0 +1,60 @@
+import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
+import { retireIfDone } from './books.js';
+import type { Run, TaskEnd } from './state.js';
+import { count, emit, type Turn } from './turn.js';
+import { report } from './updates.js';
+
+/** How runs end, and in which words. */
+
+export function failLaunch(turn: Turn, run: Run, why: string): void {
+  const message = `Failed to launch container: ${why}`;
+  count(turn.state, 'slave/container_launch_errors');
+  neverRan(turn, run, { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LAUNCH_FAILED', message });
+}
+
+/** The run ends without a container. */
+export function neverRan(turn: Turn, run: Run, end: TaskEnd): void {
+  run.phase = 'ended';
+  const { state, reason, message } = end;
+  for (const task of [...run.tasks.values()]) report(turn, run, task, state, { reason, message, byAgent: true });
+  runOver(turn, run, 0);
+}
+
+/** The last of a run, once its tasks have been reported: what is left are updates that wait to be acknowledged. */
+export function runOver(turn: Turn, run: Run, status: number): void {
+  const { frameworkId, executorId } = run;
+  if (run.kind === 'custom')
+    emit(turn, { type: 'sendMaster', call: { type: 'executorExited', frameworkId, executorId, status } });
+  emit(turn, { type: 'retireSandbox', directory: run.directory });
+  retireIfDone(turn, run);
+}
+
+const SIGNALS: Readonly<Record<string, readonly [number: number, text: string]>> = {
+  SIGHUP: [1, 'Hangup'],
+  SIGINT: [2, 'Interrupt'],
+  SIGQUIT: [3, 'Quit'],
+  SIGILL: [4, 'Illegal instruction'],
+  SIGTRAP: [5, 'Trace/breakpoint trap'],
+  SIGABRT: [6, 'Aborted'],
+  SIGBUS: [7, 'Bus error'],
+  SIGFPE: [8, 'Floating point exception'],
+  SIGKILL: [9, 'Killed'],
+  SIGUSR1: [10, 'User defined signal 1'],
+  SIGSEGV: [11, 'Segmentation fault'],
+  SIGUSR2: [12, 'User defined signal 2'],
+  SIGPIPE: [13, 'Broken pipe'],
+  SIGALRM: [14, 'Alarm clock'],
+  SIGTERM: [15, 'Terminated'],
+};
+
+/** In the words of the field, which people and tools search for. */
+export function exitMessage(exit: ContainerExit): string {
+  if (exit.limitation !== undefined) return exit.message;
+  if (exit.code !== undefined) return `Command exited with status ${exit.code}`;
+  if (exit.signal === undefined) return exit.message;
+  return `Command terminated with signal ${SIGNALS[exit.signal]?.[1] ?? exit.signal}`;
+}
+
+/** As wait(2) encodes it. */
+export const waitStatus = (exit: ContainerExit): number =>
+  exit.code !== undefined ? (exit.code & 0xff) << 8 : (SIGNALS[exit.signal ?? '']?.[0] ?? 0);

@@ -1,0 +1,41 @@
+import type { ExecutorCall } from '@mezzo/sdk/api';
+import { liveExecutor } from './custom-executors.js';
+import type { AgentState } from './state.js';
+
+export interface CallFault {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** Why an executor's call is refused, in the order and the words that clients know; undefined = it may pass. */
+export function executorCallFault(state: AgentState, call: ExecutorCall): CallFault | undefined {
+  if (state.phase !== 'serving') return { status: 503, message: 'Agent has not finished recovery' };
+  const invalid = invalidity(call);
+  if (invalid !== undefined) return { status: 400, message: `Failed to validate Executor::Call: ${invalid}` };
+  if (call.type === 'UNKNOWN') return { status: 501, message: '501 Not Implemented.' };
+  if (call.type === 'HEARTBEAT') return undefined;
+  if (!state.frameworks.has(call.frameworkId.value)) return { status: 400, message: 'Framework cannot be found' };
+  const run = liveExecutor(state, call.frameworkId.value, call.executorId.value);
+  if (run === undefined) return { status: 400, message: 'Executor cannot be found' };
+  if (call.type !== 'SUBSCRIBE' && run.connection === undefined)
+    return { status: 403, message: 'Executor is not subscribed' };
+  return undefined;
+}
+
+function invalidity(call: ExecutorCall): string | undefined {
+  if (call.type === undefined) return "Expecting 'type' to be present";
+  if (call.type === 'SUBSCRIBE' && call.subscribe === undefined) return "Expecting 'subscribe' to be present";
+  if (call.type === 'MESSAGE' && call.message === undefined) return "Expecting 'message' to be present";
+  if (call.type !== 'UPDATE') return undefined;
+  const status = call.update?.status;
+  if (status === undefined) return "Expecting 'update' to be present";
+  if (status.uuid === undefined) return "Expecting 'uuid' to be present";
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(status.uuid)) return 'Not a valid UUID';
+  const who = `executor ${call.executorId.value} of framework ${call.frameworkId.value}`;
+  if (status.executorId !== undefined && status.executorId.value !== call.executorId.value)
+    return `ExecutorID in Call: ${call.executorId.value} does not match ExecutorID in TaskStatus: ${status.executorId.value}`;
+  if (status.source !== 'SOURCE_EXECUTOR')
+    return `Received Call from ${who} with invalid source, expecting 'SOURCE_EXECUTOR'`;
+  if (status.state === 'TASK_STAGING') return `Received TASK_STAGING from ${who} which is not allowed`;
+  return undefined;
+}

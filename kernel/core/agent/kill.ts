@@ -1,0 +1,72 @@
+import type { KillPolicy } from '@mezzo/sdk/api';
+import { frameworkOf } from './books.js';
+import { saveTask } from './checkpoint.js';
+import { neverRan } from './ends.js';
+import { durationMs } from './spec.js';
+import { hasCapability, isTerminal, type AgentState, type Run, type Task, type TaskEnd } from './state.js';
+import { emit, type Turn } from './turn.js';
+import { report } from './updates.js';
+
+const COMMAND_GRACE_MS = 3000;
+export const DISCARD_TIMER = 'discard/';
+
+const KILLED_DURING_LAUNCH: TaskEnd = {
+  state: 'TASK_KILLED',
+  reason: 'REASON_TASK_KILLED_DURING_LAUNCH',
+  message: 'Killed before the container was launched',
+};
+
+/** Ends one task; of a custom executor, by asking the executor. */
+export function killTask(turn: Turn, frameworkId: string, taskId: string, policy?: KillPolicy): void {
+  const run = turn.state.frameworks.get(frameworkId)?.taskRuns.get(taskId);
+  const task = run?.tasks.get(taskId);
+  if (run === undefined || task === undefined || isTerminal(task.state)) return;
+  if (run.kind === 'custom') return killInExecutor(turn, run, task, policy);
+  if (run.phase === 'preparing') return neverRan(turn, run, KILLED_DURING_LAUNCH);
+  const graceMs = graceOf(turn.state, run, task, policy);
+  markKilling(turn, run, task);
+  killRun(turn, run, graceMs);
+}
+
+/** The container gets SIGTERM now or when it is launched; one that is not up within the grace is given up. */
+export function killRun(turn: Turn, run: Run, graceMs: number): void {
+  const { containerizer, containerId } = run;
+  if (run.phase === 'running') return emit(turn, { type: 'killContainer', containerizer, containerId, graceMs });
+  if (run.phase !== 'launching') return;
+  run.killOnLaunchMs = graceMs;
+  emit(turn, { type: 'setTimer', key: DISCARD_TIMER + containerId, delayMs: graceMs });
+}
+
+/** A launch that hangs must not hold up a kill: told as killed, and destroyed whenever it turns up. */
+export function discardLaunch(turn: Turn, containerId: string): void {
+  const run = turn.state.runs.get(containerId);
+  if (run?.phase !== 'launching') return;
+  turn.state.discarded.set(containerId, run.containerizer);
+  neverRan(turn, run, run.ended ?? KILLED_DURING_LAUNCH);
+}
+
+function markKilling(turn: Turn, run: Run, task: Task): void {
+  if (task.killing) return;
+  task.killing = true;
+  const framework = frameworkOf(turn.state, run);
+  if (framework.shuttingDown) return;
+  if (hasCapability(framework.info, 'TASK_KILLING_STATE')) report(turn, run, task, 'TASK_KILLING');
+  else saveTask(turn, run, task);
+}
+
+function killInExecutor(turn: Turn, run: Run, task: Task, policy: KillPolicy | undefined): void {
+  if (!task.delivered) {
+    const { state, ...details } = KILLED_DURING_LAUNCH;
+    return report(turn, run, task, state, { ...details, byAgent: true });
+  }
+  task.killing = true;
+  if (run.connection === undefined) return;
+  const kill = { taskId: task.info.taskId, ...(policy && { killPolicy: policy }) };
+  emit(turn, { type: 'sendExecutor', connection: run.connection, event: { type: 'KILL', kill } });
+}
+
+/** The call's policy, else the task's own, else the default of its kind of executor. */
+function graceOf(state: AgentState, run: Run, task: Task, policy: KillPolicy | undefined): number {
+  const own = durationMs(policy?.gracePeriod) ?? durationMs(task.info.killPolicy?.gracePeriod);
+  return own ?? (run.containerizer === 'docker' ? state.config.executorShutdownGraceMs : COMMAND_GRACE_MS);
+}

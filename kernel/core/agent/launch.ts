@@ -1,0 +1,205 @@
+import type { ExecutorInfo, FrameworkInfo, TaskInfo } from '@mezzo/sdk/api';
+import { addRun, addTask, admitFramework } from './books.js';
+import { saveRun, saveTask } from './checkpoint.js';
+import { deliver, liveExecutor } from './custom-executors.js';
+import { failLaunch, neverRan } from './ends.js';
+import type { AgentEvent } from './events.js';
+import { checkStatusOf } from './probes.js';
+import { containerizerFor, secretOf, specOf, userOf } from './spec.js';
+import type { AgentFramework, AgentState, Run, Task, TaskEnd } from './state.js';
+import { emit, nextUuid, type Turn } from './turn.js';
+import { report } from './updates.js';
+
+/** From the master's word to a sandbox and a launched container. */
+
+export function runTask(turn: Turn, info: FrameworkInfo, task: TaskInfo, executor: ExecutorInfo | undefined): void {
+  const framework = admitFramework(turn, info);
+  if (framework.shuttingDown || framework.taskRuns.has(task.taskId.value)) return;
+  const custom = executor ?? task.executor;
+  const fault = faultOf(turn.state, framework, task, custom);
+  if (fault !== undefined) {
+    refuse(turn, framework, task, custom, fault);
+    return custom && refuseExecutor(turn, framework, custom);
+  }
+  if (custom === undefined) return startRun(turn, framework, 'command', commandExecutor(task), task);
+  const running = [...framework.runs.values()].find(
+    (run) => run.kind === 'custom' && run.executorId === custom.executorId.value && run.phase !== 'ended',
+  );
+  if (running === undefined) return startRun(turn, framework, 'custom', custom, task);
+  const added = newTask(task);
+  addTask(framework, running, added);
+  saveTask(turn, running, added);
+  deliver(turn, running);
+}
+
+export function sandboxPrepared(turn: Turn, containerId: string): void {
+  const run = turn.state.runs.get(containerId);
+  if (run?.phase !== 'preparing') return;
+  run.phase = 'launching';
+  emit(turn, { type: 'launchContainer', containerizer: run.containerizer, spec: specOf(turn.state, run) });
+  if (run.kind === 'command') for (const task of run.tasks.values()) report(turn, run, task, 'TASK_STARTING');
+}
+
+export function sandboxFailed(turn: Turn, event: Extract<AgentEvent, { type: 'sandboxFailed' }>): void {
+  const run = turn.state.runs.get(event.containerId);
+  if (run?.phase !== 'preparing') return;
+  const { message } = event;
+  if (event.stage === 'directory')
+    return neverRan(turn, run, { state: 'TASK_DROPPED', reason: 'REASON_EXECUTOR_TERMINATED', message });
+  failLaunch(turn, run, message);
+}
+
+function startRun(
+  turn: Turn,
+  framework: AgentFramework,
+  kind: Run['kind'],
+  executor: ExecutorInfo,
+  task: TaskInfo,
+): void {
+  const run = newRun(turn.state, framework, kind, executor, task);
+  const entry = newTask(task);
+  addRun(turn.state, framework, run);
+  addTask(framework, run, entry);
+  saveRun(turn, run);
+  saveTask(turn, run, entry);
+  const command = kind === 'command' ? task.command : executor.command;
+  emit(turn, {
+    type: 'prepareSandbox',
+    containerId: run.containerId,
+    directory: run.directory,
+    user: userOf(turn.state, framework.info, command?.user),
+    uris: command?.uris ?? [],
+  });
+}
+
+/** A task that cannot run here: only its end is told, through the same stream of updates as any other. */
+function refuse(
+  turn: Turn,
+  framework: AgentFramework,
+  task: TaskInfo,
+  executor: ExecutorInfo | undefined,
+  end: TaskEnd,
+): void {
+  const run = newRun(turn.state, framework, 'command', executor ?? commandExecutor(task), task);
+  run.phase = 'ended';
+  const entry = newTask(task);
+  addRun(turn.state, framework, run);
+  addTask(framework, run, entry);
+  saveRun(turn, run);
+  const { state, reason, message } = end;
+  report(turn, run, entry, state, { reason, message, byAgent: true });
+}
+
+/** The master counts an executor from the first task on: one that never came to be must be told. */
+function refuseExecutor(turn: Turn, framework: AgentFramework, executor: ExecutorInfo): void {
+  const frameworkId = framework.info.id?.value ?? '';
+  const executorId = executor.executorId.value;
+  if (liveExecutor(turn.state, frameworkId, executorId) !== undefined) return;
+  emit(turn, { type: 'sendMaster', call: { type: 'executorExited', frameworkId, executorId, status: 0 } });
+}
+
+export function runTaskGroup(
+  turn: Turn,
+  info: FrameworkInfo,
+  executor: ExecutorInfo,
+  tasks: readonly TaskInfo[],
+): void {
+  const framework = admitFramework(turn, info);
+  const end: TaskEnd = {
+    state: 'TASK_ERROR',
+    reason: 'REASON_TASK_GROUP_INVALID',
+    message: 'Task groups are not supported yet',
+  };
+  if (framework.shuttingDown) return;
+  for (const task of tasks)
+    if (!framework.taskRuns.has(task.taskId.value)) refuse(turn, framework, task, executor, end);
+  refuseExecutor(turn, framework, executor);
+}
+
+function faultOf(
+  state: AgentState,
+  framework: AgentFramework,
+  task: TaskInfo,
+  executor: ExecutorInfo | undefined,
+): TaskEnd | undefined {
+  const invalid = (message: string): TaskEnd => ({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message });
+  const ids = [framework.info.id?.value ?? '', task.taskId.value, executor?.executorId.value ?? task.taskId.value];
+  const bad = ids.find((id) => !isSafeId(id));
+  if (bad !== undefined) return invalid(`'${bad}' contains invalid characters`);
+  if (executor?.type === 'DEFAULT') return invalid('The default executor is not supported yet');
+  const command = executor === undefined ? task.command : executor.command;
+  if (command === undefined && task.container === undefined) return invalid('There is no command to run');
+  const secret = secretOf(command);
+  if (secret !== undefined) return invalid(`Secrets are not supported yet (environment variable ${secret})`);
+  const name = containerizerFor(executor === undefined ? task.container : executor.container);
+  if (state.config.containerizers.includes(name)) return undefined;
+  return {
+    state: 'TASK_FAILED',
+    reason: 'REASON_CONTAINER_LAUNCH_FAILED',
+    message: `This agent has no '${name}' containerizer: the plugin containerizer-${name} is missing or not active`,
+  };
+}
+
+/** Ids become names of directories. */
+const isSafeId = (id: string): boolean =>
+  id !== '' && id !== '.' && id !== '..' && !/[/\\]/.test(id) && [...id].every((c) => c > '\u001f' && c !== '\u007f');
+
+function newRun(
+  state: AgentState,
+  framework: AgentFramework,
+  kind: Run['kind'],
+  executor: ExecutorInfo,
+  task: TaskInfo,
+): Run {
+  const frameworkId = framework.info.id?.value ?? '';
+  const executorId = executor.executorId.value;
+  const containerId = nextUuid(state);
+  return {
+    ...{ containerId, frameworkId, executorId, kind },
+    info: { ...executor, frameworkId: { value: frameworkId } },
+    containerizer: containerizerFor(kind === 'command' ? task.container : executor.container),
+    directory: sandboxPath(state, frameworkId, executorId, containerId),
+    phase: 'preparing',
+    checkpoint: undefined,
+    pid: undefined,
+    network: undefined,
+    tasks: new Map(),
+    completedTasks: [],
+    connection: undefined,
+    killOnLaunchMs: undefined,
+    ended: undefined,
+  };
+}
+
+export const newTask = (info: TaskInfo): Task => ({
+  info,
+  state: 'TASK_STAGING',
+  statuses: [],
+  updates: [],
+  retryMs: 0,
+  delivered: false,
+  killing: false,
+  tooLong: false,
+  healthy: undefined,
+  checkStatus: checkStatusOf(info.check),
+  probes: new Map(),
+});
+
+export const sandboxPath = (state: AgentState, frameworkId: string, executorId: string, containerId: string): string =>
+  `${state.config.workDir}/slaves/${state.agentId ?? ''}/frameworks/${frameworkId}/executors/${executorId}/runs/${containerId}`;
+
+/** How the built-in executor of a task without one is shown. It costs nothing beyond the task. */
+function commandExecutor(task: TaskInfo): ExecutorInfo {
+  const command = [task.command?.value ?? '', ...(task.command?.shell === false ? (task.command.arguments ?? []) : [])];
+  const text = command.join(' ');
+  const shown = text.length > 15 ? `sh -c '${text.slice(0, 12)}...')` : `sh -c '${text}')`;
+  return {
+    executorId: { value: task.taskId.value },
+    name: `Command Executor (Task: ${task.taskId.value}) (Command: ${shown}`,
+    source: task.taskId.value,
+    ...(task.command && { command: task.command }),
+    ...(task.container && { container: task.container }),
+    ...(task.discovery && { discovery: task.discovery }),
+    ...(task.labels && { labels: task.labels }),
+  };
+}

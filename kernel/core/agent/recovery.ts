@@ -1,0 +1,141 @@
+import { addRun, addTask, newFramework, retireIfDone } from './books.js';
+import {
+  AGENT_KEY,
+  CHECKPOINT_VERSION,
+  saveAgent,
+  type AgentRecord,
+  type FrameworkRecord,
+  type RunRecord,
+  type TaskRecord,
+} from './checkpoint.js';
+import { awaitSubscription } from './custom-executors.js';
+import { runOver } from './ends.js';
+import type { AgentEvent, CheckpointRecord } from './events.js';
+import { endRuns } from './frameworks.js';
+import { killTask } from './kill.js';
+import { newTask } from './launch.js';
+import { leave } from './leave.js';
+import { connect } from './registration.js';
+import { watchTask } from './running.js';
+import { isTerminal, type AgentState, type Run, type TaskEnd } from './state.js';
+import { emit, type Turn } from './turn.js';
+import { report } from './updates.js';
+
+/** After a restart: the books as they were checkpointed, then the containers, then the master. */
+
+const CONTAINER_LOST: TaskEnd = {
+  state: 'TASK_GONE',
+  reason: 'REASON_AGENT_RESTARTED',
+  message: 'The container was gone when the agent came back',
+};
+const NEVER_LAUNCHED: TaskEnd = {
+  state: 'TASK_DROPPED',
+  reason: 'REASON_AGENT_RESTARTED',
+  message: 'The agent restarted before the container was launched',
+};
+
+export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type: 'checkpointsLoaded' }>): void {
+  const { state } = turn;
+  const { seed, bootId, recover, records } = event;
+  const agent = recordsUnder<AgentRecord>(records, AGENT_KEY)[0];
+  Object.assign(state, { phase: 'recovering', seed, bootId, recover, agentId: agent?.agentId || undefined });
+  readBooks(state, records);
+  // No container survives a reboot, whatever its checkpoint says: pids would name strangers.
+  const rebooted = agent !== undefined && agent.bootId !== bootId;
+  if (rebooted) {
+    for (const run of state.runs.values()) run.checkpoint = undefined;
+    if (agent.agentId !== '') saveAgent(turn, state);
+  }
+  const containers = [...state.runs.values()].flatMap(({ containerizer, checkpoint, phase }) =>
+    checkpoint === undefined || phase === 'ended' ? [] : [{ containerizer, checkpoint }],
+  );
+  emit(turn, { type: 'recoverContainers', containers });
+}
+
+export function containersRecovered(turn: Turn, containerIds: readonly string[]): void {
+  const { state } = turn;
+  const alive = new Set(containerIds);
+  state.phase = 'serving';
+  for (const run of [...state.runs.values()]) {
+    if (alive.has(run.containerId)) resume(turn, run);
+    else lost(turn, run);
+  }
+  for (const framework of [...state.frameworks.values()]) if (framework.shuttingDown) endRuns(turn, framework);
+  if (state.recover === 'cleanup') return leave(turn, 0, 'cleaned up');
+  if (turn.state.phase === 'serving') connect(turn);
+}
+
+function resume(turn: Turn, run: Run): void {
+  run.phase = 'running';
+  if (run.kind === 'custom') return awaitSubscription(turn, run, turn.state.config.executorReregistrationTimeoutMs);
+  for (const task of run.tasks.values()) {
+    if (isTerminal(task.state)) continue;
+    if (!task.statuses.some((s) => s.state === 'TASK_RUNNING') && !task.killing)
+      report(turn, run, task, 'TASK_RUNNING');
+    watchTask(turn, run, task);
+    // The kill may not have reached the container before the restart.
+    if (task.killing) killTask(turn, run.frameworkId, task.info.taskId.value);
+  }
+}
+
+function lost(turn: Turn, run: Run): void {
+  const wasOver = run.phase === 'ended';
+  const end = run.phase === 'preparing' ? NEVER_LAUNCHED : CONTAINER_LOST;
+  run.phase = 'ended';
+  const { state, reason, message } = end;
+  for (const task of [...run.tasks.values()])
+    if (!isTerminal(task.state)) report(turn, run, task, state, { reason, message, byAgent: true });
+  if (wasOver) retireIfDone(turn, run);
+  else runOver(turn, run, 0);
+}
+
+function readBooks(state: AgentState, records: readonly CheckpointRecord[]): void {
+  for (const { info, shuttingDown } of recordsUnder<FrameworkRecord>(records, 'frameworks/'))
+    if (info.id !== undefined) state.frameworks.set(info.id.value, newFramework(info, shuttingDown));
+  for (const record of recordsUnder<RunRecord>(records, 'runs/')) {
+    const framework = state.frameworks.get(record.frameworkId);
+    if (framework !== undefined) addRun(state, framework, runOf(record));
+  }
+  for (const { key, value } of records) {
+    const [kind, containerId] = key.split('/');
+    const run = kind === 'tasks' ? state.runs.get(containerId ?? '') : undefined;
+    const framework = run && state.frameworks.get(run.frameworkId);
+    const record = value as TaskRecord;
+    if (run === undefined || framework === undefined || record.version !== CHECKPOINT_VERSION) continue;
+    const { info, state: taskState, statuses, updates, delivered, killing } = record;
+    const last = statuses.at(-1);
+    addTask(framework, run, {
+      ...newTask(info),
+      ...{ state: taskState, delivered, killing },
+      statuses: [...statuses],
+      updates: [...updates],
+      healthy: last?.healthy,
+      checkStatus: last?.checkStatus,
+    });
+  }
+}
+
+const recordsUnder = <T extends { version: number }>(records: readonly CheckpointRecord[], prefix: string): T[] =>
+  records
+    .filter(({ key }) => key === prefix || (prefix.endsWith('/') && key.startsWith(prefix)))
+    .map(({ value }) => value as T)
+    .filter((value) => value.version === CHECKPOINT_VERSION);
+
+const runOf = (record: RunRecord): Run => ({
+  containerId: record.containerId,
+  frameworkId: record.frameworkId,
+  executorId: record.executorId,
+  kind: record.kind,
+  info: record.info,
+  containerizer: record.containerizer,
+  directory: record.directory,
+  phase: record.ended ? 'ended' : record.checkpoint === undefined ? 'preparing' : 'running',
+  checkpoint: record.checkpoint,
+  pid: record.pid,
+  network: record.network,
+  tasks: new Map(),
+  completedTasks: [],
+  connection: undefined,
+  killOnLaunchMs: undefined,
+  ended: undefined,
+});

@@ -1,0 +1,109 @@
+import type { DownMessage, DownRecord } from '../protocol.js';
+import { saveAgent } from './checkpoint.js';
+import { messageExecutor, shutdownExecutor } from './custom-executors.js';
+import { shutdownFramework, updateFramework } from './frameworks.js';
+import { killTask } from './kill.js';
+import { runTask, runTaskGroup } from './launch.js';
+import { leave } from './leave.js';
+import { count, emit, type Turn } from './turn.js';
+import { acknowledge, resend } from './updates.js';
+import { subscribeOf } from './views.js';
+
+export const PING_TIMER = 'ping';
+export const RECONNECT_TIMER = 'reconnect';
+const BACKOFF_MAX_MS = 60_000;
+
+/** Registers, or registers again with all that is known. What the old connection still says is ignored. */
+export function connect(turn: Turn): void {
+  const { link } = turn.state;
+  link.connection += 1;
+  link.phase = 'connecting';
+  link.downSeq = 0;
+  link.session = undefined;
+  emit(turn, { type: 'connectMaster', connection: link.connection, subscribe: subscribeOf(turn.state) });
+  awaitPing(turn);
+}
+
+export function masterLost(turn: Turn, connection: number, reason: string): void {
+  const { link, config, phase } = turn.state;
+  if (connection !== link.connection || link.phase === 'idle') return;
+  link.phase = 'idle';
+  emit(turn, { type: 'cancelTimer', key: PING_TIMER });
+  if (phase !== 'serving') return;
+  const delayMs = Math.min(config.registrationBackoffMs * 2 ** Math.min(link.attempt, 16), BACKOFF_MAX_MS);
+  link.attempt += 1;
+  emit(turn, { type: 'log', level: 'warn', message: 'not connected to the master', fields: { reason } });
+  emit(turn, { type: 'setTimer', key: RECONNECT_TIMER, delayMs, jitter: true });
+}
+
+export function masterSilent(turn: Turn): void {
+  const { connection, pingTimeoutMs } = turn.state.link;
+  emit(turn, { type: 'disconnectMaster', connection });
+  masterLost(turn, connection, `heard nothing from the master for ${pingTimeoutMs} ms`);
+}
+
+/** A record twice is taken once; a missing one means that a word of the master is lost: register anew. */
+export function masterRecordReceived(turn: Turn, connection: number, record: DownRecord): void {
+  const { link } = turn.state;
+  if (connection !== link.connection || link.phase === 'idle' || record.seq <= link.downSeq) return;
+  const inPlace = record.type === 'refused' || (record.type === 'registered') === (link.phase === 'connecting');
+  if (record.seq !== link.downSeq + 1 || !inPlace) {
+    emit(turn, { type: 'disconnectMaster', connection });
+    return masterLost(turn, connection, `record ${record.seq} (${record.type}) after ${link.downSeq}`);
+  }
+  link.downSeq = record.seq;
+  awaitPing(turn);
+  obey(turn, record);
+}
+
+function obey(turn: Turn, message: DownMessage): void {
+  const serving = turn.state.phase === 'serving';
+  switch (message.type) {
+    case 'registered':
+      return registered(turn, message);
+    case 'refused':
+      emit(turn, { type: 'log', level: 'error', message: 'the master refuses this agent', fields: { ...message } });
+      return leave(turn, 1, `the master refuses this agent: ${message.reason}`);
+    case 'ping':
+      return emit(turn, { type: 'sendMaster', call: { type: 'pong' } });
+    case 'runTask':
+      return serving ? runTask(turn, message.framework, message.task, message.executor) : undefined;
+    case 'runTaskGroup':
+      return serving ? runTaskGroup(turn, message.framework, message.executor, message.tasks) : undefined;
+    case 'killTask':
+      return killTask(turn, message.frameworkId, message.taskId, message.killPolicy);
+    case 'acknowledge':
+      return acknowledge(turn, message.frameworkId, message.taskId, message.uuid);
+    case 'message':
+      return messageExecutor(turn, message.frameworkId, message.executorId, message.data);
+    case 'shutdownExecutor':
+      return shutdownExecutor(turn, message.frameworkId, message.executorId);
+    case 'shutdownFramework':
+      return shutdownFramework(turn, message.frameworkId);
+    case 'updateFramework':
+      return updateFramework(turn, message.framework);
+  }
+}
+
+function registered(turn: Turn, message: Extract<DownMessage, { type: 'registered' }>): void {
+  const { state } = turn;
+  Object.assign(state.link, {
+    phase: 'registered',
+    attempt: 0,
+    session: message.session,
+    masterId: message.masterId,
+    pingTimeoutMs: message.pingTimeoutMs,
+  });
+  awaitPing(turn);
+  count(state, 'registrations');
+  if (state.agentId !== message.agentId) {
+    state.agentId = message.agentId;
+    saveAgent(turn, state);
+  }
+  const { agentId, masterId } = message;
+  emit(turn, { type: 'log', level: 'info', message: 'registered with the master', fields: { agentId, masterId } });
+  for (const run of state.runs.values()) for (const task of run.tasks.values()) resend(turn, run, task, false);
+}
+
+const awaitPing = (turn: Turn): void =>
+  emit(turn, { type: 'setTimer', key: PING_TIMER, delayMs: turn.state.link.pingTimeoutMs });

@@ -1,0 +1,128 @@
+import type { CommandInfo, ContainerInfo, FrameworkInfo, Resource, TaskInfo } from '@mezzo/sdk/api';
+import { toMilli } from '@mezzo/sdk/contract';
+import type { ContainerCommand, ContainerResources, ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import { frameworkOf } from './books.js';
+import type { AgentState, Run } from './state.js';
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export const containerizerFor = (container: ContainerInfo | undefined): string =>
+  container?.type === 'DOCKER' ? 'docker' : 'mesos';
+
+/** The container of a run: what its executor, or its one task, asks for. */
+export function specOf(state: AgentState, run: Run): ContainerSpec {
+  const task = run.kind === 'command' ? [...run.tasks.values()][0]?.info : undefined;
+  const container = task === undefined ? run.info.container : task.container;
+  const labels = task === undefined ? run.info.labels : task.labels;
+  return {
+    containerId: run.containerId,
+    owner: state.config.owner,
+    command: commandOf(state, run, (task ?? run.info).command ?? {}),
+    ...(container && { container }),
+    resources: task === undefined ? executorResources(run) : taskResources(task),
+    sandbox: run.directory,
+    ...(labels?.labels && { labels: Object.fromEntries(labels.labels.map((l) => [l.key, l.value ?? ''])) }),
+  };
+}
+
+/** The command with its whole environment: the agent's, then `base`'s (the task's, for a check inside it), then its own. */
+export function commandOf(state: AgentState, run: Run, command: CommandInfo, base?: CommandInfo): ContainerCommand {
+  const user = userOf(state, frameworkOf(state, run).info, base?.user ?? command.user);
+  return {
+    shell: command.shell !== false,
+    argv: argvOf(run, command),
+    env: { ...agentEnvironment(state, run), ...environmentOf(base), ...environmentOf(command) },
+    ...(user !== undefined && { user }),
+  };
+}
+
+/** Whom to run as; undefined = the agent's own user, the only one an unprivileged agent has. */
+export function userOf(state: AgentState, framework: FrameworkInfo, wanted: string | undefined): string | undefined {
+  const user = wanted ?? framework.user;
+  return state.config.switchUser && user !== '' && user !== state.config.user ? user : undefined;
+}
+
+/** The first variable whose value lies with a secret store; those are not supported yet. */
+export const secretOf = (command: CommandInfo | undefined): string | undefined =>
+  command?.environment?.variables?.find((v) => v.type === 'SECRET')?.name;
+
+/** In the Mesos containerizer `arguments` starts with the name of the program; Docker takes all of it as arguments. */
+function argvOf(run: Run, { shell, value, arguments: args = [] }: CommandInfo): string[] {
+  if (shell !== false || value === undefined) return shell !== false ? [value ?? ''] : args;
+  return [value, ...(run.containerizer === 'docker' ? args : args.slice(1))];
+}
+
+const environmentOf = (command: CommandInfo | undefined): Record<string, string> =>
+  Object.fromEntries((command?.environment?.variables ?? []).map((v) => [v.name, v.value ?? '']));
+
+/** Variables of the executor API. An image brings a PATH of its own. */
+function agentEnvironment(state: AgentState, run: Run): Record<string, string> {
+  const { config } = state;
+  const framework = frameworkOf(state, run).info;
+  const container = run.kind === 'command' ? [...run.tasks.values()][0]?.info.container : run.info.container;
+  const hasImage = container?.docker !== undefined || container?.mesos?.image !== undefined;
+  const graceMs = durationMs(run.info.shutdownGracePeriod) ?? config.executorShutdownGraceMs;
+  return {
+    ...(hasImage ? {} : { PATH }),
+    LIBPROCESS_IP: config.ip,
+    LIBPROCESS_PORT: '0',
+    ...config.executorEnvironment,
+    MESOS_FRAMEWORK_ID: run.frameworkId,
+    MESOS_EXECUTOR_ID: run.executorId,
+    MESOS_DIRECTORY: run.directory,
+    MESOS_SLAVE_ID: state.agentId ?? '',
+    MESOS_SLAVE_PID: `slave(1)@${config.ip}:${config.port}`,
+    MESOS_AGENT_ENDPOINT: `${config.ip}:${config.port}`,
+    MESOS_CHECKPOINT: framework.checkpoint ? '1' : '0',
+    MESOS_HTTP_COMMAND_EXECUTOR: '0',
+    MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD: durationText(graceMs),
+    ...(framework.checkpoint && {
+      MESOS_RECOVERY_TIMEOUT: durationText(config.recoveryTimeoutMs),
+      MESOS_SUBSCRIPTION_BACKOFF_MAX: durationText(config.executorReregistrationTimeoutMs),
+    }),
+  };
+}
+
+/** Milliseconds of a DurationInfo. */
+export const durationMs = (duration: { nanoseconds: number | bigint } | undefined): number | undefined =>
+  duration && Math.max(0, Math.round(Number(duration.nanoseconds) / 1e6));
+
+function durationText(ms: number): string {
+  if (ms > 0 && ms % 60_000 === 0) return `${ms / 60_000}mins`;
+  return ms % 1000 === 0 ? `${ms / 1000}secs` : `${ms}ms`;
+}
+
+function taskResources(task: TaskInfo): ContainerResources {
+  const limit = (name: string) => task.limits?.[name]?.value;
+  const cpus = limit('cpus');
+  const mem = limit('mem');
+  return {
+    ...amounts(task.resources ?? []),
+    limits: {
+      ...(cpus !== undefined && { cpusMilli: Number.isFinite(cpus) ? toMilli(cpus) : ('unlimited' as const) }),
+      ...(mem !== undefined && { memMib: Number.isFinite(mem) ? mem : ('unlimited' as const) }),
+    },
+  };
+}
+
+/** An executor may be given further tasks later, and a container cannot grow: its share grows, its memory is not bounded. */
+function executorResources(run: Run): ContainerResources {
+  const tasks = [...run.tasks.values()].flatMap((task) => task.info.resources ?? []);
+  return {
+    ...amounts([...(run.info.resources ?? []), ...tasks]),
+    limits: { cpusMilli: 'unlimited', memMib: 'unlimited' },
+  };
+}
+
+function amounts(resources: readonly Resource[]): ContainerResources {
+  const milli = (name: string) =>
+    resources.reduce((sum, r) => sum + (r.name === name ? toMilli(r.scalar?.value ?? 0) : 0), 0);
+  const disk = milli('disk') / 1000;
+  const gpus = milli('gpus') / 1000;
+  return {
+    cpusMilli: milli('cpus'),
+    memMib: milli('mem') / 1000,
+    ...(disk > 0 && { diskMib: disk }),
+    ...(gpus > 0 && { gpus }),
+  };
+}

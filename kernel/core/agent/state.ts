@@ -1,0 +1,185 @@
+import type {
+  Attribute,
+  CheckStatusInfo,
+  ExecutorInfo,
+  FrameworkInfo,
+  Resource,
+  TaskInfo,
+  TaskState,
+  TaskStatus,
+} from '@mezzo/sdk/api';
+import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
+
+/** What does not change while the agent lives. */
+export interface AgentConfig {
+  /** Part of every container's and cgroup's name on this machine. */
+  readonly owner: string;
+  readonly workDir: string;
+  readonly hostname: string;
+  /** Address that tasks are reached at. */
+  readonly ip: string;
+  readonly port: number;
+  readonly version: string;
+  readonly resources: readonly Resource[];
+  readonly attributes: readonly Attribute[];
+  readonly containerizers: readonly string[];
+  /** Given to every task and executor, below their own variables. */
+  readonly executorEnvironment: Readonly<Record<string, string>>;
+  /** The agent's own user, and whether it can run tasks as others. */
+  readonly user: string;
+  readonly switchUser: boolean;
+  readonly registrationBackoffMs: number;
+  readonly executorRegistrationTimeoutMs: number;
+  readonly executorReregistrationTimeoutMs: number;
+  readonly executorShutdownGraceMs: number;
+  readonly recoveryTimeoutMs: number;
+  readonly maxCompletedExecutors: number;
+}
+
+export interface MasterLink {
+  /** Counts connections; what an older one says is ignored. */
+  connection: number;
+  phase: 'idle' | 'connecting' | 'registered';
+  /** Failed attempts since the last registration. */
+  attempt: number;
+  session: string | undefined;
+  masterId: string | undefined;
+  /** `seq` of the last record seen in this connection. */
+  downSeq: number;
+  pingTimeoutMs: number;
+}
+
+/** One kind of periodic probe of one task. */
+export interface ProbeState {
+  readonly startedAtMs: number;
+  failures: number;
+  /** Before the first success. */
+  initializing: boolean;
+}
+
+export interface Task {
+  readonly info: TaskInfo;
+  state: TaskState;
+  /** Oldest first, at most 16. */
+  readonly statuses: TaskStatus[];
+  /** Not acknowledged yet, oldest first; only the first is in flight. */
+  readonly updates: TaskStatus[];
+  retryMs: number;
+  /** Handed to its custom executor. */
+  delivered: boolean;
+  killing: boolean;
+  tooLong: boolean;
+  healthy: boolean | undefined;
+  checkStatus: CheckStatusInfo | undefined;
+  readonly probes: Map<'health' | 'check', ProbeState>;
+}
+
+/** One life of an executor: a container and the tasks in it. A command task is an executor of its own. */
+export interface Run {
+  readonly containerId: string;
+  readonly frameworkId: string;
+  readonly executorId: string;
+  readonly kind: 'command' | 'custom';
+  readonly info: ExecutorInfo;
+  readonly containerizer: string;
+  readonly directory: string;
+  phase: 'preparing' | 'launching' | 'running' | 'ended';
+  checkpoint: ContainerCheckpoint | undefined;
+  pid: number | undefined;
+  network: ContainerNetwork | undefined;
+  readonly tasks: Map<string, Task>;
+  /** Terminal and acknowledged, at most 100. */
+  readonly completedTasks: Task[];
+  /** Stream of a subscribed custom executor. */
+  connection: string | undefined;
+  /** Kill it with this grace as soon as it is launched. */
+  killOnLaunchMs: number | undefined;
+  /** Why the agent ended the container itself: the reason of the tasks' last updates. */
+  ended: TaskEnd | undefined;
+}
+
+export interface TaskEnd {
+  readonly state: TaskState;
+  readonly reason: NonNullable<TaskStatus['reason']>;
+  readonly message: string;
+}
+
+export interface AgentFramework {
+  info: FrameworkInfo;
+  /** The master asked for its end: nothing of it is reported any more. */
+  shuttingDown: boolean;
+  readonly runs: Map<string, Run>;
+  /** Task id -> the run it is in. */
+  readonly taskRuns: Map<string, Run>;
+  readonly completedRuns: Run[];
+}
+
+export interface AgentState {
+  readonly config: AgentConfig;
+  phase: 'starting' | 'recovering' | 'serving' | 'leaving' | 'left';
+  recover: 'reconnect' | 'cleanup';
+  bootId: string;
+  seed: string;
+  counter: number;
+  agentId: string | undefined;
+  readonly link: MasterLink;
+  readonly frameworks: Map<string, AgentFramework>;
+  readonly completedFrameworks: AgentFramework[];
+  /** Container id -> run; all but the retired ones. */
+  readonly runs: Map<string, Run>;
+  /** Killed while they were being launched: their containers are ended when they turn up. */
+  readonly discarded: Map<string, string>;
+  exitCode: number;
+  exitReason: string;
+  /** Since the start, by name as in /metrics/snapshot. */
+  readonly counters: Map<string, number>;
+}
+
+export function createAgentState(config: AgentConfig): AgentState {
+  return {
+    config,
+    phase: 'starting',
+    recover: 'reconnect',
+    bootId: '',
+    seed: '',
+    counter: 0,
+    agentId: undefined,
+    link: {
+      connection: 0,
+      phase: 'idle',
+      attempt: 0,
+      session: undefined,
+      masterId: undefined,
+      downSeq: 0,
+      pingTimeoutMs: 75_000,
+    },
+    frameworks: new Map(),
+    completedFrameworks: [],
+    runs: new Map(),
+    discarded: new Map(),
+    exitCode: 0,
+    exitReason: '',
+    counters: new Map(),
+  };
+}
+
+const TERMINAL: ReadonlySet<TaskState> = new Set<TaskState>([
+  'TASK_FINISHED',
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_LOST',
+  'TASK_DROPPED',
+  'TASK_GONE',
+  'TASK_GONE_BY_OPERATOR',
+]);
+export const isTerminal = (state: TaskState): boolean => TERMINAL.has(state);
+
+export const hasCapability = (framework: FrameworkInfo, type: string): boolean =>
+  framework.capabilities?.some((c) => c.type === type) ?? false;
+
+/** The state a framework is told: those of partition-aware ones are all TASK_LOST to others. */
+export const stateFor = (framework: FrameworkInfo, state: TaskState): TaskState =>
+  (state === 'TASK_GONE' || state === 'TASK_DROPPED') && !hasCapability(framework, 'PARTITION_AWARE')
+    ? 'TASK_LOST'
+    : state;

@@ -1,0 +1,761 @@
+import type { FrameworkInfo, TaskInfo, TaskStatus } from '@mezzo/sdk/api';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { DownMessage, DownRecord, UpCall } from '../protocol.js';
+import type { AgentEffect } from './effects.js';
+import type { AgentEvent, CheckpointRecord } from './events.js';
+import { executorCallFault } from './executor-calls.js';
+import { agentBreach, AgentAuditor } from './invariants.js';
+import { createAgentState, type AgentConfig, type AgentState } from './state.js';
+import { agentMachine } from './step.js';
+
+const config: AgentConfig = {
+  owner: 'o1',
+  workDir: '/w',
+  hostname: 'node',
+  ip: '10.0.0.1',
+  port: 5051,
+  version: '1.12.0',
+  resources: [
+    { name: 'cpus', type: 'SCALAR', scalar: { value: 2 } },
+    { name: 'mem', type: 'SCALAR', scalar: { value: 1024 } },
+  ],
+  attributes: [],
+  containerizers: ['mesos'],
+  executorEnvironment: {},
+  user: 'root',
+  switchUser: true,
+  registrationBackoffMs: 1000,
+  executorRegistrationTimeoutMs: 60_000,
+  executorReregistrationTimeoutMs: 2000,
+  executorShutdownGraceMs: 5000,
+  recoveryTimeoutMs: 900_000,
+  maxCompletedExecutors: 10,
+};
+
+/** One agent over all its lives, with a disk, timers and a master that only speaks when the test does. */
+class World {
+  atMs = 1_000_000;
+  lives = 0;
+  state!: AgentState;
+  readonly disk = new Map<string, unknown>();
+  readonly timers = new Map<string, number>();
+  readonly sent: UpCall[] = [];
+  readonly auditor = new AgentAuditor();
+  effects: AgentEffect[] = [];
+  seq = 0;
+
+  start(alive: readonly string[] = [], bootId = 'boot-1', recover: 'reconnect' | 'cleanup' = 'reconnect'): void {
+    this.state = createAgentState(config);
+    this.timers.clear();
+    this.lives += 1;
+    const records = structuredClone([...this.disk].map(([key, value]): CheckpointRecord => ({ key, value })));
+    const seed = `${String(this.lives).padStart(8, '0')}-0000-4000-8000-000000000000`;
+    this.dispatch({ type: 'checkpointsLoaded', seed, bootId, recover, records });
+    this.dispatch({ type: 'containersRecovered', containerIds: alive });
+  }
+
+  dispatch(event: AgentEvent): AgentEffect[] {
+    const effects = agentMachine.step(this.state, event, this.atMs);
+    for (const effect of effects) this.carryOut(effect);
+    this.effects = effects;
+    expect(agentBreach(this.state)).toBeUndefined();
+    expect(this.auditor.observe(effects)).toBeUndefined();
+    return effects;
+  }
+
+  private carryOut(effect: AgentEffect): void {
+    if (effect.type === 'checkpoint') this.disk.set(effect.key, structuredClone(effect.value));
+    if (effect.type === 'forget') this.disk.delete(effect.key);
+    if (effect.type === 'setTimer') this.timers.set(effect.key, effect.delayMs);
+    if (effect.type === 'cancelTimer') this.timers.delete(effect.key);
+    if (effect.type === 'sendMaster') this.sent.push(effect.call);
+  }
+
+  fire(key: string): AgentEffect[] {
+    const delayMs = this.timers.get(key);
+    if (delayMs === undefined) throw new Error(`no timer ${key} among ${[...this.timers.keys()].join(', ')}`);
+    this.timers.delete(key);
+    this.atMs += delayMs;
+    return this.dispatch({ type: 'timerFired', key });
+  }
+
+  master(message: DownMessage): AgentEffect[] {
+    const record: DownRecord = { ...message, seq: ++this.seq };
+    return this.dispatch({ type: 'masterRecordReceived', connection: this.state.link.connection, record });
+  }
+
+  register(): AgentEffect[] {
+    this.seq = 0;
+    const ping = { pingIntervalMs: 15_000, pingTimeoutMs: 75_000 };
+    return this.master({ type: 'registered', session: 's', agentId: 'M-S0', masterId: 'M', epoch: 1, ...ping });
+  }
+
+  updates(): TaskStatus[] {
+    return this.sent.flatMap((call) => (call.type === 'statusUpdate' ? [call.status] : []));
+  }
+
+  acknowledge(status = this.updates().at(-1)!): AgentEffect[] {
+    const [taskId, uuid] = [status.taskId.value, status.uuid ?? ''];
+    this.auditor.acknowledged('F', taskId, uuid);
+    return this.master({ type: 'acknowledge', frameworkId: 'F', taskId, uuid });
+  }
+
+  /** The container of the only live run. */
+  get containerId(): string {
+    return [...this.state.runs.keys()].at(-1)!;
+  }
+
+  launched(): AgentEffect[] {
+    const { containerId } = this;
+    this.dispatch({ type: 'sandboxPrepared', containerId });
+    const checkpoint = { containerId, version: 1, data: {} };
+    return this.dispatch({ type: 'containerLaunched', containerId, launched: { checkpoint, pid: 7 } });
+  }
+
+  run(task: TaskInfo, framework: FrameworkInfo = aware): void {
+    this.master({ type: 'runTask', framework, task });
+    this.launched();
+  }
+
+  exited(exit: { code?: number; signal?: string; limitation?: 'oom' | 'unknown'; message?: string }): AgentEffect[] {
+    const { containerId } = this;
+    return this.dispatch({ type: 'containerEnded', containerId, exit: { message: 'm', ...exit } });
+  }
+}
+
+const aware: FrameworkInfo = {
+  user: 'root',
+  name: 'f',
+  id: { value: 'F' },
+  capabilities: [{ type: 'PARTITION_AWARE' }, { type: 'TASK_KILLING_STATE' }],
+};
+const plain: FrameworkInfo = { user: 'root', name: 'f', id: { value: 'F' } };
+const task = (id: string, more: Partial<TaskInfo> = {}): TaskInfo => ({
+  name: id,
+  taskId: { value: id },
+  agentId: { value: 'M-S0' },
+  resources: [
+    { name: 'cpus', type: 'SCALAR', scalar: { value: 0.5 } },
+    { name: 'mem', type: 'SCALAR', scalar: { value: 64 } },
+  ],
+  command: { value: 'sleep 1' },
+  ...more,
+});
+const types = (effects: readonly AgentEffect[]): string[] => effects.map((e) => e.type);
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+  world.start();
+  world.register();
+});
+
+describe('a command task', () => {
+  test('goes from its sandbox to TASK_FINISHED, one acknowledged update at a time', () => {
+    const prepared = world.master({ type: 'runTask', framework: aware, task: task('t') });
+    expect(types(prepared)).toContain('prepareSandbox');
+    world.launched();
+    expect(world.updates().map((u) => u.state)).toEqual(['TASK_STARTING']);
+    world.acknowledge();
+    world.acknowledge();
+    world.exited({ code: 0 });
+    expect(world.updates().map((u) => u.state)).toEqual(['TASK_STARTING', 'TASK_RUNNING', 'TASK_FINISHED']);
+    expect(world.updates().at(-1)).toMatchObject({
+      message: 'Command exited with status 0',
+      source: 'SOURCE_EXECUTOR',
+      agentId: { value: 'M-S0' },
+      executorId: { value: 't' },
+      containerStatus: {
+        executorPid: 7,
+        networkInfos: [{ ipAddresses: [{ protocol: 'IPv4', ipAddress: '10.0.0.1' }] }],
+      },
+    });
+    world.acknowledge();
+    expect(world.state.runs.size).toBe(0);
+    expect([...world.disk.keys()]).toEqual(['agent']);
+  });
+
+  test('is told only after it was written down', () => {
+    const effects = world.master({ type: 'runTask', framework: aware, task: task('t') });
+    expect(types(effects).indexOf('prepareSandbox')).toBeGreaterThan(types(effects).lastIndexOf('checkpoint'));
+    const launched = world.launched();
+    const running = launched.findIndex((e) => e.type === 'checkpoint' && e.key.startsWith('tasks/'));
+    expect(running).toBeGreaterThanOrEqual(0);
+    world.acknowledge();
+    expect(types(world.effects).indexOf('sendMaster')).toBeGreaterThan(types(world.effects).indexOf('checkpoint'));
+  });
+
+  test('gets the environment of the field, its own variables on top', () => {
+    world.master({
+      type: 'runTask',
+      framework: { ...aware, checkpoint: true },
+      task: task('t', { command: { value: 'env', environment: { variables: [{ name: 'PATH', value: '/x' }] } } }),
+    });
+    const [launch] = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId });
+    expect(launch).toMatchObject({
+      type: 'launchContainer',
+      containerizer: 'mesos',
+      spec: {
+        resources: { cpusMilli: 500, memMib: 64 },
+        command: {
+          shell: true,
+          argv: ['env'],
+          env: {
+            PATH: '/x',
+            MESOS_FRAMEWORK_ID: 'F',
+            MESOS_EXECUTOR_ID: 't',
+            MESOS_SLAVE_ID: 'M-S0',
+            MESOS_SLAVE_PID: 'slave(1)@10.0.0.1:5051',
+            MESOS_CHECKPOINT: '1',
+            MESOS_RECOVERY_TIMEOUT: '15mins',
+            MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD: '5secs',
+          },
+        },
+      },
+    });
+  });
+
+  test.each([
+    [{ code: 3 }, 'TASK_FAILED', 'Command exited with status 3', undefined],
+    [{ signal: 'SIGKILL' }, 'TASK_FAILED', 'Command terminated with signal Killed', undefined],
+    [{ limitation: 'oom' as const, message: 'big' }, 'TASK_FAILED', 'big', 'REASON_CONTAINER_LIMITATION_MEMORY'],
+    [{ limitation: 'unknown' as const, message: 'lost' }, 'TASK_FAILED', 'lost', 'REASON_EXECUTOR_TERMINATED'],
+  ])('that ends with %j is %s', (exit, state, message, reason) => {
+    world.run(task('t'));
+    world.acknowledge();
+    world.acknowledge();
+    world.exited(exit);
+    const last = world.updates().at(-1)!;
+    expect([last.state, last.message, last.reason]).toEqual([state, message, reason]);
+    expect(last.limitation?.resources?.[0]?.scalar?.value).toBe(exit.limitation === 'oom' ? 64 : undefined);
+  });
+
+  test('is launched once, however often the master says so', () => {
+    world.run(task('t'));
+    expect(types(world.master({ type: 'runTask', framework: aware, task: task('t') }))).not.toContain('checkpoint');
+  });
+
+  test('that runs too long fails for that reason', () => {
+    world.run(task('t', { maxCompletionTime: { nanoseconds: 5e9 } }));
+    const key = `completion/${world.containerId}/t`;
+    expect(world.timers.get(key)).toBe(5000);
+    expect(world.fire(key)).toContainEqual(expect.objectContaining({ type: 'killContainer', graceMs: 3000 }));
+    world.exited({ signal: 'SIGTERM' });
+    for (let i = 0; i < 3; i++) world.acknowledge();
+    expect(world.updates().at(-1)).toMatchObject({
+      state: 'TASK_FAILED',
+      reason: 'REASON_MAX_COMPLETION_TIME_REACHED',
+    });
+  });
+
+  test('whose files cannot be fetched fails, and whose directory cannot be made is dropped', () => {
+    const failed = (stage: 'fetch' | 'directory', framework: FrameworkInfo) => {
+      world.master({ type: 'runTask', framework, task: task(stage) });
+      world.dispatch({ type: 'sandboxFailed', containerId: world.containerId, stage, message: 'why' });
+      const { state, reason, source } = world.updates().at(-1)!;
+      world.acknowledge();
+      return [state, reason, source];
+    };
+    expect(failed('fetch', aware)).toEqual(['TASK_FAILED', 'REASON_CONTAINER_LAUNCH_FAILED', 'SOURCE_AGENT']);
+    expect(failed('directory', aware)).toEqual(['TASK_DROPPED', 'REASON_EXECUTOR_TERMINATED', 'SOURCE_AGENT']);
+    expect(failed('directory', plain)[0]).toBe('TASK_LOST');
+  });
+
+  test('that nothing here can run says which plugin is missing', () => {
+    world.master({ type: 'runTask', framework: aware, task: task('t', { container: { type: 'DOCKER' } }) });
+    expect(world.updates().at(-1)).toMatchObject({
+      state: 'TASK_FAILED',
+      reason: 'REASON_CONTAINER_LAUNCH_FAILED',
+      message: expect.stringContaining('containerizer-docker'),
+    });
+    world.acknowledge();
+    expect(world.state.frameworks.size).toBe(0);
+  });
+
+  test('whose id would leave its directory is an error', () => {
+    world.master({ type: 'runTask', framework: aware, task: task('../x') });
+    expect(world.updates().at(-1)).toMatchObject({
+      state: 'TASK_ERROR',
+      message: "'../x' contains invalid characters",
+    });
+  });
+});
+
+describe('a kill', () => {
+  const kill = (killPolicy?: { gracePeriod: { nanoseconds: number } }) =>
+    world.master({ type: 'killTask', frameworkId: 'F', taskId: 't', ...(killPolicy && { killPolicy }) });
+
+  test('is told as TASK_KILLING and TASK_KILLED', () => {
+    world.run(task('t'));
+    world.acknowledge();
+    world.acknowledge();
+    expect(kill()).toContainEqual(expect.objectContaining({ type: 'killContainer', graceMs: 3000 }));
+    world.acknowledge();
+    world.exited({ signal: 'SIGTERM' });
+    expect(
+      world
+        .updates()
+        .slice(-2)
+        .map((u) => u.state),
+    ).toEqual(['TASK_KILLING', 'TASK_KILLED']);
+    expect(world.updates().at(-1)?.message).toBe('Command terminated with signal Terminated');
+  });
+
+  test('without the capability is told by its end alone', () => {
+    world.run(task('t'), plain);
+    kill();
+    world.exited({ code: 0 });
+    for (let i = 0; i < 3; i++) world.acknowledge();
+    expect(world.updates().map((u) => u.state)).toEqual(['TASK_STARTING', 'TASK_RUNNING', 'TASK_KILLED']);
+  });
+
+  test('prefers the grace of the call, then that of the task', () => {
+    world.run(task('t', { killPolicy: { gracePeriod: { nanoseconds: 9e9 } } }));
+    expect(kill()).toContainEqual(expect.objectContaining({ graceMs: 9000 }));
+    expect(kill({ gracePeriod: { nanoseconds: 1e9 } })).toContainEqual(expect.objectContaining({ graceMs: 1000 }));
+  });
+
+  test('before the launch needs no container', () => {
+    world.master({ type: 'runTask', framework: aware, task: task('t') });
+    kill();
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_KILLED', reason: 'REASON_TASK_KILLED_DURING_LAUNCH' });
+    expect(types(world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }))).toEqual([]);
+  });
+
+  test('during the launch waits for the container, but not for ever', () => {
+    world.master({ type: 'runTask', framework: aware, task: task('t') });
+    const { containerId } = world;
+    world.dispatch({ type: 'sandboxPrepared', containerId });
+    kill();
+    world.fire(`discard/${containerId}`);
+    world.acknowledge();
+    world.acknowledge();
+    world.acknowledge();
+    expect(world.updates().at(-1)?.state).toBe('TASK_KILLED');
+    expect(world.state.runs.size).toBe(0);
+    const checkpoint = { containerId, version: 1, data: {} };
+    const late = world.dispatch({ type: 'containerLaunched', containerId, launched: { checkpoint } });
+    expect(late).toEqual([{ type: 'killContainer', containerizer: 'mesos', containerId, graceMs: 0 }]);
+    const ended = world.dispatch({ type: 'containerEnded', containerId, exit: { message: '' } });
+    expect(types(ended)).toEqual(['removeContainer']);
+  });
+});
+
+describe('health checks', () => {
+  const checked = task('t', { healthCheck: { type: 'HTTP', http: { port: 80, path: '/h' }, consecutiveFailures: 2 } });
+  const key = () => `health/${world.containerId}/t`;
+  const probe = (status: number) => {
+    world.fire(key());
+    world.dispatch({ type: 'probeDone', key: key(), outcome: { kind: 'http', status } });
+  };
+  const told = () => world.updates().map((u) => [u.state, u.healthy]);
+  const acknowledgeAll = () => {
+    for (let i = 0; i < 6; i++) if (world.state.frameworks.size > 0) world.acknowledge();
+  };
+
+  test('begin after 15 s and are told when the health changes', () => {
+    world.run(checked);
+    expect(world.timers.get(key())).toBe(15_000);
+    expect(world.fire(key())[0]).toMatchObject({
+      type: 'probe',
+      timeoutMs: 20_000,
+      probe: { kind: 'http', host: '127.0.0.1', port: 80, path: '/h' },
+    });
+    world.dispatch({ type: 'probeDone', key: key(), outcome: { kind: 'http', status: 200 } });
+    expect(world.timers.get(key())).toBe(10_000);
+    probe(204);
+    acknowledgeAll();
+    expect(told()).toEqual([
+      ['TASK_STARTING', undefined],
+      ['TASK_RUNNING', undefined],
+      ['TASK_RUNNING', true],
+    ]);
+    expect(world.updates().at(-1)?.reason).toBe('REASON_TASK_HEALTH_CHECK_STATUS_UPDATED');
+  });
+
+  test('kill the task at the limit of failures in a row', () => {
+    world.run(checked);
+    probe(500);
+    probe(200);
+    probe(500);
+    expect(types(world.effects)).not.toContain('killContainer');
+    probe(503);
+    expect(types(world.effects)).toContain('killContainer');
+    world.exited({ signal: 'SIGTERM' });
+    for (let i = 0; i < 8; i++) if (world.state.frameworks.size > 0) world.acknowledge();
+    expect(told().slice(2)).toEqual([
+      ['TASK_RUNNING', false],
+      ['TASK_RUNNING', true],
+      ['TASK_RUNNING', false],
+      ['TASK_RUNNING', false],
+      ['TASK_KILLING', false],
+      ['TASK_KILLED', false],
+    ]);
+  });
+
+  test('forgive failures within the grace period until the first success', () => {
+    const plan = { ...checked.healthCheck!, delaySeconds: 1, gracePeriodSeconds: 30 };
+    world.run(task('t', { healthCheck: plan }));
+    probe(500);
+    probe(500);
+    acknowledgeAll();
+    expect(told()).toHaveLength(2);
+  });
+
+  test('that only report tell each new result', () => {
+    world.run(task('t', { check: { type: 'TCP', tcp: { port: 9 } } }));
+    const checkKey = `check/${world.containerId}/t`;
+    for (const connected of [false, false, true]) {
+      world.fire(checkKey);
+      world.dispatch({ type: 'probeDone', key: checkKey, outcome: { kind: 'tcp', connected } });
+    }
+    acknowledgeAll();
+    expect(world.updates().map((u) => u.checkStatus)).toEqual([
+      { type: 'TCP', tcp: {} },
+      { type: 'TCP', tcp: {} },
+      { type: 'TCP', tcp: { succeeded: false } },
+      { type: 'TCP', tcp: { succeeded: true } },
+    ]);
+  });
+});
+
+describe('status updates', () => {
+  test('are sent again after 10 s, 20 s and so on up to 10 minutes, the oldest alone', () => {
+    world.run(task('t'));
+    const key = `update/${world.containerId}/t`;
+    const waits = Array.from({ length: 8 }, () => {
+      const wait = world.timers.get(key);
+      world.fire(key);
+      return wait;
+    });
+    expect(waits).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000]);
+    expect(new Set(world.updates().map((u) => u.uuid)).size).toBe(1);
+  });
+
+  test('wait while there is no master, and go out anew with the registration', () => {
+    world.run(task('t'));
+    world.dispatch({ type: 'masterLost', connection: world.state.link.connection, reason: 'gone' });
+    const before = world.sent.length;
+    world.fire(`update/${world.containerId}/t`);
+    expect(world.sent).toHaveLength(before);
+    const [connect] = world.fire('reconnect');
+    expect(connect).toMatchObject({
+      type: 'connectMaster',
+      subscribe: {
+        agentInfo: { id: { value: 'M-S0' } },
+        tasks: [{ frameworkId: 'F', state: 'TASK_RUNNING', unacknowledged: { state: 'TASK_STARTING' } }],
+      },
+    });
+    world.register();
+    expect(world.updates().at(-1)?.state).toBe('TASK_STARTING');
+  });
+
+  test('an acknowledgement of another update changes nothing', () => {
+    world.run(task('t'));
+    expect(world.acknowledge({ ...world.updates()[0]!, uuid: 'x' })).toHaveLength(1);
+    expect(world.state.runs.get(world.containerId)?.tasks.get('t')?.updates).toHaveLength(2);
+  });
+});
+
+describe('the link to the master', () => {
+  test('is given up after 75 s of silence and tried again with growing waits', () => {
+    expect(types(world.fire('ping'))).toContain('disconnectMaster');
+    const waits = Array.from({ length: 8 }, () => {
+      const wait = world.timers.get('reconnect');
+      world.fire('reconnect');
+      world.dispatch({ type: 'masterLost', connection: world.state.link.connection, reason: 'refused' });
+      return wait;
+    });
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+  });
+
+  test('ignores what an older connection says', () => {
+    const old = world.state.link.connection;
+    world.dispatch({ type: 'masterLost', connection: old, reason: 'gone' });
+    world.fire('reconnect');
+    const record: DownRecord = { type: 'killTask', frameworkId: 'F', taskId: 't', seq: 2 };
+    expect(world.dispatch({ type: 'masterRecordReceived', connection: old, record })).toEqual([]);
+  });
+
+  test('starts over when a record is missing, and takes a repeated one once', () => {
+    const { connection } = world.state.link;
+    const ping = (seq: number) =>
+      world.dispatch({ type: 'masterRecordReceived', connection, record: { type: 'ping', seq } });
+    expect(types(ping(2))).toContain('sendMaster');
+    expect(ping(2)).toEqual([]);
+    expect(types(ping(4))).toContain('disconnectMaster');
+    expect(world.state.link.phase).toBe('idle');
+  });
+
+  test('a refusal ends the tasks and the agent', () => {
+    world.run(task('t'));
+    expect(types(world.master({ type: 'refused', reason: 'marked gone' }))).toContain('killContainer');
+    expect(world.exited({ signal: 'SIGTERM' })).toContainEqual(expect.objectContaining({ type: 'exit', code: 1 }));
+    expect(world.disk.size).toBe(0);
+  });
+});
+
+describe('after a restart', () => {
+  test('a running task runs on and is told to the master as it was', () => {
+    world.run(task('t', { healthCheck: { type: 'TCP', tcp: { port: 1 } } }));
+    world.acknowledge();
+    const { containerId } = world;
+    world.start([containerId]);
+    expect(world.effects).toContainEqual(
+      expect.objectContaining({
+        type: 'connectMaster',
+        subscribe: expect.objectContaining({ tasks: [expect.objectContaining({ state: 'TASK_RUNNING' })] }),
+      }),
+    );
+    expect(world.timers.has(`health/${containerId}/t`)).toBe(true);
+    world.register();
+    expect(world.updates().at(-1)?.state).toBe('TASK_RUNNING');
+    world.acknowledge();
+    world.exited({ code: 0 });
+    expect(world.updates().at(-1)?.state).toBe('TASK_FINISHED');
+  });
+
+  test('containers are handed back by their checkpoints', () => {
+    world.run(task('t'));
+    const before = world.containerId;
+    world.state = createAgentState(config);
+    const records = [...world.disk].map(([key, value]) => ({ key, value }));
+    const seed = 'aaaaaaaa-0000-4000-8000-000000000000';
+    const load = { type: 'checkpointsLoaded', seed, recover: 'reconnect', records } as const;
+    const containers = [{ containerizer: 'mesos', checkpoint: { containerId: before, version: 1, data: {} } }];
+    expect(world.dispatch({ ...load, bootId: 'boot-1' })).toEqual([{ type: 'recoverContainers', containers }]);
+    world.state = createAgentState(config);
+    expect(world.dispatch({ ...load, bootId: 'boot-2' }).at(-1)).toEqual({ type: 'recoverContainers', containers: [] });
+  });
+
+  test.each([
+    [aware, 'TASK_GONE'],
+    [plain, 'TASK_LOST'],
+  ])('a task whose container is lost is told so (%#)', (framework, state) => {
+    world.run(task('t'), framework);
+    world.acknowledge();
+    world.acknowledge();
+    world.start([]);
+    world.register();
+    expect(world.updates().at(-1)).toMatchObject({ state, reason: 'REASON_AGENT_RESTARTED', source: 'SOURCE_AGENT' });
+    world.acknowledge();
+    expect([...world.disk.keys()]).toEqual(['agent']);
+  });
+
+  test('a task that was never launched is dropped', () => {
+    world.master({ type: 'runTask', framework: aware, task: task('t') });
+    world.start([]);
+    world.register();
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_DROPPED', reason: 'REASON_AGENT_RESTARTED' });
+  });
+
+  test('an unacknowledged end is told again, not made up anew', () => {
+    world.run(task('t'));
+    world.acknowledge();
+    world.acknowledge();
+    world.exited({ code: 0 });
+    const end = world.updates().at(-1)!;
+    world.start([]);
+    world.register();
+    expect(world.updates().at(-1)).toEqual(end);
+  });
+
+  test('cleanup ends what runs and exits without a master', () => {
+    world.run(task('t'));
+    const { containerId } = world;
+    world.start([containerId], 'boot-1', 'cleanup');
+    expect(types(world.effects)).not.toContain('connectMaster');
+    expect(types(world.effects)).toContain('killContainer');
+    expect(world.exited({ signal: 'SIGTERM' })).toContainEqual(expect.objectContaining({ type: 'exit', code: 0 }));
+  });
+
+  test('a record of another format is left alone', () => {
+    world.run(task('t'));
+    for (const [key, value] of world.disk) world.disk.set(key, { ...(value as object), version: 99 });
+    world.start([]);
+    expect(world.state.runs.size).toBe(0);
+    expect(world.state.agentId).toBeUndefined();
+  });
+});
+
+describe('frameworks', () => {
+  test('shutting one down ends its tasks and tells nobody', () => {
+    world.run(task('t'));
+    const told = world.sent.length;
+    expect(types(world.master({ type: 'shutdownFramework', frameworkId: 'F' }))).toContain('killContainer');
+    world.exited({ signal: 'SIGTERM' });
+    expect(world.sent).toHaveLength(told);
+    expect(world.state.frameworks.size).toBe(0);
+    expect([...world.disk.keys()]).toEqual(['agent']);
+  });
+
+  test('a shutdown goes on after a restart', () => {
+    world.run(task('t'));
+    world.master({ type: 'shutdownFramework', frameworkId: 'F' });
+    world.start([world.containerId]);
+    expect(types(world.effects)).toContain('killContainer');
+  });
+
+  test('leaving tells the master, ends all tasks and forgets the id', () => {
+    world.run(task('t'));
+    const effects = world.dispatch({ type: 'leaveRequested' });
+    expect(world.sent.at(-1)).toEqual({ type: 'unregister' });
+    expect(types(effects)).toContain('killContainer');
+    expect(types(world.exited({ signal: 'SIGTERM' })).at(-1)).toBe('exit');
+    expect(world.disk.size).toBe(0);
+  });
+
+  test('task groups are refused in clear words', () => {
+    const executor = { type: 'DEFAULT', executorId: { value: 'e' } } as const;
+    world.master({ type: 'runTaskGroup', framework: aware, executor, tasks: [task('a'), task('b')] });
+    expect(world.updates().map((u) => [u.state, u.message])).toEqual([
+      ['TASK_ERROR', 'Task groups are not supported yet'],
+      ['TASK_ERROR', 'Task groups are not supported yet'],
+    ]);
+    expect(world.sent.at(-1)).toMatchObject({ type: 'executorExited', executorId: 'e' });
+  });
+});
+
+describe('a custom executor', () => {
+  const executor = {
+    type: 'CUSTOM',
+    executorId: { value: 'e' },
+    command: { value: './e' },
+    shutdownGracePeriod: { nanoseconds: 2e9 },
+  } as const;
+  const ids = { frameworkId: { value: 'F' }, executorId: { value: 'e' } };
+  const mine = (id: string) => {
+    const { command: _, ...rest } = task(id);
+    return rest;
+  };
+  const runTask = (id: string) =>
+    world.master({ type: 'runTask', framework: { ...aware, checkpoint: true }, task: mine(id), executor });
+  const subscribe = (connection = 'c1', unacknowledgedTasks: TaskInfo[] = []) =>
+    world.dispatch({
+      type: 'executorSubscribed',
+      connection,
+      call: { ...ids, type: 'SUBSCRIBE', subscribe: { unacknowledgedTasks } },
+    });
+  const uuid = (n: number) => `${String(n).padStart(22, 'A')}==`;
+  const update = (n: number, id: string, state: TaskStatus['state']) =>
+    world.dispatch({
+      type: 'executorCalled',
+      call: {
+        ...ids,
+        type: 'UPDATE',
+        update: { status: { taskId: { value: id }, state, uuid: uuid(n), source: 'SOURCE_EXECUTOR' } },
+      },
+    });
+  const told = (effects: AgentEffect[]) =>
+    effects.flatMap((e) => (e.type === 'sendExecutor' ? [e.event.type] : e.type === 'closeExecutor' ? ['close'] : []));
+
+  test('subscribes, is handed its tasks, and its updates are acknowledged once written', () => {
+    runTask('a');
+    world.launched();
+    expect(world.timers.get(`register/${world.containerId}`)).toBe(60_000);
+    expect(told(subscribe())).toEqual(['SUBSCRIBED', 'LAUNCH']);
+    expect(told(runTask('b'))).toEqual(['LAUNCH']);
+    const effects = update(1, 'a', 'TASK_RUNNING');
+    expect(types(effects).indexOf('sendExecutor')).toBeGreaterThan(types(effects).indexOf('checkpoint'));
+    expect(told(effects)).toEqual(['ACKNOWLEDGED']);
+    expect(world.updates().at(-1)).toMatchObject({ uuid: uuid(1), containerStatus: { executorPid: 7 } });
+    expect(told(update(1, 'a', 'TASK_RUNNING'))).toEqual(['ACKNOWLEDGED']);
+    expect(world.updates()).toHaveLength(1);
+  });
+
+  test('that ends takes its tasks along', () => {
+    runTask('a');
+    world.launched();
+    subscribe();
+    world.exited({ code: 2 });
+    expect(world.updates().at(-1)).toMatchObject({
+      state: 'TASK_FAILED',
+      reason: 'REASON_EXECUTOR_TERMINATED',
+      message: 'Executor terminated',
+    });
+    const exited = { type: 'executorExited', frameworkId: 'F', executorId: 'e', status: 512 };
+    expect(world.sent).toContainEqual(exited);
+  });
+
+  test('that does not subscribe in time is ended', () => {
+    runTask('a');
+    world.launched();
+    expect(types(world.fire(`register/${world.containerId}`))).toEqual(['killContainer']);
+    world.exited({ signal: 'SIGKILL' });
+    expect(world.updates().at(-1)?.reason).toBe('REASON_EXECUTOR_REGISTRATION_TIMEOUT');
+  });
+
+  test('is asked to kill its tasks and to shut down, and ended when it does not', () => {
+    runTask('a');
+    world.launched();
+    subscribe();
+    update(1, 'a', 'TASK_RUNNING');
+    expect(told(world.master({ type: 'killTask', frameworkId: 'F', taskId: 'a' }))).toEqual(['KILL']);
+    expect(told(world.master({ type: 'shutdownExecutor', frameworkId: 'F', executorId: 'e' }))).toEqual(['SHUTDOWN']);
+    expect(world.timers.get(`shutdown/${world.containerId}`)).toBe(2000);
+    expect(world.fire(`shutdown/${world.containerId}`)).toContainEqual(
+      expect.objectContaining({ type: 'killContainer', graceMs: 0 }),
+    );
+  });
+
+  test('passes messages both ways', () => {
+    runTask('a');
+    world.launched();
+    subscribe();
+    expect(told(world.master({ type: 'message', frameworkId: 'F', executorId: 'e', data: 'ZA==' }))).toEqual([
+      'MESSAGE',
+    ]);
+    world.dispatch({ type: 'executorCalled', call: { ...ids, type: 'MESSAGE', message: { data: 'ZQ==' } } });
+    expect(world.sent.at(-1)).toEqual({ type: 'message', frameworkId: 'F', executorId: 'e', data: 'ZQ==' });
+  });
+
+  test('subscribes again after a restart of the agent, and gets what it never received', () => {
+    runTask('a');
+    world.launched();
+    subscribe();
+    runTask('b');
+    world.start([world.containerId]);
+    world.register();
+    expect(world.timers.get(`register/${world.containerId}`)).toBe(2000);
+    const effects = subscribe('c2', [mine('a')]);
+    expect(told(effects)).toEqual(['SUBSCRIBED', 'LAUNCH']);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ event: { type: 'LAUNCH', launch: { task: expect.objectContaining({ name: 'b' }) } } }),
+    );
+  });
+
+  test('that stays away after a restart loses its tasks', () => {
+    runTask('a');
+    world.launched();
+    subscribe();
+    update(1, 'a', 'TASK_RUNNING');
+    world.acknowledge();
+    world.start([world.containerId]);
+    world.register();
+    world.fire(`register/${world.containerId}`);
+    world.exited({ signal: 'SIGKILL' });
+    expect(world.updates().at(-1)).toMatchObject({
+      state: 'TASK_GONE',
+      reason: 'REASON_EXECUTOR_REREGISTRATION_TIMEOUT',
+    });
+  });
+
+  test('is refused in the order and words of the field', () => {
+    const fault = (call: object) => executorCallFault(world.state, { ...ids, ...call } as never);
+    expect(fault({ type: 'SUBSCRIBE', subscribe: {} })).toEqual({ status: 400, message: 'Framework cannot be found' });
+    runTask('a');
+    expect(fault({ type: 'SUBSCRIBE', subscribe: {} })).toEqual({ status: 400, message: 'Executor cannot be found' });
+    world.launched();
+    expect(fault({ type: 'SUBSCRIBE', subscribe: {} })).toBeUndefined();
+    const status = { taskId: { value: 'a' }, state: 'TASK_RUNNING', source: 'SOURCE_EXECUTOR', uuid: uuid(1) };
+    expect(fault({ type: 'UPDATE', update: { status } })?.status).toBe(403);
+    subscribe();
+    expect(fault({ type: 'UPDATE', update: { status } })).toBeUndefined();
+    expect(fault({ type: 'UPDATE', update: { status: { ...status, uuid: 'AAAA' } } })?.message).toContain(
+      'Not a valid UUID',
+    );
+    expect(fault({ type: 'UPDATE', update: { status: { ...status, state: 'TASK_STAGING' } } })?.status).toBe(400);
+    expect(fault({ type: 'UNKNOWN' })?.status).toBe(501);
+    expect(fault({ type: 'HEARTBEAT', executorId: { value: 'nope' } })).toBeUndefined();
+  });
+});

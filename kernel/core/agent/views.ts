@@ -1,0 +1,54 @@
+import type { AgentInfo, Resource } from '@mezzo/sdk/api';
+import type { AgentSubscribe, AgentTask } from '../protocol.js';
+import { PROTOCOL_VERSION } from '../protocol.js';
+import { isTerminal, type AgentFramework, type AgentState, type Run, type Task } from './state.js';
+
+/** What others read of the state. */
+
+export const agentInfoOf = ({ config, agentId }: AgentState): AgentInfo => ({
+  hostname: config.hostname,
+  port: config.port,
+  resources: [...config.resources],
+  attributes: [...config.attributes],
+  ...(agentId !== undefined && { id: { value: agentId } }),
+});
+
+/** All that a master has to know of this agent. */
+export function subscribeOf(state: AgentState): AgentSubscribe {
+  const { config } = state;
+  const frameworks = [...state.frameworks.values()];
+  return {
+    protocol: PROTOCOL_VERSION,
+    agentInfo: agentInfoOf(state),
+    address: `${config.ip}:${config.port}`,
+    resources: config.resources,
+    version: config.version,
+    tasks: frameworks.flatMap((framework) => tasksOf(framework).map(({ run, task }) => agentTaskOf(run, task))),
+    executors: customRuns(state).map(({ frameworkId, info }) => ({ frameworkId, info })),
+    frameworks: frameworks.map((framework) => framework.info),
+  };
+}
+
+const customRuns = (state: AgentState): Run[] =>
+  [...state.runs.values()].filter((run) => run.kind === 'custom' && run.phase !== 'ended');
+
+export const tasksOf = (framework: AgentFramework): { run: Run; task: Task }[] =>
+  [...framework.runs.values()].flatMap((run) => [...run.tasks.values()].map((task) => ({ run, task })));
+
+function agentTaskOf(run: Run, task: Task): AgentTask {
+  const oldest = task.updates[0];
+  return {
+    frameworkId: run.frameworkId,
+    info: task.info,
+    state: task.state,
+    statuses: [...task.statuses],
+    ...(oldest?.uuid !== undefined && { unacknowledged: { uuid: oldest.uuid, state: oldest.state } }),
+  };
+}
+
+/** What the run's live tasks, and the executor itself while it is there, have been given. */
+export function usedBy(run: Run): Resource[] {
+  const executor = run.kind === 'custom' && run.phase !== 'ended' ? (run.info.resources ?? []) : [];
+  const tasks = [...run.tasks.values()].filter((task) => !isTerminal(task.state));
+  return [...executor, ...tasks.flatMap((task) => task.info.resources ?? [])];
+}
