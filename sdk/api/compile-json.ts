@@ -84,7 +84,7 @@ function readValue(field: FieldSchema, source: Source): string {
 export function compileWriter(type: MessageSchema, codecs: Codecs): JsonWriter {
   const source = new Source(codecs, { quote });
   // Behind the first field that is always there, a comma goes before each field; up to it, after each.
-  const anchor = type.fields.findIndex((f) => f.rule === 'required' || f.shownDefault !== undefined);
+  const anchor = type.fields.findIndex((f) => isAlwaysShown(f));
   const body = type.fields.map((field, index) => {
     const key = JSON.stringify(field.name) + ':';
     if (anchor < 0) return writeField(field, source, (value) => `s += (s === '{' ? '' : ',') + '${key}' + ${value};`);
@@ -94,12 +94,15 @@ export function compileWriter(type: MessageSchema, codecs: Codecs): JsonWriter {
   return source.compile<JsonWriter>('m', `let v, s = '{';\n${body.join('\n')}\nreturn s + '}';`);
 }
 
+const isAlwaysShown = (field: FieldSchema): boolean =>
+  field.rule === 'required' || field.shownDefault !== undefined || field.shownEmpty === true;
+
 function writeField(field: FieldSchema, source: Source, add: (value: string) => string): string {
   const one = writeValue(field, source);
   const load = `v = m.${field.property};`;
   switch (field.rule) {
     case 'repeated':
-      return `${load} if (v !== undefined && v.length > 0) { let l = ''; for (v of v) l += (l === '' ? '' : ',') + ${one}; ${add("'[' + l + ']'")} }`;
+      return `${load} ${field.shownEmpty ? '' : 'if (v !== undefined && v.length > 0)'} { let l = ''; for (v of v ?? []) l += (l === '' ? '' : ',') + ${one}; ${add("'[' + l + ']'")} }`;
     case 'map':
       return `${load} if (v !== undefined) { let l = ''; const r = v; for (const k of Object.keys(r)) { v = r[k]; l += (l === '' ? '' : ',') + quote(k) + ':' + ${one}; }
         if (l !== '') { ${add("'{' + l + '}'")} } }`;
@@ -144,7 +147,7 @@ function objectField(field: FieldSchema, source: Source): string {
   const into = `o.${field.name}`;
   switch (field.rule) {
     case 'repeated':
-      return `${load} if (v !== undefined && v.length > 0) ${into} = v.map((v) => ${one});`;
+      return `${load} ${field.shownEmpty ? '' : 'if (v !== undefined && v.length > 0)'} ${into} = (v ?? []).map((v) => ${one});`;
     case 'map':
       return `${load} if (v !== undefined && Object.keys(v).length > 0) ${into} = Object.fromEntries(Object.entries(v).map(([k, v]) => [k, ${one}]));`;
     case 'required':

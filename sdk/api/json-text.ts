@@ -50,7 +50,6 @@ function endOfString(text: string, open: number): number {
   return text.length;
 }
 
-// eslint-disable-next-line no-control-regex -- control characters end a string
 const VALUE =
   /[ \t\r\n]*(?:"[^"\\\u0000-\u001f]*(?:\\.[^"\\\u0000-\u001f]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:])/y;
 const NEAR_CHARS = 200;
@@ -132,7 +131,6 @@ function objectText(value: object): string {
   return `{${text}}`;
 }
 
-// eslint-disable-next-line no-control-regex -- those are what must be escaped
 const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 /** A JSON string. Most need no escape, and asking first is faster than JSON.stringify. */

@@ -438,6 +438,7 @@ export interface AgentInfo {
   resources?: Resource[];
   attributes?: Attribute[];
   id?: AgentID;
+  checkpoint?: boolean;
   domain?: DomainInfo;
 }
 
@@ -1274,6 +1275,8 @@ export interface ResourceStatistics {
   cpusThrottledTimeSecs?: number;
   memTotalBytes?: Int64;
   memTotalMemswBytes?: Int64;
+  memKmemUsageBytes?: Int64;
+  memKmemTcpUsageBytes?: Int64;
   memLimitBytes?: Int64;
   memSoftLimitBytes?: Int64;
   memFileBytes?: Int64;
@@ -1299,6 +1302,14 @@ export interface ResourceStatistics {
   netTxBytes?: Int64;
   netTxErrors?: Int64;
   netTxDropped?: Int64;
+  netTxRateLimit?: Int64;
+  netTxBurstRateLimit?: Int64;
+  netTxBurstSize?: Int64;
+  netRxRateLimit?: Int64;
+  netRxBurstRateLimit?: Int64;
+  netRxBurstSize?: Int64;
+  netRateStatistics?: ResourceStatisticsRateStatistics;
+  netEphemeralPorts?: ValueRange;
   netTcpRttMicrosecsP50?: number;
   netTcpRttMicrosecsP90?: number;
   netTcpRttMicrosecsP95?: number;
@@ -1307,6 +1318,31 @@ export interface ResourceStatistics {
   netTcpTimeWaitConnections?: number;
   netTrafficControlStatistics?: TrafficControlStatistics[];
   netSnmpStatistics?: SNMPStatistics;
+}
+
+export interface ResourceStatisticsRatePercentiles {
+  min?: Int64;
+  max?: Int64;
+  p50?: Int64;
+  p90?: Int64;
+  p95?: Int64;
+  p99?: Int64;
+  p999?: Int64;
+  p9999?: Int64;
+  samples?: Int64;
+}
+
+export interface ResourceStatisticsRateStatistics {
+  rxRate?: ResourceStatisticsRatePercentiles;
+  rxPacketRate?: ResourceStatisticsRatePercentiles;
+  rxDropRate?: ResourceStatisticsRatePercentiles;
+  rxErrorRate?: ResourceStatisticsRatePercentiles;
+  txRate?: ResourceStatisticsRatePercentiles;
+  txPacketRate?: ResourceStatisticsRatePercentiles;
+  txDropRate?: ResourceStatisticsRatePercentiles;
+  txErrorRate?: ResourceStatisticsRatePercentiles;
+  samplingWindowSecs?: number;
+  samplingIntervalSecs?: number;
 }
 
 export interface ResourceUsage {
@@ -2712,6 +2748,8 @@ export interface MessageTypes {
   'mesos.v1.ResourceProviderInfo': ResourceProviderInfo;
   'mesos.v1.ResourceProviderInfo.Storage': ResourceProviderInfoStorage;
   'mesos.v1.ResourceStatistics': ResourceStatistics;
+  'mesos.v1.ResourceStatistics.RatePercentiles': ResourceStatisticsRatePercentiles;
+  'mesos.v1.ResourceStatistics.RateStatistics': ResourceStatisticsRateStatistics;
   'mesos.v1.ResourceUsage': ResourceUsage;
   'mesos.v1.ResourceUsage.Executor': ResourceUsageExecutor;
   'mesos.v1.ResourceUsage.Executor.Task': ResourceUsageExecutorTask;

@@ -27,6 +27,8 @@ export interface FieldSchema {
   readonly message?: MessageSchema;
   /** Explicit default that JSON shows for an unset field. Undefined for deprecated fields. */
   readonly shownDefault?: string | number | boolean;
+  /** Of a repeated field: JSON shows it even when it is empty. */
+  readonly shownEmpty?: true;
 }
 
 export interface MessageSchema {
@@ -124,6 +126,7 @@ class SchemaBuilder {
     if (options.default !== undefined && made.rule === 'optional' && !options.deprecated) {
       made.shownDefault = options.default;
     }
+    if (node.options?.['(shown_empty)'] === true) made.shownEmpty = true;
     return made;
   }
 }

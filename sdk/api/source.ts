@@ -32,7 +32,6 @@ export class Source {
   }
 
   compile<F>(parameters: string, body: string): F {
-    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- see the class
     const make = new Function(...this.names, `'use strict'; return (${parameters}) => {\n${body}\n};`);
     return make(...this.values) as F;
   }
