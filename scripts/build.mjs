@@ -1,6 +1,16 @@
 // Compiles all packages, then packs every plugin as a registry tarball: one bundled module with the SDK left outside.
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { markBuilt, root, run, sourceDigest, withBuildLock } from './lib.mjs';
 
@@ -22,10 +32,13 @@ async function packPlugin(name, outDir) {
     format: 'esm',
     target: 'node20',
     external: ['@mezzo/sdk/*', '*.node', 'cpu-features'],
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     logLevel: 'warning',
   });
-  for (const extra of ['README.md', ...(manifest.files ?? [])]) if (existsSync(join(dir, extra))) cpSync(join(dir, extra), join(pkg, extra), { recursive: true });
+  for (const extra of ['README.md', ...(manifest.files ?? [])])
+    if (existsSync(join(dir, extra))) cpSync(join(dir, extra), join(pkg, extra), { recursive: true });
   // The bundle holds the dependencies, so the packed manifest names none: the host links the SDK and installs nothing.
   const packed = { ...manifest };
   delete packed.dependencies;
@@ -34,7 +47,9 @@ async function packPlugin(name, outDir) {
   const file = `${manifest.mezzo.id}-${manifest.version}.tgz`;
   await create({ gzip: true, file: join(outDir, file), cwd: staging, portable: true, mtime: new Date(0) }, ['package']);
   rmSync(staging, { recursive: true, force: true });
-  const integrity = `sha512-${createHash('sha512').update(readFileSync(join(outDir, file))).digest('base64')}`;
+  const integrity = `sha512-${createHash('sha512')
+    .update(readFileSync(join(outDir, file)))
+    .digest('base64')}`;
   const { mezzo, version, description } = manifest;
   return { manifest: { ...mezzo, name: manifest.name, version, description }, file, integrity };
 }
@@ -43,7 +58,9 @@ async function packAll() {
   const outDir = join(root, 'build', 'registry.new');
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(outDir, { recursive: true });
-  const names = readdirSync(join(root, 'plugins')).filter((name) => existsSync(join(root, 'plugins', name, 'package.json')));
+  const names = readdirSync(join(root, 'plugins')).filter((name) =>
+    existsSync(join(root, 'plugins', name, 'package.json')),
+  );
   const plugins = [];
   for (const name of names.sort()) plugins.push(await packPlugin(name, outDir));
   writeFileSync(join(outDir, 'index.json'), JSON.stringify({ plugins }, null, 2));

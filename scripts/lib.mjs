@@ -22,7 +22,8 @@ export function run(command, args, { quiet = false, env } = {}) {
     env: { ...process.env, ...env },
     maxBuffer: 64 << 20,
   });
-  if (quiet && result.status !== 0) process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}\n`);
+  if (quiet && result.status !== 0)
+    process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}\n`);
   return result.status ?? 1;
 }
 
@@ -41,7 +42,8 @@ const installStamp = 'node_modules/.mezzo-install';
 
 export function checkNode() {
   const major = Number(process.versions.node.split('.')[0]);
-  if (major < 20) fail(`Node ${process.versions.node} is too old`, 'Mezzo needs Node 20 or newer: install it and run this again.');
+  if (major < 20)
+    fail(`Node ${process.versions.node} is too old`, 'Mezzo needs Node 20 or newer: install it and run this again.');
 }
 
 /** Installs dependencies when they are missing or not those of the lock file. */
@@ -51,13 +53,18 @@ export function ensureInstalled() {
   say('installing dependencies (first start only; about a minute)');
   // No install script is needed to run: the one compiled package is optional, and the tests build it themselves.
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  if (run('npm', args, { quiet: true }) !== 0) fail('npm could not install the dependencies (its words are above)', 'Check the network or the registry that npm is set to, then run this again.');
+  if (run('npm', args, { quiet: true }) !== 0)
+    fail(
+      'npm could not install the dependencies (its words are above)',
+      'Check the network or the registry that npm is set to, then run this again.',
+    );
   writeFileSync(join(root, installStamp), wanted);
 }
 
 const sourceRoots = ['sdk', 'kernel', 'cli', 'plugins', 'scripts'];
 const skipped = new Set(['node_modules', 'dist', 'build']);
-const isSource = (name) => /\.(ts|js|mjs|proto|json|sh|html|css|svg)$/.test(name) && !/\.test\.ts$/.test(name) && !name.endsWith('.tsbuildinfo');
+const isSource = (name) =>
+  /\.(ts|js|mjs|proto|json|sh|html|css|svg)$/.test(name) && !/\.test\.ts$/.test(name) && !name.endsWith('.tsbuildinfo');
 
 function* sources(dir) {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
@@ -84,7 +91,8 @@ const buildStamp = 'build/stamp';
 export function ensureBuilt() {
   if (stampOf(buildStamp) === sourceDigest()) return;
   say('building');
-  if (run(process.execPath, ['scripts/build.mjs'], { quiet: true }) !== 0) fail('the build failed (its words are above)', 'In a fresh clone this is a bug: please report it.');
+  if (run(process.execPath, ['scripts/build.mjs'], { quiet: true }) !== 0)
+    fail('the build failed (its words are above)', 'In a fresh clone this is a bug: please report it.');
 }
 
 export function markBuilt(stamp) {
@@ -104,7 +112,8 @@ export async function withBuildLock(action) {
       const owner = existsSync(join(lock, 'pid')) ? Number(readFileSync(join(lock, 'pid'), 'utf8')) : 0;
       const alive = owner > 0 && existsSync(`/proc/${owner}`);
       if (!alive && waited > 2) rmSync(lock, { recursive: true, force: true });
-      else if (waited > 1200) fail('another build is running', `It holds ${lock}; stop it (pid ${owner}) or remove that folder.`);
+      else if (waited > 1200)
+        fail('another build is running', `It holds ${lock}; stop it (pid ${owner}) or remove that folder.`);
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
     }
   }

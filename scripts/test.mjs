@@ -23,16 +23,23 @@ const notes = [];
 function installPackages() {
   const missing = Object.keys(PACKAGES).filter((name) => !existsSync(PACKAGES[name]));
   if (missing.length === 0) return;
-  const prefix = process.getuid?.() === 0 ? [] : spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
+  const prefix =
+    process.getuid?.() === 0 ? [] : spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
   if (prefix === undefined || !existsSync('/usr/bin/apt-get')) {
     notes.push(`not installed (no root, or no apt): ${missing.join(', ')}; tests that need them are skipped`);
     return;
   }
   say(`installing for the tests: ${missing.join(', ')}`);
-  const apt = (...args) => run(prefix[0] ?? 'env', [...(prefix[0] ? prefix.slice(1) : []), 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args], { quiet: true });
+  const apt = (...args) =>
+    run(
+      prefix[0] ?? 'env',
+      [...(prefix[0] ? prefix.slice(1) : []), 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args],
+      { quiet: true },
+    );
   apt('update');
   // One by one when all together fail: a package that cannot be had must not take the others with it.
-  if (apt('install', '-y', '--no-install-recommends', ...missing) !== 0) for (const name of missing) apt('install', '-y', '--no-install-recommends', name);
+  if (apt('install', '-y', '--no-install-recommends', ...missing) !== 0)
+    for (const name of missing) apt('install', '-y', '--no-install-recommends', name);
   const still = missing.filter((name) => !existsSync(PACKAGES[name]));
   if (still.length > 0) notes.push(`could not be installed: ${still.join(', ')}; tests that need them are skipped`);
 }
@@ -42,14 +49,24 @@ function buildZookeeperClient() {
   const dir = join(root, 'node_modules/zookeeper');
   if (!existsSync(dir) || existsSync(join(dir, 'build/Release/zookeeper.node'))) return;
   say('compiling the ZooKeeper client');
-  if (run('npm', ['rebuild', 'zookeeper', '--loglevel=error'], { quiet: true }) !== 0) notes.push('the ZooKeeper client did not compile (build-essential, python3 and make are needed)');
+  if (run('npm', ['rebuild', 'zookeeper', '--loglevel=error'], { quiet: true }) !== 0)
+    notes.push('the ZooKeeper client did not compile (build-essential, python3 and make are needed)');
 }
 
 function runTier(tier, skipLog) {
   const outputFile = join(root, 'build', `test-${tier}.json`);
   rmSync(outputFile, { force: true });
   const started = Date.now();
-  const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', tier, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`];
+  const args = [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--project',
+    tier,
+    '--passWithNoTests',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${outputFile}`,
+  ];
   const status = run(process.execPath, args, { env: { MEZZO_SKIP_LOG: skipLog, CI: '1' } });
   const seconds = Math.round((Date.now() - started) / 1000);
   const result = existsSync(outputFile) ? JSON.parse(readFileSync(outputFile, 'utf8')) : undefined;
@@ -88,10 +105,14 @@ const results = tiers.map((tier) => (say(`tier ${tier}`), runTier(tier, skipLog)
 
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);
 console.log('\ntier          passed  failed  skipped  seconds');
-for (const { tier, passed, failed, skipped, seconds } of results) console.log(`${tier.padEnd(12)} ${[passed, failed, skipped, seconds].map((value) => String(value).padStart(7)).join(' ')}`);
+for (const { tier, passed, failed, skipped, seconds } of results)
+  console.log(
+    `${tier.padEnd(12)} ${[passed, failed, skipped, seconds].map((value) => String(value).padStart(7)).join(' ')}`,
+  );
 const reasons = [...new Set(readFileSync(skipLog, 'utf8').trim().split('\n').filter(Boolean)), ...notes];
 if (reasons.length > 0) console.log(`\nskipped:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`);
 const failures = results.flatMap(({ failures: list }) => list);
-if (failures.length > 0) console.log(`\nfailed:\n${failures.map((failure) => `  ${failure.split('\n')[0]}`).join('\n')}`);
+if (failures.length > 0)
+  console.log(`\nfailed:\n${failures.map((failure) => `  ${failure.split('\n')[0]}`).join('\n')}`);
 console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
 process.exit(sum('failed') === 0 && sum('passed') > 0 ? 0 : 1);

@@ -1,0 +1,220 @@
+import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import { agentMachine } from '../../kernel/core/agent/step.js';
+import type { AgentEffect } from '../../kernel/core/agent/effects.js';
+import type { AgentEvent, CheckpointRecord } from '../../kernel/core/agent/events.js';
+import { type AgentConfig, type AgentState, createAgentState } from '../../kernel/core/agent/state.js';
+import type { Machine } from '../../kernel/core/machine.js';
+import type { DownRecord, UpCall } from '../../kernel/core/protocol.js';
+import { ContainerHost } from './containers.js';
+import { Disk } from './disk.js';
+import { Stream } from './network.js';
+import { SimLoop } from './sim-loop.js';
+import type { World } from './world.js';
+
+export type AgentMachine = Machine<AgentState, AgentEvent, AgentEffect>;
+
+/** One life of an agent process. */
+interface Life {
+  readonly loop: SimLoop<AgentState, AgentEvent, AgentEffect>;
+  readonly timers: Map<string, () => void>;
+  stream: Stream<DownRecord> | undefined;
+  upSeq: number;
+  readonly queue: UpCall[];
+  inFlight: boolean;
+}
+
+/** An agent's machine, its disk and its containers, with the shell's duties done in virtual time. */
+export class AgentNode {
+  readonly disk: Disk;
+  readonly host: ContainerHost;
+  life: Life | undefined;
+  private bootId: string;
+
+  constructor(
+    readonly world: World,
+    readonly index: number,
+    readonly config: AgentConfig,
+    private readonly machine: AgentMachine = agentMachine,
+  ) {
+    const { time } = world;
+    this.disk = new Disk(time, () => time.random.between(1, 10));
+    this.host = new ContainerHost(time, (spec: ContainerSpec) => world.launched(this, spec));
+    this.bootId = time.random.uuid();
+  }
+
+  get name(): string {
+    return `agent-${this.index}`;
+  }
+
+  get state(): AgentState | undefined {
+    return this.life?.loop.state;
+  }
+
+  start(): void {
+    const { time } = this.world;
+    const life: Life = {
+      loop: new SimLoop<AgentState, AgentEvent, AgentEffect>(
+        this.machine,
+        createAgentState(this.config),
+        () => time.nowMs,
+        (effect, done) => this.write(effect, done),
+        (effect) => this.life === life && this.execute(life, effect),
+      ),
+      timers: new Map(),
+      stream: undefined,
+      upSeq: 0,
+      queue: [],
+      inFlight: false,
+    };
+    this.life = life;
+    const records = [...this.disk.data].map(([key, value]): CheckpointRecord => ({
+      key,
+      value: structuredClone(value),
+    }));
+    this.dispatch({
+      type: 'checkpointsLoaded',
+      seed: time.random.uuid(),
+      bootId: this.bootId,
+      recover: 'reconnect',
+      records,
+    });
+  }
+
+  /** kill -9: memory and timers are gone, containers run on. */
+  crash(): void {
+    const { life } = this;
+    if (life === undefined) return;
+    this.world.time.note(this.name, () => 'crashes');
+    life.loop.stop();
+    for (const cancel of life.timers.values()) cancel();
+    life.stream?.vanish('reader');
+    this.host.unwatchAll();
+    this.disk.crash();
+    this.life = undefined;
+  }
+
+  reboot(): void {
+    this.crash();
+    this.host.reboot();
+    this.bootId = this.world.time.random.uuid();
+  }
+
+  dispatch(event: AgentEvent): void {
+    this.world.time.note(this.name, () => `< ${describe(event)}`);
+    this.life?.loop.dispatch(event);
+  }
+
+  private write(effect: AgentEffect, done: () => void): boolean {
+    if (effect.type === 'checkpoint') {
+      const value = structuredClone(effect.value);
+      this.disk.write((data) => data.set(effect.key, value), done);
+    } else if (effect.type === 'forget') this.disk.write((data) => data.delete(effect.key), done);
+    else return false;
+    return true;
+  }
+
+  private execute(life: Life, effect: AgentEffect): void {
+    const { time } = this.world;
+    const soon = (event: AgentEvent, maxMs = 5) =>
+      void time.after(time.random.between(0, maxMs), () => this.life === life && this.dispatch(event));
+    switch (effect.type) {
+      case 'connectMaster':
+        return this.connect(life, effect.connection, effect.subscribe);
+      case 'disconnectMaster':
+        return life.stream?.vanish('reader');
+      case 'sendMaster':
+        life.queue.push(effect.call);
+        return this.pump(life);
+      case 'recoverContainers': {
+        const known = new Set(effect.containers.map(({ checkpoint }) => checkpoint.containerId));
+        const containerIds = this.host.recover(known);
+        for (const id of containerIds) this.watch(life, id);
+        return soon({ type: 'containersRecovered', containerIds });
+      }
+      case 'prepareSandbox':
+        return soon({ type: 'sandboxPrepared', containerId: effect.containerId });
+      case 'launchContainer': {
+        const { containerId } = effect.spec;
+        const ifAlive = (act: () => void) => this.life === life && act();
+        return this.host.launch(
+          effect.spec,
+          () =>
+            ifAlive(() => {
+              this.dispatch({
+                type: 'containerLaunched',
+                containerId,
+                launched: { checkpoint: { containerId, version: 1, data: {} }, pid: 1 },
+              });
+              this.watch(life, containerId);
+            }),
+          (message) => ifAlive(() => this.dispatch({ type: 'containerLaunchFailed', containerId, message })),
+        );
+      }
+      case 'killContainer':
+        return this.host.kill(effect.containerId, effect.graceMs);
+      case 'removeContainer':
+        return this.host.remove(effect.containerId);
+      case 'setTimer': {
+        life.timers.get(effect.key)?.();
+        const delay = effect.jitter ? time.random.between(0, effect.delayMs) : effect.delayMs;
+        return void life.timers.set(
+          effect.key,
+          time.after(delay, () => this.dispatch({ type: 'timerFired', key: effect.key })),
+        );
+      }
+      case 'cancelTimer':
+        life.timers.get(effect.key)?.();
+        return void life.timers.delete(effect.key);
+      case 'exit':
+        return this.world.agentExited(this, effect.code, effect.reason);
+      case 'log':
+        return time.note(this.name, () => `! ${effect.message} ${JSON.stringify(effect.fields ?? {})}`);
+      default:
+        return;
+    }
+  }
+
+  private watch(life: Life, containerId: string): void {
+    this.host.watch(
+      containerId,
+      (exit) => this.life === life && this.dispatch({ type: 'containerEnded', containerId, exit }),
+    );
+  }
+
+  private connect(life: Life, connection: number, subscribe: Parameters<World['subscribeAgent']>[1]): void {
+    life.stream?.vanish('reader');
+    life.queue.length = 0;
+    life.upSeq = 0;
+    const lost = () => this.life === life && this.dispatch({ type: 'masterLost', connection, reason: 'stream broke' });
+    life.stream = this.world.subscribeAgent(
+      this,
+      structuredClone(subscribe),
+      (record) => this.life === life && this.dispatch({ type: 'masterRecordReceived', connection, record }),
+      lost,
+    );
+    if (life.stream === undefined) this.world.time.after(5, lost);
+  }
+
+  /** One batch in flight; whatever comes up meanwhile goes with the next. A batch without an answer ends the session. */
+  private pump(life: Life): void {
+    const { stream } = life;
+    if (life.inFlight || life.queue.length === 0 || stream === undefined) return;
+    const { session, downSeq } = life.loop.state.link;
+    if (session === undefined) return;
+    const calls = structuredClone(life.queue.splice(0));
+    life.inFlight = true;
+    this.world.callAgentApi({ session, seq: ++life.upSeq, seen: downSeq, calls }, (accepted) => {
+      if (this.life !== life) return;
+      life.inFlight = false;
+      if (stream !== life.stream) return this.pump(life);
+      if (accepted !== true) return stream.break();
+      this.pump(life);
+    });
+  }
+}
+
+const describe = (event: AgentEvent): string => {
+  if (event.type === 'masterRecordReceived') return `${event.record.type} #${event.record.seq}`;
+  const { type, ...rest } = event as { type: string } & Record<string, unknown>;
+  return `${type} ${JSON.stringify(rest, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)).slice(0, 160)}`;
+};

@@ -1,0 +1,68 @@
+import { auditAgent } from '../../kernel/core/agent/invariants.js';
+import { auditMaster } from '../../kernel/core/master/invariants.js';
+import { Violation, type World } from './world.js';
+
+/** After every step: what each machine believes holds together. Bounded work: audits the nodes' own books only now and then when large. */
+export function audit(world: World): void {
+  const { master } = world;
+  if (master.state) fail(world, 'master', auditMaster(master.state));
+  for (const agent of world.agents) if (agent.state) fail(world, agent.name, auditAgent(agent.state));
+}
+
+function fail(world: World, who: string, broken: readonly string[]): void {
+  if (broken.length > 0)
+    throw new Violation(`${who} at ${world.time.nowMs - 1_700_000_000_000} ms: ${broken.join('; ')}`);
+}
+
+/** When the faults are over and time has passed: nothing is lost, nobody waits, all agree. */
+export function auditEnd(world: World): void {
+  const broken = [...agentsAreBack(world), ...viewsAgree(world), ...everybodyIsServed(world)];
+  fail(world, 'at the end', broken);
+}
+
+function* agentsAreBack(world: World): Generator<string> {
+  const connected = [...(world.master.state?.agents.values() ?? [])].filter(
+    ({ connection }) => connection !== undefined,
+  );
+  for (const agent of world.agents) {
+    if (!connected.some(({ id }) => id === agent.state?.agentId))
+      yield `${agent.name} (${agent.state?.agentId ?? 'no id'}) is not registered; its link is ${agent.state?.link.phase}`;
+  }
+}
+
+/** Master, agents, containers and frameworks say the same of every task that lives. */
+function* viewsAgree(world: World): Generator<string> {
+  const running = new Map<string, string>();
+  for (const agent of world.agents) {
+    for (const run of agent.state?.runs.values() ?? []) {
+      if (agent.host.containers.get(run.containerId)?.running !== true) continue;
+      for (const taskId of run.tasks.keys()) running.set(`${run.frameworkId}/${taskId}`, agent.name);
+    }
+    for (const [id, container] of agent.host.containers)
+      if (container.running && !agent.state?.runs.has(id))
+        yield `${agent.name} runs the container ${id}, which it does not know`;
+  }
+  for (const framework of world.frameworks) {
+    for (const { id, state } of framework.live) {
+      if (state === 'TASK_RUNNING' && !running.has(`${framework.id}/${id}`))
+        yield `${framework.name} believes that ${id} runs, and no agent runs it`;
+    }
+    for (const key of running.keys()) {
+      const [frameworkId, taskId] = [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)];
+      if (frameworkId !== framework.id) continue;
+      const view = framework.tasks.get(taskId);
+      if (view === undefined || !['TASK_RUNNING', 'TASK_STAGING', 'TASK_STARTING'].includes(view.state))
+        yield `${taskId} runs on ${running.get(key)}, and ${framework.name} believes ${view?.state ?? 'nothing'}`;
+    }
+  }
+}
+
+/** Liveness: wishes here are small enough for all to fit, so every framework has what it wants (short tasks come and go). */
+function* everybodyIsServed(world: World): Generator<string> {
+  for (const framework of world.frameworks) {
+    const { wish, live, name, manners, offersSeen } = framework;
+    if (offersSeen === 0) yield `${name} (${manners}) never got an offer`;
+    if (wish.lifeMs === 0 && live.filter(({ state }) => state === 'TASK_RUNNING').length < wish.tasks)
+      yield `${name} (${manners}) wants ${wish.tasks} tasks and has ${live.map(({ id, state }) => `${id} ${state}`).join(', ') || 'none'}`;
+  }
+}

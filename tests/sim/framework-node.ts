@@ -1,0 +1,225 @@
+import type { Offer, Resource, SchedulerCall, SchedulerEvent, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { ConnectionId } from '@mezzo/sdk/contract';
+import type { Stream } from './network.js';
+import type { World } from './world.js';
+
+/**
+ * polite: launches what it wants, acknowledges, reconciles. greedy: sits on offers before it answers. silent: never answers.
+ * doubling: sends each call twice. flapping: drops its stream again and again.
+ */
+export type Manners = 'polite' | 'greedy' | 'silent' | 'doubling' | 'flapping';
+
+export interface Wish {
+  readonly tasks: number;
+  readonly cpus: number;
+  readonly mem: number;
+  /** 0 = for ever. */
+  readonly lifeMs: number;
+}
+
+interface TaskView {
+  readonly id: string;
+  readonly agentId: string;
+  state: TaskState;
+}
+
+const GONE: ReadonlySet<TaskState> = new Set<TaskState>([
+  'TASK_FINISHED',
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_LOST',
+  'TASK_DROPPED',
+  'TASK_GONE',
+  'TASK_GONE_BY_OPERATOR',
+  'TASK_UNKNOWN',
+]);
+const RECONNECT_MS = 1000;
+const RECONCILE_MS = 60_000;
+
+const scalar = (name: string, value: number): Resource => ({ name, type: 'SCALAR', scalar: { value } });
+const amount = (offer: Offer, name: string): number =>
+  (offer.resources ?? [])
+    .filter((resource) => resource.name === name)
+    .reduce((sum, { scalar: s }) => sum + (s?.value ?? 0), 0);
+
+/** A scheduler as users write them. It keeps its own books over reconnections, as a framework with a database does. */
+export class FrameworkNode {
+  id: string | undefined;
+  readonly tasks = new Map<string, TaskView>();
+  /** Every task id it ever launched, and how often it was told of an update after having acknowledged it. */
+  readonly everLaunched = new Set<string>();
+  offersSeen = 0;
+  private unanswered: Offer[] = [];
+  private stream: Stream<SchedulerEvent> | undefined;
+  private connection: ConnectionId | undefined;
+  private attempt = 0;
+  private counter = 0;
+
+  constructor(
+    private readonly world: World,
+    readonly name: string,
+    readonly manners: Manners,
+    readonly wish: Wish,
+    readonly partitionAware: boolean,
+  ) {}
+
+  start(): void {
+    this.connect();
+    this.reconcileLater();
+    if (this.manners === 'flapping') this.flap();
+  }
+
+  get live(): TaskView[] {
+    return [...this.tasks.values()].filter(({ state }) => !GONE.has(state));
+  }
+
+  private get missing(): number {
+    return this.wish.tasks - this.live.length;
+  }
+
+  private connect(): void {
+    const { world } = this;
+    const attempt = ++this.attempt;
+    this.connection = undefined;
+    const current = () => attempt === this.attempt;
+    this.stream = world.master.subscribeScheduler(
+      {
+        type: 'SUBSCRIBE',
+        ...(this.id === undefined ? {} : { frameworkId: { value: this.id } }),
+        subscribe: {
+          frameworkInfo: {
+            user: 'root',
+            name: this.name,
+            failoverTimeout: 604_800,
+            checkpoint: true,
+            roles: [this.name.startsWith('a') ? 'apps' : 'jobs'],
+            ...(this.id === undefined ? {} : { id: { value: this.id } }),
+            capabilities: [
+              { type: 'MULTI_ROLE' },
+              ...(this.partitionAware ? [{ type: 'PARTITION_AWARE' as const }] : []),
+            ],
+          },
+        },
+      },
+      (event, connection) => current() && this.receive(event, connection),
+      () => current() && this.reconnectLater(),
+    );
+    if (this.stream === undefined) this.reconnectLater();
+  }
+
+  private reconnectLater(): void {
+    const attempt = ++this.attempt;
+    this.connection = undefined;
+    this.world.time.after(RECONNECT_MS, () => attempt === this.attempt && this.connect());
+  }
+
+  private flap(): void {
+    const { time } = this.world;
+    time.after(time.random.between(5000, 60_000), () => {
+      if (this.world.calm) return;
+      this.stream?.vanish('reader');
+      this.reconnectLater();
+      this.flap();
+    });
+  }
+
+  private reconcileLater(): void {
+    this.world.time.after(RECONCILE_MS, () => {
+      this.reconcile();
+      this.reconcileLater();
+    });
+  }
+
+  /** Asks about what it believes to live, and for all that the master knows. */
+  private reconcile(): void {
+    const tasks = this.live.map(({ id, agentId }) => ({ taskId: { value: id }, agentId: { value: agentId } }));
+    if (tasks.length > 0) this.call({ type: 'RECONCILE', reconcile: { tasks } });
+    this.call({ type: 'RECONCILE', reconcile: {} });
+    if (this.missing > 0) this.call({ type: 'REVIVE' });
+    if (this.world.calm) for (const offer of this.unanswered.splice(0)) this.answer(offer);
+  }
+
+  private call(call: SchedulerCall): void {
+    const { connection } = this;
+    if (connection === undefined || this.id === undefined) return;
+    this.world.callSchedulerApi({ ...call, frameworkId: { value: this.id } }, connection, this.manners === 'doubling');
+  }
+
+  private receive(event: SchedulerEvent, connection: ConnectionId): void {
+    this.world.time.note(
+      this.name,
+      () => `< ${event.type ?? ''} ${event.update?.status?.taskId.value ?? ''} ${event.update?.status?.state ?? ''}`,
+    );
+    switch (event.type) {
+      case 'SUBSCRIBED':
+        this.id = event.subscribed!.frameworkId.value;
+        this.connection = connection;
+        return this.reconcile();
+      case 'OFFERS':
+        for (const offer of event.offers?.offers ?? []) this.offered(offer);
+        return;
+      case 'UPDATE':
+        return this.updated(event.update!.status);
+      case 'ERROR':
+        // "Failed over" is the old stream's; a removed framework starts again from nothing.
+        if (event.error?.message === 'Framework has been removed') this.id = undefined;
+        return;
+      default:
+    }
+  }
+
+  private offered(offer: Offer): void {
+    this.offersSeen++;
+    if (this.manners === 'silent' && !this.world.calm) return void this.unanswered.push(offer);
+    const wait = this.manners === 'greedy' && !this.world.calm ? this.world.time.random.between(0, 30_000) : 0;
+    if (wait === 0) return this.answer(offer);
+    this.world.time.after(wait, () => this.answer(offer));
+  }
+
+  private answer(offer: Offer): void {
+    const { cpus, mem, lifeMs } = this.wish;
+    const fits = Math.floor(Math.min(amount(offer, 'cpus') / cpus, amount(offer, 'mem') / mem) + 1e-9);
+    const count = Math.min(Math.max(this.missing, 0), fits);
+    const role = offer.allocationInfo?.role ?? '*';
+    const allocated = (resource: Resource): Resource => ({ ...resource, allocationInfo: { role } });
+    const taskInfos = Array.from({ length: count }, () => {
+      const id = `${this.name}.${this.counter++}`;
+      this.everLaunched.add(id);
+      this.tasks.set(id, { id, agentId: offer.agentId.value, state: 'TASK_STAGING' });
+      return {
+        name: id,
+        taskId: { value: id },
+        agentId: offer.agentId,
+        resources: [allocated(scalar('cpus', cpus)), allocated(scalar('mem', mem))],
+        command: { value: 'sleep', environment: { variables: [{ name: 'SIM_LIFE_MS', value: String(lifeMs) }] } },
+      };
+    });
+    if (count === 0)
+      return this.call({ type: 'DECLINE', decline: { offerIds: [offer.id], filters: { refuseSeconds: 30 } } });
+    this.call({
+      type: 'ACCEPT',
+      accept: {
+        offerIds: [offer.id],
+        operations: [{ type: 'LAUNCH', launch: { taskInfos } }],
+        filters: { refuseSeconds: 1 },
+      },
+    });
+  }
+
+  private updated(status: TaskStatus): void {
+    const id = status.taskId.value;
+    const task = this.tasks.get(id);
+    if (status.uuid !== undefined && (this.manners !== 'silent' || this.world.calm)) {
+      this.call({
+        type: 'ACKNOWLEDGE',
+        acknowledge: { agentId: status.agentId!, taskId: status.taskId, uuid: status.uuid },
+      });
+    }
+    if (task === undefined || status.state === undefined) return;
+    // A state that ended is final, save that an agent thought lost may come back with its tasks.
+    if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;
+    task.state = status.state;
+    if (this.missing > 0) this.call({ type: 'REVIVE' });
+  }
+}

@@ -1,0 +1,44 @@
+import type { AgentEffect } from '../../kernel/core/agent/effects.js';
+import { agentMachine } from '../../kernel/core/agent/step.js';
+import type { MasterEffect } from '../../kernel/core/master/effects.js';
+import { masterMachine } from '../../kernel/core/master/step.js';
+import type { AgentMachine } from './agent-node.js';
+import type { MasterMachine } from './master-node.js';
+import type { Planted } from './world.js';
+
+/** Machines with a bug planted in what they do: each must be caught, or the auditors are asleep. */
+
+const agentThat = (change: (effect: AgentEffect) => AgentEffect[]): AgentMachine => ({
+  step: (state, event, atMs) => agentMachine.step(state, event, atMs).flatMap(change),
+});
+const masterThat = (change: (effect: MasterEffect) => MasterEffect[]): MasterMachine => ({
+  step: (state, event, atMs) => masterMachine.step(state, event, atMs).flatMap(change),
+});
+
+export const planted: Readonly<Record<string, Planted>> = {
+  'the agent checkpoints no tasks': {
+    agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key.startsWith('tasks/') ? [] : [effect])),
+  },
+  'the agent never retries an update': {
+    agent: agentThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('update/') ? [] : [effect])),
+  },
+  'the agent launches every container twice': {
+    agent: agentThat((effect) =>
+      effect.type === 'launchContainer'
+        ? [effect, { ...effect, spec: { ...effect.spec, containerId: `${effect.spec.containerId}-b` } }]
+        : [effect],
+    ),
+  },
+  'the master forgets to write agents down': {
+    master: masterThat((effect) =>
+      effect.type === 'persist'
+        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putAgent') }]
+        : [effect],
+    ),
+  },
+  'the master passes no acknowledgement on': {
+    master: masterThat((effect) =>
+      effect.type === 'sendAgent' && effect.record.type === 'acknowledge' ? [] : [effect],
+    ),
+  },
+};

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { planted } from './planted.js';
+import { type Planted, Violation, World } from './world.js';
+
+/** Seeds that once failed, each with its story. */
+const KEPT: readonly (readonly [seed: number, story: string])[] = [];
+
+const SEEDS = Number(process.env.MEZZO_SIM_SEEDS ?? 100);
+const FIRST = Number(process.env.MEZZO_SIM_FROM ?? 1);
+const CATCH_WITHIN = 200;
+
+function violation(seed: number, bug?: Planted): string | undefined {
+  try {
+    new World(seed, false, bug).run();
+    return undefined;
+  } catch (error) {
+    // A crash of the machine itself is a finding too.
+    return error instanceof Violation ? error.message : `crash: ${(error as Error).stack}`;
+  }
+}
+
+test(`no law is broken in ${SEEDS} simulated clusters`, { timeout: 600_000 }, () => {
+  const broken: string[] = [];
+  for (let seed = FIRST; seed < FIRST + SEEDS && broken.length < 5; seed++) {
+    const message = violation(seed);
+    if (message !== undefined) broken.push(`seed ${seed} (npm run sim -- --seed ${seed}): ${message}`);
+  }
+  expect(broken).toEqual([]);
+});
+
+test.each(KEPT)('seed %i keeps its peace: %s', (seed) => {
+  expect(violation(seed)).toBeUndefined();
+});
+
+test.each(Object.keys(planted))(
+  `a planted bug is caught within ${CATCH_WITHIN} seeds: %s`,
+  { timeout: 300_000 },
+  (name) => {
+    let seed = 1;
+    while (seed <= CATCH_WITHIN && violation(seed, planted[name]) === undefined) seed++;
+    expect(seed).toBeLessThanOrEqual(CATCH_WITHIN);
+  },
+);
+
+test('a seed is the whole story: the same one gives the same run, step for step', () => {
+  const run = () => {
+    const world = new World(7, true);
+    try {
+      world.run();
+    } catch {
+      // the trace is compared, whatever the end
+    }
+    return world.time.trace;
+  };
+  const first = run();
+  expect(first.length).toBeGreaterThan(100);
+  expect(run()).toEqual(first);
+});

@@ -1,0 +1,191 @@
+import type { SchedulerCall } from '@mezzo/sdk/api';
+import type { ConnectionId } from '@mezzo/sdk/contract';
+import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import type { AgentConfig } from '../../kernel/core/agent/state.js';
+import type { AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
+import { type AgentMachine, AgentNode } from './agent-node.js';
+import { audit, auditEnd } from './auditors.js';
+import { FrameworkNode, type Manners } from './framework-node.js';
+import { type MasterMachine, MasterNode } from './master-node.js';
+import { call, CALM, type Stream, type Weather } from './network.js';
+import { Timeline } from './timeline.js';
+
+export interface Planted {
+  readonly master?: MasterMachine;
+  readonly agent?: AgentMachine;
+}
+
+const CPUS = 4;
+const MEM_MIB = 4096;
+const STORM_MS = 20 * 60_000;
+/** Long enough for every time-out of the protocol (75 s of pings, 10 min of update retries and of re-registration) twice. */
+const CALM_MS = 60 * 60_000;
+
+/** What a violated law looks like; the seed tells the rest. */
+export class Violation extends Error {}
+
+/** A cluster in one process: one master, some agents, some frameworks of various manners, a network, and faults. */
+export class World {
+  readonly time: Timeline;
+  readonly weather: Weather;
+  readonly master: MasterNode;
+  readonly agents: AgentNode[];
+  readonly frameworks: FrameworkNode[];
+  /** Every container ever launched, by framework and task: no task runs twice. */
+  readonly launches = new Map<string, string>();
+  calm = false;
+
+  constructor(
+    readonly seed: number,
+    keepTrace: boolean,
+    private readonly planted: Planted = {},
+  ) {
+    this.time = new Timeline(seed, keepTrace);
+    const { random } = this.time;
+    this.weather = {
+      latencyMs: random.between(1, 100),
+      cut: random.pick([0, 0.002, 0.02]),
+      loss: random.pick([0, 0.002, 0.02]),
+      duplication: random.pick([0, 0.02]),
+      halfOpen: random.pick([0, 0.3]),
+    };
+    this.master = new MasterNode(this.time, this.weather, planted.master);
+    this.agents = Array.from(
+      { length: random.between(1, 4) },
+      (_, i) => new AgentNode(this, i, agentConfig(i), planted.agent),
+    );
+    const manners: Manners[] = ['polite', 'polite', 'greedy', 'silent', 'doubling', 'flapping'];
+    this.frameworks = Array.from({ length: random.between(1, 4) }, (_, i) => {
+      const wish = {
+        tasks: random.between(1, 5),
+        cpus: random.pick([0.05, 0.1, 0.155]),
+        mem: random.between(32, 128),
+        lifeMs: random.chance(0.5) ? 0 : random.between(1000, 600_000),
+      };
+      return new FrameworkNode(this, `${i % 2 ? 'a' : 'b'}fw${i}`, random.pick(manners), wish, random.chance(0.7));
+    });
+  }
+
+  /** A storm of faults, then calm long enough for everything to settle; the auditors look after every step and at the end. */
+  run(): void {
+    this.master.start();
+    for (const agent of this.agents) agent.start();
+    for (const framework of this.frameworks) framework.start();
+    this.scheduleFaults();
+    this.time.advance(STORM_MS, () => audit(this));
+    this.calm = true;
+    Object.assign(this.weather, CALM);
+    if (this.master.life === undefined) this.master.start();
+    for (const agent of this.agents) if (agent.life === undefined) agent.start();
+    this.time.advance(CALM_MS, () => audit(this));
+    auditEnd(this);
+  }
+
+  private scheduleFaults(): void {
+    const { random } = this.time;
+    const next = () =>
+      this.time.after(random.between(1000, 240_000), () => {
+        if (this.calm) return;
+        this.fault();
+        next();
+      });
+    next();
+  }
+
+  private fault(): void {
+    const { random } = this.time;
+    const agent = random.pick(this.agents);
+    const downMs = random.pick([0, 500, 10_000, 120_000, 700_000]);
+    const back = (node: { life: unknown; start(): void }) =>
+      void this.time.after(downMs, () => node.life === undefined && node.start());
+    const what = random.between(0, 9);
+    if (what < 4) {
+      agent.crash();
+      back(agent);
+    } else if (what < 5) {
+      agent.reboot();
+      back(agent);
+    } else if (what < 7) {
+      this.master.crash();
+      back(this.master);
+    } else agent.life?.stream?.break();
+  }
+
+  /** The agent's process ended by its own will; a supervisor starts it again. */
+  agentExited(agent: AgentNode, code: number, reason: string): void {
+    this.time.note(agent.name, () => `exits ${code}: ${reason}`);
+    agent.crash();
+    this.time.after(1000, () => agent.life === undefined && agent.start());
+  }
+
+  subscribeAgent(
+    _: AgentNode,
+    subscribe: AgentSubscribe,
+    deliver: (record: DownRecord) => void,
+    lost: () => void,
+  ): Stream<DownRecord> | undefined {
+    return this.master.subscribeAgent(subscribe, deliver, lost);
+  }
+
+  callAgentApi(batch: UpBatch, answer: (accepted: boolean | undefined) => void): void {
+    call(
+      this.time,
+      this.weather,
+      () => this.master.agentBatch(structuredClone(batch)),
+      (status) => answer(status === undefined ? undefined : status === 202),
+    );
+  }
+
+  callSchedulerApi(schedulerCall: SchedulerCall, connection: ConnectionId, twice: boolean): void {
+    const once = () =>
+      call(
+        this.time,
+        this.weather,
+        () => this.master.schedulerCall(structuredClone(schedulerCall), connection),
+        () => {},
+      );
+    once();
+    if (twice) once();
+  }
+
+  launched(agent: AgentNode, spec: ContainerSpec): void {
+    const run = [...(agent.state?.runs.values() ?? [])].find(({ containerId }) => containerId === spec.containerId);
+    const taskId = run && [...run.tasks.keys()][0];
+    if (run === undefined || taskId === undefined) return;
+    const key = `${run.frameworkId}/${taskId}`;
+    const other = this.launches.get(key);
+    if (other !== undefined)
+      throw new Violation(`task ${key} was launched twice: ${other} and ${spec.containerId} on ${agent.name}`);
+    this.launches.set(key, `${spec.containerId} on ${agent.name}`);
+    const used = [...agent.host.containers.values()]
+      .filter(({ running }) => running)
+      .reduce((sum, container) => sum + container.spec.resources.cpusMilli, spec.resources.cpusMilli);
+    if (used > CPUS * 1000)
+      throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${CPUS * 1000}`);
+  }
+}
+
+const agentConfig = (index: number): AgentConfig => ({
+  owner: `sim-${index}`,
+  workDir: `/sim/${index}`,
+  hostname: `host-${index}`,
+  ip: `10.0.0.${index + 1}`,
+  port: 5051,
+  version: '1.12.0',
+  resources: [
+    { name: 'cpus', type: 'SCALAR', scalar: { value: CPUS } },
+    { name: 'mem', type: 'SCALAR', scalar: { value: MEM_MIB } },
+    { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31_000, end: 32_000 }] } },
+  ],
+  attributes: [],
+  containerizers: ['mesos'],
+  executorEnvironment: {},
+  user: 'root',
+  switchUser: true,
+  registrationBackoffMs: 1000,
+  executorRegistrationTimeoutMs: 60_000,
+  executorReregistrationTimeoutMs: 2000,
+  executorShutdownGraceMs: 5000,
+  recoveryTimeoutMs: 900_000,
+  maxCompletedExecutors: 150,
+});
