@@ -41,6 +41,12 @@ export class RootContainer {
     return this;
   }
 
+  /** A service that exists, but not for these plugins: who asks is told that it was not declared. */
+  withhold(...tokens: readonly Token<unknown>[]): this {
+    for (const token of tokens) this.tokens.add(token);
+    return this;
+  }
+
   /** The container of one plugin, which may resolve what it binds itself and those services of the root that `mayUse` allows. */
   forPlugin(pluginId: string, mayUse: (token: Token<unknown>) => boolean): PluginContainer {
     const child = this.container.createChildContainer();

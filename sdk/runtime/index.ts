@@ -8,3 +8,6 @@ export { withDeadline } from './deadline.js';
 export { RootContainer, type PluginContainer } from './di.js';
 export { DisposableList, type Owned } from './disposables.js';
 export { DEFAULT_TIMEOUTS, PluginRun, type PhaseTimeouts, type PluginRunOptions } from './plugin-run.js';
+export { onJsonLines } from './json-lines.js';
+export * from './run-spec.js';
+export { sdkPackage, type SdkPackage } from './sdk-package.js';

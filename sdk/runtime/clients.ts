@@ -1,0 +1,97 @@
+import {
+  messageOf,
+  MezzoError,
+  type EndpointAnnouncement,
+  type Endpoints,
+  type Metrics,
+  type PluginStore,
+  type StoreEntry,
+  type StoreWrite,
+} from '../contract/index.js';
+import type { ControlServer } from './control-server.js';
+import type { HostClient } from './host-client.js';
+
+export class HostPluginStore implements PluginStore {
+  constructor(private readonly host: HostClient) {}
+
+  async get(key: string): Promise<StoreEntry | undefined> {
+    const path = `/plugin/v1/store/entry?key=${encodeURIComponent(key)}`;
+    return (await this.host.call<{ entry?: StoreEntry }>('GET', path)).entry;
+  }
+
+  async list(prefix: string): Promise<StoreEntry[]> {
+    const path = `/plugin/v1/store/entries?prefix=${encodeURIComponent(prefix)}`;
+    return (await this.host.call<{ entries: StoreEntry[] }>('GET', path)).entries;
+  }
+
+  async commit(batch: readonly StoreWrite[]): Promise<number> {
+    return (await this.host.call<{ version: number }>('POST', '/plugin/v1/store/commit', { writes: batch })).version;
+  }
+}
+
+/** Announcements travel in the runner's status, so that a restarted host knows them with the first word it hears. */
+export class HostEndpoints implements Endpoints {
+  private known: readonly EndpointAnnouncement[] = [];
+  private readonly listeners = new Set<(endpoints: readonly EndpointAnnouncement[]) => void>();
+  private following: AbortController | undefined;
+
+  constructor(
+    private readonly host: HostClient,
+    private readonly control: ControlServer,
+  ) {}
+
+  async announce(endpoint: EndpointAnnouncement) {
+    return this.control.announce(endpoint);
+  }
+
+  watch(listener: (endpoints: readonly EndpointAnnouncement[]) => void) {
+    this.listeners.add(listener);
+    listener(this.known);
+    this.follow();
+    return {
+      dispose: () => {
+        this.listeners.delete(listener);
+        if (this.listeners.size === 0) this.close();
+      },
+    };
+  }
+
+  close(): void {
+    this.following?.abort();
+    this.following = undefined;
+  }
+
+  private follow(): void {
+    if (this.following !== undefined) return;
+    this.following = new AbortController();
+    void this.host.follow('/plugin/v1/endpoints/watch', this.following.signal, (message) => {
+      this.known = (message as { endpoints: EndpointAnnouncement[] }).endpoints;
+      for (const listener of this.listeners) listener(this.known);
+    });
+  }
+}
+
+/** Loaded only for plugins that ask for it: prom-client costs memory. */
+export async function promMetrics(): Promise<Metrics & { text(): Promise<string> }> {
+  const { Counter, Gauge, Registry } = await import('prom-client');
+  const registry = new Registry();
+  return {
+    counter: (name, help, labels = []) => {
+      const counter = new Counter({ name, help, labelNames: [...labels], registers: [registry] });
+      return { inc: (values = {}, amount = 1) => counter.inc(values, amount) };
+    },
+    gauge: (name, help, labels = []) => {
+      const gauge = new Gauge({ name, help, labelNames: [...labels], registers: [registry] });
+      return { set: (value, values = {}) => gauge.set(values, value) };
+    },
+    text: () => registry.metrics(),
+  };
+}
+
+export function parseClusterKey(text: string): Uint8Array {
+  const secret = Buffer.from(text.trim(), 'hex');
+  if (secret.length >= 32) return new Uint8Array(secret);
+  throw new MezzoError('CLUSTER_KEY_INVALID', `the cluster key is damaged: ${messageOf('too short')}`, {
+    blame: 'operator',
+  });
+}

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  CLUSTER,
+  CLUSTER_KEY,
+  ENDPOINTS,
+  hasCode,
+  LOG,
+  METRICS,
+  messageOf,
+  STORE,
+  type Logger,
+} from '../contract/index.js';
+import { HostEndpoints, HostPluginStore, parseClusterKey, promMetrics } from './clients.js';
+import { ControlServer } from './control-server.js';
+import { RootContainer } from './di.js';
+import { HostClient } from './host-client.js';
+import { jsonLogger } from './log.js';
+import { PluginRun } from './plugin-run.js';
+import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec } from './run-spec.js';
+
+// Runs one plugin in this process: node run-plugin.js SPECFILE. Ends with 0 when it was asked to stop.
+
+const STOP_TIMEOUT_MS = 20_000;
+
+async function main(specFile: string): Promise<void> {
+  const spec = JSON.parse(readFileSync(specFile, 'utf8')) as RunSpec;
+  const log = jsonLogger(spec.logLevel, { plugin: spec.manifest.id });
+  crashOnStrayErrors(log);
+  const runner = new Runner(spec, log);
+  await runner.start();
+}
+
+class Runner {
+  private readonly host: HostClient;
+  private readonly stoppers: (() => void | Promise<void>)[] = [];
+  private run: PluginRun | undefined;
+  private metricsText: () => Promise<string> = async () => '';
+  private stopping = false;
+
+  constructor(
+    private readonly spec: RunSpec,
+    private readonly log: Logger,
+  ) {
+    this.host = new HostClient(spec.apiSocket, spec.tokenFile, 'STORE_UNAVAILABLE');
+    this.stoppers.push(() => this.host.close());
+  }
+
+  async start(): Promise<void> {
+    const control = await this.listen();
+    this.stoppers.push(() => control.close());
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
+    process.on('SIGHUP', () => {});
+    const { manifest, pluginDir, config } = this.spec;
+    this.run = new PluginRun({
+      manifest,
+      load: async () =>
+        ((await import(pathToFileURL(join(pluginDir, manifest.entry)).href)) as { default: unknown }).default,
+      config,
+      services: await this.services(control),
+      log: this.log,
+      onState: (state, reason) => {
+        this.log[state === 'failed' ? 'error' : 'info'](`plugin ${state}`, reason === undefined ? {} : { reason });
+        control.update({ state, reason });
+      },
+    });
+    await this.run.start();
+    if (this.run.state === 'failed') await this.exit(1);
+    if (this.run.state === 'skipped') await this.exit(EXIT_SKIPPED);
+  }
+
+  private listen(): Promise<ControlServer> {
+    const { manifest, digest, controlSocket } = this.spec;
+    const status = {
+      pluginId: manifest.id,
+      version: manifest.version,
+      digest,
+      pid: process.pid,
+      state: 'discovered' as const,
+      startedAt: new Date().toISOString(),
+      endpoints: {},
+    };
+    return ControlServer.listen(controlSocket, status, { stop: () => this.stop(), metrics: () => this.metricsText() });
+  }
+
+  private async services(control: ControlServer): Promise<RootContainer> {
+    const { cluster, clusterKeyFile } = this.spec;
+    const requires = (id: string) => this.spec.manifest.requires.includes(id);
+    const endpoints = new HostEndpoints(this.host, control);
+    this.stoppers.push(() => endpoints.close());
+    const root = new RootContainer()
+      .value(CLUSTER, cluster)
+      .value(LOG, this.log)
+      .value(STORE, new HostPluginStore(this.host))
+      .value(ENDPOINTS, endpoints)
+      .withhold(METRICS, CLUSTER_KEY);
+    if (requires('metrics')) {
+      const metrics = await promMetrics();
+      this.metricsText = () => metrics.text();
+      root.value(METRICS, metrics);
+    }
+    if (requires('cluster-key') && clusterKeyFile !== undefined)
+      root.value(CLUSTER_KEY, { secret: parseClusterKey(readFileSync(clusterKeyFile, 'utf8')) });
+    return root;
+  }
+
+  private stop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    setTimeout(() => {
+      this.log.error(`stopping took longer than ${STOP_TIMEOUT_MS} ms`);
+      process.exit(1);
+    }, STOP_TIMEOUT_MS).unref();
+    void Promise.resolve(this.run?.stop()).then(() => this.exit(0));
+  }
+
+  private async exit(code: number): Promise<never> {
+    for (const stop of this.stoppers.reverse()) await stop();
+    process.exit(code);
+  }
+}
+
+function crashOnStrayErrors(log: Logger): void {
+  const crash = (error: unknown) => {
+    log.error(`plugin crashed: ${messageOf(error)}`, { error });
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+}
+
+main(process.argv[2] ?? '').catch((error: unknown) => {
+  console.error(JSON.stringify({ level: 'error', msg: messageOf(error) }));
+  process.exit(hasCode(error, 'CONTROL_SOCKET_OCCUPIED') ? EXIT_OCCUPIED : 1);
+});
