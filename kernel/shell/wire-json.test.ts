@@ -5,7 +5,7 @@ import { fromWireJson, toWireJson } from './wire-json.js';
 test('what JSON lacks survives: bigints, NaN, infinities', () => {
   const number = fc.double().map((n) => (Object.is(n, -0) ? 0 : n));
   const leaf = fc.oneof(fc.string(), fc.bigInt(), number, fc.boolean());
-  fc.assert(fc.property(fc.array(leaf), (list) => expect(fromWireJson(toWireJson({ list }))).toEqual({ list })));
+  fc.assert(fc.property(fc.array(leaf), (list) => void expect(fromWireJson(toWireJson({ list }))).toEqual({ list })));
 });
 
 test('a field that is undefined is left out', () => {
