@@ -17,5 +17,5 @@ function pack(_key: string, value: unknown): unknown {
 function unpack(_key: string, value: unknown): unknown {
   const text = (value as { $number?: unknown } | null)?.$number;
   if (typeof text !== 'string') return value;
-  return /^-?\d{1,40}n$/.test(text) ? BigInt(text.slice(0, -1)) : Number(text);
+  return /^-?\d{1,20}n$/.test(text) ? BigInt(text.slice(0, -1)) : Number(text);
 }
