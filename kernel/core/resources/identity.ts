@@ -50,9 +50,14 @@ export class Identity implements IdentityFields {
     this.base = base ?? this;
   }
 
-  /** Unreserved scalars that stay: what quota bounds. */
+  /** Anybody may have it: neither reserved nor revocable nor shared. */
+  get isPlain(): boolean {
+    return this.reservedRole === undefined && !this.revocable && !this.shared;
+  }
+
+  /** What quota bounds. */
   get isQuotaBound(): boolean {
-    return this.type === 'SCALAR' && this.reservedRole === undefined && !this.revocable;
+    return this.type === 'SCALAR' && this.isPlain;
   }
 
   allocated(role: string): Identity {

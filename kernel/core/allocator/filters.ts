@@ -1,0 +1,115 @@
+import type { Resources } from '../resources/index.js';
+import type { AgentSlot, Client } from './ledger.js';
+
+export interface Filter {
+  readonly agent: AgentSlot;
+  readonly client: Client;
+  readonly refused: Resources;
+  readonly expiresAtMs: number;
+  isDead: boolean;
+}
+
+/** More refusals of one framework on one agent than this: the one that ends first is forgotten. */
+const MAX_PER_PAIR = 16;
+
+/** What frameworks refused, for how long: found by agent and client, and in order of expiry through a binary heap. */
+export class Filters {
+  readonly #heap: Filter[] = [];
+  #dead = 0;
+
+  add(agent: AgentSlot, client: Client, refused: Resources, expiresAtMs: number): void {
+    const filter: Filter = { agent, client, refused, expiresAtMs, isDead: false };
+    const others = agent.filters.get(client) ?? [];
+    if (others.some((other) => other.expiresAtMs >= expiresAtMs && other.refused.contains(refused))) return;
+    const subsumed = others.filter((other) => other.expiresAtMs <= expiresAtMs && refused.contains(other.refused));
+    const rest = others.filter((other) => !subsumed.includes(other)).sort((a, b) => b.expiresAtMs - a.expiresAtMs);
+    for (const other of [...subsumed, ...rest.splice(MAX_PER_PAIR - 1)]) this.#kill(other);
+    agent.filters.set(client, [...rest, filter]);
+    client.filtered.add(agent);
+    this.#push(filter);
+  }
+
+  /** A refusal hides an offer that is no more than what was refused. */
+  hides(agent: AgentSlot, client: Client, offer: Resources): boolean {
+    const filters = agent.filters.size > 0 ? agent.filters.get(client) : undefined;
+    return filters !== undefined && filters.some(({ refused }) => refused.contains(offer));
+  }
+
+  clearClient(client: Client): void {
+    for (const agent of client.filtered) {
+      for (const filter of agent.filters.get(client) ?? []) this.#kill(filter);
+      agent.filters.delete(client);
+    }
+    client.filtered.clear();
+  }
+
+  clearAgent(agent: AgentSlot): void {
+    for (const [client, filters] of agent.filters) {
+      for (const filter of filters) this.#kill(filter);
+      client.filtered.delete(agent);
+    }
+    agent.filters.clear();
+  }
+
+  /** Ends what is due and tells the agents concerned. */
+  expire(atMs: number, onExpired: (agent: AgentSlot) => void): void {
+    for (let next = this.#top(); next && next.expiresAtMs <= atMs; next = this.#top()) {
+      const { agent, client } = next;
+      this.#pop();
+      const rest = agent.filters.get(client)!.filter((filter) => filter !== next);
+      if (rest.length > 0) agent.filters.set(client, rest);
+      else {
+        agent.filters.delete(client);
+        client.filtered.delete(agent);
+      }
+      onExpired(agent);
+    }
+  }
+
+  nextExpiryMs(): number | undefined {
+    return this.#top()?.expiresAtMs;
+  }
+
+  #kill(filter: Filter): void {
+    filter.isDead = true;
+    this.#dead++;
+    if (this.#dead <= 64 || this.#dead * 2 < this.#heap.length) return;
+    const live = this.#heap.filter(({ isDead }) => !isDead).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    this.#heap.length = 0;
+    for (const each of live) this.#heap.push(each);
+    this.#dead = 0;
+  }
+
+  #top(): Filter | undefined {
+    while (this.#heap[0]?.isDead) {
+      this.#pop();
+      this.#dead--;
+    }
+    return this.#heap[0];
+  }
+
+  #push(filter: Filter): void {
+    const heap = this.#heap;
+    let i = heap.push(filter) - 1;
+    for (let up = (i - 1) >> 1; i > 0 && heap[up]!.expiresAtMs > filter.expiresAtMs; up = (i - 1) >> 1) {
+      heap[i] = heap[up]!;
+      i = up;
+    }
+    heap[i] = filter;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (!last || heap.length === 0) return;
+    let i = 0;
+    for (;;) {
+      let down = 2 * i + 1;
+      if (down + 1 < heap.length && heap[down + 1]!.expiresAtMs < heap[down]!.expiresAtMs) down++;
+      if (down >= heap.length || heap[down]!.expiresAtMs >= last.expiresAtMs) break;
+      heap[i] = heap[down]!;
+      i = down;
+    }
+    heap[i] = last;
+  }
+}

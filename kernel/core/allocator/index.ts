@@ -1,0 +1,3 @@
+export * from './allocator.js';
+export type { Grant } from './cycle.js';
+export type { Quota } from './quota.js';

@@ -1,0 +1,205 @@
+import { assert } from '@mezzo/sdk/contract';
+import { Resources, type Quantities } from '../resources/index.js';
+import type { Filter } from './filters.js';
+import { Quotas, type Top } from './quota.js';
+import { ShareTree, type Node } from './tree.js';
+import { Names } from './vector.js';
+
+export interface AgentSlot {
+  readonly id: string;
+  /** Order of arrival; never used again. */
+  readonly slot: number;
+  total: Resources;
+  available: Resources;
+  /** All that is available may go to anybody. */
+  isPlain: boolean;
+  isActive: boolean;
+  isRemote: boolean;
+  hasGpus: boolean;
+  /** More is allocated than there is. */
+  isOvercommitted: boolean;
+  /** Without allocation roles, which the client tells. */
+  readonly allocations: Map<Client, Resources>;
+  readonly filters: Map<Client, readonly Filter[]>;
+}
+
+/** A framework in one of its roles, or in one that it left but still has resources in. */
+export interface Client {
+  readonly framework: FrameworkState;
+  readonly role: string;
+  readonly node: Node;
+  readonly top: Top;
+  readonly agents: Set<AgentSlot>;
+  readonly filtered: Set<AgentSlot>;
+}
+
+export interface FrameworkState {
+  readonly id: string;
+  /** Added, and not only known from what it holds. */
+  isKnown: boolean;
+  isActive: boolean;
+  roles: ReadonlySet<string>;
+  suppressed: Set<string>;
+  capabilities: ReadonlySet<string>;
+  minAllocatable: ReadonlyMap<string, readonly Quantities[]>;
+  accepts: ((role: string, agentId: string) => boolean) | undefined;
+  readonly clients: Map<string, Client>;
+}
+
+/** Who holds what where: agents, frameworks, shares and quota kept in step. Decides nothing. */
+export class Ledger {
+  readonly names = new Names();
+  readonly tree: ShareTree;
+  readonly quotas: Quotas;
+  readonly agents = new Map<string, AgentSlot>();
+  readonly frameworks = new Map<string, FrameworkState>();
+  /** Active agents with anything available. */
+  readonly open = new Set<AgentSlot>();
+  #nextSlot = 0;
+
+  constructor(minAllocatable: readonly Quantities[], excluded: ReadonlySet<string>) {
+    this.tree = new ShareTree(this.names, excluded);
+    this.quotas = new Quotas(this.names, minAllocatable);
+  }
+
+  addAgent(id: string): AgentSlot {
+    const agent: AgentSlot = {
+      ...{ id, slot: this.#nextSlot++, total: Resources.empty, available: Resources.empty, isPlain: true },
+      ...{ isActive: false, isRemote: false, hasGpus: false, isOvercommitted: false },
+      ...{ allocations: new Map(), filters: new Map() },
+    };
+    this.agents.set(id, agent);
+    return agent;
+  }
+
+  removeAgent(agent: AgentSlot): void {
+    this.setActive(agent, false);
+    for (const [client, held] of agent.allocations) this.release(client, agent, held);
+    this.setTotal(agent, Resources.empty);
+    this.agents.delete(agent.id);
+  }
+
+  setActive(agent: AgentSlot, isActive: boolean): void {
+    const { available } = agent;
+    this.#setAvailable(agent, Resources.empty);
+    agent.isActive = isActive;
+    this.#setAvailable(agent, available);
+  }
+
+  setTotal(agent: AgentSlot, total: Resources): void {
+    this.tree.changeTotal(agent.total, total);
+    this.quotas.reserve(agent.total, -1);
+    agent.total = total;
+    agent.hasGpus = total.scalar('gpus') > 0;
+    this.quotas.reserve(total, 1);
+    this.#recompute(agent);
+  }
+
+  /** Unknown frameworks get an inactive record, so that what they hold is accounted before they come. */
+  framework(id: string): FrameworkState {
+    let framework = this.frameworks.get(id);
+    if (!framework) {
+      framework = {
+        ...{ id, isKnown: false, isActive: false, roles: new Set(), suppressed: new Set(), capabilities: new Set() },
+        ...{ minAllocatable: new Map(), accepts: undefined, clients: new Map() },
+      };
+      this.frameworks.set(id, framework);
+    }
+    return framework;
+  }
+
+  client(framework: FrameworkState, role: string): Client {
+    let client = framework.clients.get(role);
+    if (!client) {
+      const top = this.quotas.top(role);
+      top.clients++;
+      const node = this.tree.add(role, framework.id);
+      client = { framework, role, node, top, agents: new Set(), filtered: new Set() };
+      node.client = client;
+      this.tree.topOf(node).top = top;
+      framework.clients.set(role, client);
+    }
+    return client;
+  }
+
+  /** Takes a client away that neither wants nor holds anything. */
+  prune(client: Client): void {
+    const { framework, role, node, top } = client;
+    if (framework.roles.has(role) || client.agents.size > 0 || framework.clients.get(role) !== client) return;
+    framework.clients.delete(role);
+    this.tree.remove(node);
+    top.clients--;
+    this.quotas.prune(top);
+    if (framework.clients.size === 0 && !framework.isKnown) this.frameworks.delete(framework.id);
+  }
+
+  /** Everything but the order of shares, which stays as it is while an agent is shared out: see ShareTree.grant. */
+  charge(client: Client, agent: AgentSlot, resources: Resources): void {
+    const held = agent.allocations.get(client);
+    agent.allocations.set(client, held ? held.add(resources) : resources);
+    client.agents.add(agent);
+    this.quotas.consume(client.top, resources, 1);
+    this.#setAvailable(agent, agent.available.subtract(withoutShared(resources)));
+  }
+
+  release(client: Client, agent: AgentSlot, resources: Resources): void {
+    const held = agent.allocations.get(client);
+    assert(
+      held !== undefined && held.contains(resources),
+      `${client.framework.id} holds ${held} on ${agent.id}, not ${resources}`,
+    );
+    const rest = held.subtract(resources);
+    if (!rest.isEmpty) agent.allocations.set(client, rest);
+    else {
+      agent.allocations.delete(client);
+      client.agents.delete(agent);
+    }
+    this.tree.release(client.node, resources);
+    this.quotas.consume(client.top, resources, -1);
+    if (agent.isOvercommitted) this.#recompute(agent);
+    else this.#setAvailable(agent, agent.available.add(withoutShared(resources)));
+    this.prune(client);
+  }
+
+  /** What is held on an agent beside what it has: `used` of an agent that comes, or tasks that it brings. */
+  chargeUsed(client: Client, agent: AgentSlot, resources: Resources): void {
+    this.charge(client, agent, resources);
+    this.tree.hold(client.node, resources);
+    this.#recompute(agent);
+  }
+
+  /** What a client holds on an agent turns from `before` into `after`, and so does the agent's total. */
+  convert(client: Client, agent: AgentSlot, before: Resources, after: Resources): void {
+    const held = agent.allocations.get(client);
+    assert(
+      held !== undefined && held.contains(before),
+      `${client.framework.id} holds ${held} on ${agent.id}, not ${before}`,
+    );
+    agent.allocations.set(client, held.subtract(before).add(after));
+    this.tree.hold(client.node, after);
+    this.tree.release(client.node, before);
+    this.quotas.consume(client.top, after, 1);
+    this.quotas.consume(client.top, before, -1);
+    this.setTotal(agent, agent.total.subtract(before).add(after));
+  }
+
+  #recompute(agent: AgentSlot): void {
+    let held = Resources.empty;
+    for (const resources of agent.allocations.values()) held = held.add(withoutShared(resources));
+    agent.isOvercommitted = !agent.total.contains(held);
+    this.#setAvailable(agent, agent.total.subtract(held));
+  }
+
+  #setAvailable(agent: AgentSlot, available: Resources): void {
+    if (agent.isActive) this.quotas.changeFree(agent.available, -1);
+    agent.available = available;
+    agent.isPlain = available.entries.every(({ id }) => id.isPlain);
+    if (agent.isActive) this.quotas.changeFree(available, 1);
+    if (agent.isActive && !available.isEmpty) this.open.add(agent);
+    else this.open.delete(agent);
+  }
+}
+
+/** Shared volumes can be held many times and stay available. */
+const withoutShared = (resources: Resources): Resources =>
+  resources.entries.some(({ id }) => id.shared) ? resources.filter((id) => !id.shared) : resources;

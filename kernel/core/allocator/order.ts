@@ -1,0 +1,32 @@
+/** A sequence of 32-bit numbers (xorshift) that depends on nothing but its seed. */
+export class Salts {
+  #last: number;
+
+  constructor(seed: number) {
+    this.#last = seed >>> 0 || 1;
+  }
+
+  next(): number {
+    let x = this.#last;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (this.#last = x >>> 0);
+  }
+}
+
+const MAX_ITEMS = 2 ** 21;
+
+/** In an order that the salt decides, for any two items the same whatever else is in the list. Slots are distinct. */
+export function shuffled<T extends { readonly slot: number }>(items: readonly T[], salt: number): readonly T[] {
+  if (items.length < 2) return items;
+  const keys = Float64Array.from(items, ({ slot }, i) => mix(slot ^ salt) * MAX_ITEMS + i).sort();
+  return Array.from(keys, (key) => items[key % MAX_ITEMS]!);
+}
+
+/** One-to-one on 32-bit numbers. */
+function mix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
+}

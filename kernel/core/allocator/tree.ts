@@ -1,0 +1,230 @@
+import type { Identity, Resources } from '../resources/index.js';
+import { addAt, Names, type Vector } from './vector.js';
+import type { Client } from './ledger.js';
+import type { Top } from './quota.js';
+
+/** `active`: who wants offers. `fresh`: of these, who has yet to see what lies idle (new, revived). */
+export type View = 'active' | 'fresh';
+
+/** A role, the frameworks directly in a role (key `.`), or one framework in one role (a leaf with a client). */
+export class Node {
+  share = 0;
+  /** Number of the last grant; among equal shares who waited longest comes first. */
+  stamp = 0;
+  weight = 1;
+  inActive = false;
+  inFresh = false;
+  client: Client | undefined;
+  /** Of nodes just below the root. */
+  top: Top | undefined;
+  readonly allocated: Vector = [];
+  readonly children = new Map<string, Node>();
+  /** Sorted by share, stamp, key; only children with an active (fresh) client below them. */
+  readonly active: Node[] = [];
+  readonly fresh: Node[] = [];
+
+  constructor(
+    readonly key: string,
+    readonly parent: Node | undefined,
+  ) {}
+}
+
+/**
+ * The order of hierarchical weighted dominant resource fairness, kept sorted as allocations change: a change moves one node
+ * in each list on the way to the root. Only a new total or weight sorts everything anew, once, at the next `refresh`.
+ */
+export class ShareTree {
+  readonly root = new Node('', undefined);
+  readonly #total: Vector = [];
+  readonly #weights = new Map<string, number>();
+  #isStale = false;
+  #stamp = 0;
+
+  /** `excluded`: names of scalars that do not count for fairness. */
+  constructor(
+    private readonly names: Names,
+    private readonly excluded: ReadonlySet<string>,
+  ) {}
+
+  changeTotal(before: Resources, after: Resources): void {
+    const delta: Vector = [];
+    const counts = (id: Identity) => !this.excluded.has(id.name);
+    this.names.accumulate(delta, after, 1, counts);
+    this.names.accumulate(delta, before, -1, counts);
+    delta.forEach((milli, i) => addAt(this.#total, i, milli));
+    this.#isStale ||= delta.some((milli) => milli !== 0);
+  }
+
+  setWeight(role: string, weight: number): void {
+    this.#weights.set(role, weight);
+    const node = this.#find(role);
+    if (node) node.weight = weight;
+    this.#isStale = true;
+  }
+
+  /** Makes the leaf of a framework in a role. */
+  add(role: string, frameworkId: string): Node {
+    let node = this.root;
+    let path = '';
+    for (const part of role.split('/')) {
+      path = path === '' ? part : `${path}/${part}`;
+      node = child(node, part, this.#weights.get(path));
+    }
+    return child(child(node, '.'), frameworkId);
+  }
+
+  /** Takes an inactive leaf without allocations away, and the roles that it leaves empty. */
+  remove(leaf: Node): void {
+    this.setActive(leaf, false);
+    for (let node = leaf; node.parent && node.children.size === 0; node = node.parent) {
+      node.parent.children.delete(node.key);
+    }
+  }
+
+  /** The node just below the root. */
+  topOf(leaf: Node): Node {
+    let node = leaf;
+    while (node.parent && node.parent !== this.root) node = node.parent;
+    return node;
+  }
+
+  setActive(leaf: Node, isActive: boolean): void {
+    if (isActive) for (let node = leaf; node.parent && enter(node, 'active');) node = node.parent;
+    else this.#leave(leaf, 'active');
+    if (!isActive) this.#leave(leaf, 'fresh');
+  }
+
+  markFresh(leaf: Node): void {
+    if (leaf.inActive) for (let node = leaf; node.parent && enter(node, 'fresh');) node = node.parent;
+  }
+
+  /** All active clients below `node`. */
+  markFreshBelow(node: Node): void {
+    if (node.client) this.markFresh(node);
+    else for (const below of node.active) this.markFreshBelow(below);
+  }
+
+  clearFresh(node: Node = this.root): void {
+    for (const below of node.fresh) {
+      below.inFresh = false;
+      this.clearFresh(below);
+    }
+    node.fresh.length = 0;
+  }
+
+  grant(leaf: Node, resources: Resources): void {
+    this.#charge(leaf, resources, 1, ++this.#stamp);
+  }
+
+  /** Counts what was not granted here: it says nothing about who waits. */
+  hold(leaf: Node, resources: Resources): void {
+    this.#charge(leaf, resources, 1);
+  }
+
+  release(leaf: Node, resources: Resources): void {
+    this.#charge(leaf, resources, -1);
+  }
+
+  /** To be called before the order is read. */
+  refresh(): void {
+    if (this.#isStale) this.#resort(this.root);
+    this.#isStale = false;
+  }
+
+  #charge(leaf: Node, resources: Resources, sign: 1 | -1, stamp?: number): void {
+    const delta: Vector = [];
+    this.names.accumulate(delta, resources, sign, (id) => !id.shared && !this.excluded.has(id.name));
+    for (let node = leaf; node.parent; node = node.parent) {
+      const active = node.inActive ? placeOf(node.parent.active, node) : -1;
+      const fresh = node.inFresh ? placeOf(node.parent.fresh, node) : -1;
+      for (let i = 0; i < delta.length; i++) addAt(node.allocated, i, delta[i]!);
+      node.stamp = stamp ?? node.stamp;
+      this.#computeShare(node);
+      if (active >= 0) move(node.parent.active, active, node);
+      if (fresh >= 0) move(node.parent.fresh, fresh, node);
+    }
+  }
+
+  #computeShare(node: Node): void {
+    const { allocated } = node;
+    let share = 0;
+    for (let i = 0; i < allocated.length; i++) {
+      const total = this.#total[i] ?? 0;
+      if (total > 0) share = Math.max(share, allocated[i]! / total);
+    }
+    node.share = share / node.weight;
+  }
+
+  #resort(node: Node): void {
+    for (const below of node.children.values()) {
+      this.#computeShare(below);
+      this.#resort(below);
+    }
+    node.active.sort(byShare);
+    node.fresh.sort(byShare);
+  }
+
+  #find(role: string): Node | undefined {
+    return role.split('/').reduce<Node | undefined>((node, part) => node?.children.get(part), this.root);
+  }
+
+  #leave(leaf: Node, view: View): void {
+    for (let node = leaf; node.parent; node = node.parent) {
+      if (view === 'active' ? !node.inActive : !node.inFresh) return;
+      node.parent[view].splice(placeOf(node.parent[view], node), 1);
+      setMember(node, view, false);
+      if (node.parent[view].length > 0) return;
+    }
+  }
+}
+
+function child(parent: Node, key: string, weight = 1): Node {
+  let node = parent.children.get(key);
+  if (!node) {
+    node = new Node(key, parent);
+    node.weight = weight;
+    parent.children.set(key, node);
+  }
+  return node;
+}
+
+/** False when it was there before, and so are its ancestors. */
+function enter(node: Node, view: View): boolean {
+  if (view === 'active' ? node.inActive : node.inFresh) return false;
+  const list = node.parent![view];
+  list.splice(placeOf(list, node), 0, node);
+  setMember(node, view, true);
+  return true;
+}
+
+function setMember(node: Node, view: View, isMember: boolean): void {
+  if (view === 'active') node.inActive = isMember;
+  else node.inFresh = isMember;
+}
+
+export function byShare(a: Node, b: Node): number {
+  return a.share - b.share || a.stamp - b.stamp || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+}
+
+/** Where `node` is, or belongs, in the sorted `list`, searched from `low` up to `high`. */
+export function placeOf(list: readonly Node[], node: Node, low = 0, high = list.length): number {
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (byShare(list[middle]!, node) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Puts the node at `from`, whose share changed, back in order. */
+function move(list: Node[], from: number, node: Node): void {
+  if (from + 1 < list.length && byShare(list[from + 1]!, node) < 0) {
+    const to = placeOf(list, node, from + 1) - 1;
+    for (let i = from; i < to; i++) list[i] = list[i + 1]!;
+    list[to] = node;
+  } else if (from > 0 && byShare(list[from - 1]!, node) > 0) {
+    const to = placeOf(list, node, 0, from);
+    for (let i = from; i > to; i--) list[i] = list[i - 1]!;
+    list[to] = node;
+  }
+}

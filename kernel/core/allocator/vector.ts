@@ -1,0 +1,41 @@
+import { milliOf, type Quantities, type Resources } from '../resources/index.js';
+import type { Identity } from '../resources/index.js';
+
+/** Thousandths by the index of a scalar's name; a missing place is 0. */
+export type Vector = number[];
+
+/** Numbers the names of scalars, so that shares are computed on arrays. */
+export class Names {
+  readonly #indices = new Map<string, number>();
+
+  index(name: string): number {
+    let index = this.#indices.get(name);
+    if (index === undefined) this.#indices.set(name, (index = this.#indices.size));
+    return index;
+  }
+
+  vector(quantities: Quantities): Vector {
+    const out: Vector = [];
+    for (const [name, milli] of quantities) addAt(out, this.index(name), milli);
+    return out;
+  }
+
+  quantities(vector: Vector): Map<string, number> {
+    const out = new Map<string, number>();
+    for (const [name, index] of this.#indices) if (vector[index]) out.set(name, vector[index]);
+    return out;
+  }
+
+  /** Adds (sign 1) or takes away (-1) the scalars that `counts`. */
+  accumulate(vector: Vector, resources: Resources, sign: 1 | -1, counts: (id: Identity) => boolean): void {
+    for (const entry of resources.entries) {
+      if (entry.id.type === 'SCALAR' && counts(entry.id))
+        addAt(vector, this.index(entry.id.name), sign * milliOf(entry));
+    }
+  }
+}
+
+export function addAt(vector: Vector, index: number, milli: number): void {
+  while (vector.length <= index) vector.push(0);
+  vector[index]! += milli;
+}
