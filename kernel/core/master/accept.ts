@@ -1,0 +1,164 @@
+import type { ExecutorInfo, OfferOperation, SchedulerCallAccept, TaskInfo, TaskStatusReason } from '@mezzo/sdk/api';
+import { asId, type ExecutorId } from '@mezzo/sdk/contract';
+import { Resources } from '../resources/index.js';
+import { release } from './ledger.js';
+import { refusalOf, removeOffer, takeOffers } from './offers.js';
+import type { Executor, Framework, Task } from './state.js';
+import { checkGroup, checkTask, type Checked, type Site } from './task-validation.js';
+import { addExecutor, addTask, forward, makeTask, masterStatus } from './tasks.js';
+import { bump, count, log, sendAgent, sendScheduler, type Turn } from './turn.js';
+
+export function accept(turn: Turn, framework: Framework, call: SchedulerCallAccept): void {
+  const ids = (call.offerIds ?? []).map(({ value }) => value);
+  const taken = takeOffers(turn, framework, ids);
+  const operations = call.operations ?? [];
+  if (taken.error !== undefined) {
+    for (const offer of taken.offers) removeOffer(turn, offer);
+    for (const operation of operations) dropOperation(turn, framework, operation, taken.error);
+    return;
+  }
+  bump(framework.counts, 'offers/accepted', taken.offers.length);
+  let pool = taken.offers.reduce((sum, offer) => sum.add(offer.resources), Resources.empty);
+  for (const operation of operations) {
+    const site: Site = { framework, agent: taken.agent, role: taken.role, pool };
+    pool = pool.subtract(apply(turn, site, operation));
+  }
+  release(turn, framework.id, taken.agent.id, pool, refusalOf(turn, call.filters));
+}
+
+/** Carries out one operation and answers what it took. */
+function apply(turn: Turn, site: Site, operation: OfferOperation): Resources {
+  const type = operation.type ?? 'UNKNOWN';
+  bump(site.framework.counts, `operations/${type.toLowerCase()}`);
+  const tasks = tasksOf(operation);
+  if (operation.id !== undefined && tasks.length > 0) {
+    reject(turn, site.framework, tasks, 'REASON_TASK_INVALID', `Operation ID is not allowed on ${type}`);
+    return Resources.empty;
+  }
+  if (type === 'LAUNCH') return launch(turn, site, tasks);
+  if (type === 'LAUNCH_GROUP') return launchGroup(turn, site, operation);
+  operationError(turn, site.framework, operation, `${type} is not supported yet`, site.agent.id);
+  return Resources.empty;
+}
+
+const tasksOf = ({ launch, launchGroup }: OfferOperation): readonly TaskInfo[] => [
+  ...(launch?.taskInfos ?? []),
+  ...(launchGroup?.taskGroup.tasks ?? []),
+];
+
+function launch(turn: Turn, site: Site, tasks: readonly TaskInfo[]): Resources {
+  let taken = Resources.empty;
+  for (const info of tasks) {
+    const checked = checkTask({ ...site, pool: site.pool.subtract(taken) }, info);
+    if (typeof checked === 'string') reject(turn, site.framework, [info], 'REASON_TASK_INVALID', checked);
+    else {
+      taken = taken.add(checked.needs);
+      launchOne(turn, site, checked);
+    }
+  }
+  return taken;
+}
+
+function launchOne(turn: Turn, site: Site, checked: Checked): void {
+  const task = start(turn, site, checked, checked.info.executor);
+  const executor = checked.info.executor && { ...checked.info.executor, frameworkId: { value: site.framework.id } };
+  sendAgent(turn, site.agent, {
+    type: 'runTask',
+    framework: site.framework.info,
+    task: { ...checked.info, resources: task.message.resources, ...(executor && { executor }) },
+    ...(executor && { executor }),
+  });
+}
+
+function launchGroup(turn: Turn, site: Site, { launchGroup }: OfferOperation): Resources {
+  if (launchGroup === undefined) return Resources.empty;
+  const { executor, taskGroup } = launchGroup;
+  const checked = checkGroup(site, taskGroup, executor);
+  if (typeof checked === 'string') {
+    reject(turn, site.framework, taskGroup.tasks ?? [], 'REASON_TASK_GROUP_INVALID', checked);
+    return Resources.empty;
+  }
+  const tasks = checked.map((one) => start(turn, site, one, executor));
+  sendAgent(turn, site.agent, {
+    type: 'runTaskGroup',
+    framework: site.framework.info,
+    executor: { ...executor, frameworkId: { value: site.framework.id } },
+    tasks: checked.map(({ info }, i) => ({ ...info, resources: tasks[i]!.message.resources })),
+  });
+  return checked.reduce((sum, one) => sum.add(one.needs), Resources.empty);
+}
+
+/** Books the task, and its executor when that is new. */
+function start(
+  turn: Turn,
+  { framework, agent, role }: Site,
+  checked: Checked,
+  executorInfo: ExecutorInfo | undefined,
+): Task {
+  if (checked.executor !== undefined) {
+    const executor: Executor = {
+      frameworkId: framework.id,
+      agentId: agent.id,
+      executorId: asId<ExecutorId>(checked.executor.executorId.value),
+      info: { ...checked.executor, frameworkId: { value: framework.id } },
+      role,
+      resources: checked.executorResources,
+    };
+    addExecutor(framework, agent, executor);
+  }
+  const { info, resources } = checked;
+  const task = makeTask({
+    framework,
+    agentId: agent.id,
+    info,
+    executor: executorInfo,
+    role,
+    resources,
+    state: 'TASK_STAGING',
+  });
+  addTask(turn, framework, agent, task);
+  return task;
+}
+
+function reject(
+  turn: Turn,
+  framework: Framework,
+  tasks: readonly TaskInfo[],
+  reason: TaskStatusReason,
+  message: string,
+): void {
+  for (const { taskId, agentId } of tasks) {
+    count(turn, 'tasks_error');
+    const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_ERROR', reason, message } as const;
+    forward(turn, framework, masterStatus(turn, about));
+  }
+}
+
+function dropOperation(turn: Turn, framework: Framework, operation: OfferOperation, error: string): void {
+  const message = `Task launched with invalid offers: ${error}`;
+  for (const { taskId, agentId } of tasksOf(operation)) {
+    count(turn, 'tasks_dropped');
+    const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_DROPPED', message } as const;
+    forward(turn, framework, masterStatus(turn, { ...about, reason: 'REASON_INVALID_OFFERS' }));
+  }
+  if (!operation.launch && !operation.launchGroup) {
+    operationError(turn, framework, operation, `Operation attempted with invalid offers: ${error}`);
+  }
+}
+
+/** Frameworks learn the fate only of operations that they gave an id. */
+function operationError(
+  turn: Turn,
+  framework: Framework,
+  operation: OfferOperation,
+  message: string,
+  agentId?: string,
+): void {
+  log(turn, 'warn', 'operation refused', { framework: framework.id, operation: operation.type, reason: message });
+  if (operation.id === undefined) return;
+  const status = { operationId: operation.id, state: 'OPERATION_ERROR' as const, message };
+  sendScheduler(turn, framework, {
+    type: 'UPDATE_OPERATION_STATUS',
+    updateOperationStatus: { status: { ...status, ...(agentId !== undefined && { agentId: { value: agentId } }) } },
+  });
+}

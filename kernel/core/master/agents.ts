@@ -1,0 +1,279 @@
+import {
+  asId,
+  type AgentId,
+  type ConnectionId,
+  type ExecutorId,
+  type FrameworkId,
+  type TaskId,
+} from '@mezzo/sdk/contract';
+import { PROTOCOL_VERSION, type AgentSubscribe, type AgentTask } from '../protocol.js';
+import { resourceError, Resources } from '../resources/index.js';
+import type { MasterEvent } from './events.js';
+import { recoverFramework } from './frameworks.js';
+import { agentChanged, agentJoined, agentPaused } from './ledger.js';
+import { pingAgent, removeAgent, reregisterTimer } from './liveness.js';
+import { isTerminal } from './names.js';
+import { rescindOffersOf } from './offers.js';
+import { executorKey, type Agent, type Framework, type Task } from './state.js';
+import {
+  addExecutor,
+  addTask,
+  completeTask,
+  conclude,
+  forward,
+  makeTask,
+  masterStatus,
+  removeExecutor,
+  setTaskState,
+} from './tasks.js';
+import { cancelTimer, count, emit, log, persist, publish, sendAgent, setTimer, type Turn } from './turn.js';
+import { agentView } from './views.js';
+
+type Subscribed = Extract<MasterEvent, { type: 'agentSubscribed' }>;
+
+export function agentSubscribed(turn: Turn, { connection, subscribe }: Subscribed): void {
+  const reason = refusal(turn, subscribe);
+  if (reason !== undefined) return refuse(turn, connection, reason);
+  const wanted = subscribe.agentInfo.id?.value ?? '';
+  const known = turn.state.agents.get(asId<AgentId>(wanted));
+  if (known !== undefined) return comeBack(turn, known, connection, subscribe);
+  join(turn, asId<AgentId>(wanted), connection, subscribe);
+}
+
+/** Why the agent must not come in, now or ever. */
+function refusal(turn: Turn, subscribe: AgentSubscribe): string | undefined {
+  const { protocol, agentInfo, resources, tasks, executors } = subscribe;
+  if (protocol !== PROTOCOL_VERSION) return `protocol ${protocol} is not understood, only ${PROTOCOL_VERSION}`;
+  if (turn.state.goneAgents.has(asId<AgentId>(agentInfo.id?.value ?? ''))) return 'Agent has been marked gone';
+  const all = [resources, ...[...tasks, ...executors].map(({ info }) => info.resources ?? [])].flat();
+  const error = all.map((resource) => resourceError(resource)).find((why) => why !== undefined);
+  return error === undefined ? undefined : `invalid resources: ${error}`;
+}
+
+function refuse(turn: Turn, connection: ConnectionId, reason: string): void {
+  log(turn, 'warn', 'agent refused', { reason });
+  emit(turn, { type: 'sendAgent', connection, record: { type: 'refused', reason, seq: 1 } });
+  emit(turn, { type: 'close', connection });
+}
+
+/** An agent that this master does not have: new, admitted by an earlier master, or back from being unreachable. */
+function join(turn: Turn, wanted: AgentId, connection: ConnectionId, subscribe: AgentSubscribe): void {
+  const { state } = turn;
+  const id = wanted === '' ? asId<AgentId>(`${state.options.masterId}-S${state.nextAgent++}`) : wanted;
+  displace(turn, subscribe.address);
+  const inRegistry = state.recoveredAgents.has(id) || state.unreachableAgents.has(id);
+  const agent = makeAgent(turn, id, subscribe);
+  if (!state.recoveredAgents.has(id)) {
+    persist(turn, { op: 'putAgent', id, record: { fate: 'admitted', info: agent.info, sinceMs: turn.atMs } });
+  }
+  const wasUnreachable = state.unreachableAgents.delete(id);
+  state.recoveredAgents.delete(id);
+  state.agents.set(id, agent);
+  state.addresses.set(agent.address, id);
+  connect(turn, agent, connection);
+  adoptFrameworks(turn, agent, subscribe, !inRegistry);
+  adoptExecutors(turn, agent, subscribe);
+  for (const task of subscribe.tasks) adoptTask(turn, agent, task, wasUnreachable);
+  agentJoined(turn, agent);
+  count(turn, wanted === '' ? 'slave_registrations' : 'slave_reregistrations');
+  log(turn, 'info', wanted === '' ? 'agent registered' : 'agent re-registered', { agent: id, address: agent.address });
+  publish(turn, () => ({ type: 'AGENT_ADDED', agentAdded: { agent: agentView(turn.state, agent) } }));
+}
+
+/** An agent that lost its memory comes as a new one: what it was before is gone. */
+function displace(turn: Turn, address: string): void {
+  const old = turn.state.agents.get(turn.state.addresses.get(address)!);
+  if (old !== undefined && old.connection === undefined) {
+    removeAgent(turn, old, { state: 'TASK_GONE', message: 'a new agent registered at its address', fate: undefined });
+  }
+}
+
+function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe): Agent {
+  return {
+    id,
+    info: { ...subscribe.agentInfo, id: { value: id } },
+    address: subscribe.address,
+    version: subscribe.version,
+    total: Resources.of(subscribe.resources),
+    connection: undefined,
+    registeredAtMs: turn.atMs,
+    reregisteredAtMs: undefined,
+    downSeq: 0,
+    upSeq: 0,
+    missedPings: 0,
+    answered: true,
+    tasks: new Set(),
+    executors: new Map(),
+    offers: new Set(),
+  };
+}
+
+/** Starts a session. */
+function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
+  const { options, sessions } = turn.state;
+  agent.connection = connection;
+  agent.downSeq = 0;
+  agent.upSeq = 0;
+  agent.missedPings = 0;
+  sessions.set(connection, agent.id);
+  cancelTimer(turn, reregisterTimer(agent.id));
+  sendAgent(turn, agent, {
+    type: 'registered',
+    session: connection,
+    agentId: agent.id,
+    masterId: options.masterId,
+    epoch: options.epoch,
+    pingIntervalMs: options.agentPingIntervalMs,
+    pingTimeoutMs: options.agentPingIntervalMs * options.maxAgentPingTimeouts,
+  });
+  pingAgent(turn, agent);
+}
+
+/** A known agent begins a new session: what it says about its tasks counts, what it must still do is said again. */
+function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe: AgentSubscribe): void {
+  const { state } = turn;
+  if (agent.connection !== undefined) {
+    state.sessions.delete(agent.connection);
+    emit(turn, { type: 'close', connection: agent.connection });
+    agent.connection = undefined;
+  }
+  rescindOffersOf(turn, agent);
+  state.addresses.delete(agent.address);
+  state.addresses.set(subscribe.address, agent.id);
+  const total = Resources.of(subscribe.resources);
+  agent.info = { ...subscribe.agentInfo, id: { value: agent.id } };
+  agent.address = subscribe.address;
+  agent.version = subscribe.version;
+  agent.reregisteredAtMs = turn.atMs;
+  connect(turn, agent, connection);
+  adoptFrameworks(turn, agent, subscribe, false);
+  dropLostTasks(turn, agent, subscribe);
+  for (const task of subscribe.tasks) adoptTask(turn, agent, task, false);
+  adoptExecutors(turn, agent, subscribe);
+  agent.total = total;
+  agentChanged(turn, agent);
+  count(turn, 'slave_reregistrations');
+  log(turn, 'info', 'agent re-registered', { agent: agent.id });
+}
+
+/** `trust`: take over frameworks that the registry does not have. Otherwise they were removed, and must end there too. */
+function adoptFrameworks(
+  turn: Turn,
+  agent: Agent,
+  { frameworks, tasks, executors }: AgentSubscribe,
+  trust: boolean,
+): void {
+  const infos = new Map(frameworks.map((info) => [info.id?.value ?? '', info]));
+  for (const id of new Set([...infos.keys(), ...[...tasks, ...executors].map((one) => one.frameworkId)])) {
+    if (turn.state.frameworks.has(asId<FrameworkId>(id))) continue;
+    const info = infos.get(id);
+    if (trust && info !== undefined && !turn.state.completedFrameworks.has(asId<FrameworkId>(id))) {
+      const framework = recoverFramework(turn, asId<FrameworkId>(id), { info, registeredAtMs: turn.atMs });
+      persist(turn, { op: 'putFramework', id: framework.id, record: { info, registeredAtMs: turn.atMs } });
+    } else sendAgent(turn, agent, { type: 'shutdownFramework', frameworkId: id });
+  }
+}
+
+/** What was told to the agent and never arrived, or ended there unheard. */
+function dropLostTasks(turn: Turn, agent: Agent, { tasks }: AgentSubscribe): void {
+  const there = new Set(tasks.map((task) => executorKey(task.frameworkId, task.info.taskId.value)));
+  for (const task of agent.tasks) {
+    const framework = turn.state.frameworks.get(task.frameworkId);
+    if (framework === undefined || there.has(executorKey(task.frameworkId, task.taskId))) continue;
+    if (!isTerminal(task.message.state)) {
+      const state = task.message.state === 'TASK_STAGING' ? 'TASK_DROPPED' : 'TASK_GONE';
+      const message = 'Reconciliation: task unknown to the agent';
+      conclude(turn, framework, task, { state, message, reason: 'REASON_RECONCILIATION' });
+    }
+    completeTask(turn, framework, task);
+  }
+}
+
+function adoptTask(turn: Turn, agent: Agent, told: AgentTask, wasUnreachable: boolean): void {
+  const framework = turn.state.frameworks.get(asId<FrameworkId>(told.frameworkId));
+  if (framework === undefined) return;
+  const known = framework.tasks.get(asId<TaskId>(told.info.taskId.value));
+  if (known !== undefined && known.agentId !== agent.id) {
+    log(turn, 'warn', 'two agents have a task of the same id', {
+      task: known.taskId,
+      agents: [known.agentId, agent.id],
+    });
+    return;
+  }
+  const task = known ?? recoverTask(turn, framework, agent, told);
+  if (known !== undefined) setTaskState(turn, known, told.state);
+  if (wasUnreachable && framework.unreachableTasks.delete(task.taskId)) sayItIsBack(turn, framework, task);
+  if (task.kill !== undefined && !isTerminal(told.state)) {
+    const killPolicy = task.kill.policy;
+    sendAgent(turn, agent, {
+      type: 'killTask',
+      frameworkId: framework.id,
+      taskId: task.taskId,
+      ...(killPolicy && { killPolicy }),
+    });
+  }
+}
+
+function recoverTask(turn: Turn, framework: Framework, agent: Agent, told: AgentTask): Task {
+  const resources = Resources.of(told.info.resources);
+  const role = told.info.resources?.find((r) => r.allocationInfo?.role !== undefined)?.allocationInfo?.role;
+  const task = makeTask({
+    framework,
+    agentId: agent.id,
+    info: told.info,
+    executor: told.info.executor,
+    role: role ?? framework.roles[0] ?? '*',
+    resources: resources.allocateMissing(role ?? framework.roles[0] ?? '*'),
+    state: told.state,
+  });
+  task.message.statuses = told.statuses.map(({ data: _, ...status }) => status);
+  task.message.statusUpdateState = told.unacknowledged?.state ?? told.statuses.at(-1)?.state;
+  task.message.statusUpdateUuid = told.unacknowledged?.uuid ?? told.statuses.at(-1)?.uuid;
+  addTask(turn, framework, agent, task);
+  return task;
+}
+
+function sayItIsBack(turn: Turn, framework: Framework, task: Task): void {
+  const last = task.message.statuses?.at(-1);
+  const status = masterStatus(turn, {
+    taskId: task.taskId,
+    agentId: task.agentId,
+    state: task.message.state,
+    message: 'Unreachable agent re-registered',
+    reason: 'REASON_AGENT_REREGISTERED',
+  });
+  forward(turn, framework, { ...status, ...(last?.containerStatus && { containerStatus: last.containerStatus }) });
+}
+
+function adoptExecutors(turn: Turn, agent: Agent, { executors }: AgentSubscribe): void {
+  const there = new Set(executors.map((e) => executorKey(e.frameworkId, e.info.executorId.value)));
+  for (const [key, executor] of agent.executors) if (!there.has(key)) removeExecutor(turn, agent, executor);
+  for (const { frameworkId, info } of executors) {
+    const framework = turn.state.frameworks.get(asId<FrameworkId>(frameworkId));
+    if (framework === undefined || agent.executors.has(executorKey(frameworkId, info.executorId.value))) continue;
+    const role =
+      info.resources?.find((r) => r.allocationInfo?.role !== undefined)?.allocationInfo?.role ??
+      framework.roles[0] ??
+      '*';
+    addExecutor(framework, agent, {
+      frameworkId: framework.id,
+      agentId: agent.id,
+      executorId: asId<ExecutorId>(info.executorId.value),
+      info,
+      role,
+      resources: Resources.of(info.resources).allocateMissing(role),
+    });
+  }
+}
+
+export function agentDisconnected(turn: Turn, connection: ConnectionId): void {
+  const { sessions, agents, options } = turn.state;
+  const agent = agents.get(sessions.get(connection)!);
+  sessions.delete(connection);
+  if (agent?.connection !== connection) return;
+  agent.connection = undefined;
+  rescindOffersOf(turn, agent);
+  agentPaused(turn, agent);
+  setTimer(turn, reregisterTimer(agent.id), turn.atMs + options.agentReregisterTimeoutMs);
+  log(turn, 'info', 'agent disconnected', { agent: agent.id });
+}

@@ -1,0 +1,49 @@
+import type { AgentInfo, FrameworkInfo, MasterEvent as OperatorEvent, SchedulerEvent } from '@mezzo/sdk/api';
+import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
+import type { DownRecord } from '../protocol.js';
+import type { RequestId } from './events.js';
+
+export type AgentFate = 'admitted' | 'unreachable' | 'gone';
+
+/** An agent in the registry. */
+export interface AgentRecord {
+  readonly fate: AgentFate;
+  readonly info: AgentInfo;
+  /** When it came to this fate. */
+  readonly sinceMs: number;
+}
+
+/** A framework in the registry. Absence there means that it was removed, or never admitted. */
+export interface FrameworkRecord {
+  readonly info: FrameworkInfo;
+  readonly registeredAtMs: number;
+}
+
+export type RegistryWrite =
+  | { readonly op: 'putAgent'; readonly id: AgentId; readonly record: AgentRecord }
+  | { readonly op: 'deleteAgent'; readonly id: AgentId }
+  | { readonly op: 'putFramework'; readonly id: FrameworkId; readonly record: FrameworkRecord }
+  | { readonly op: 'deleteFramework'; readonly id: FrameworkId };
+
+export type LogLevel = 'info' | 'warn';
+
+/** What is to be done, in order. Whatever follows a `persist` waits until it has landed. */
+export type MasterEffect =
+  | { readonly type: 'persist'; readonly writes: readonly RegistryWrite[] }
+  | { readonly type: 'sendScheduler'; readonly connection: ConnectionId; readonly event: SchedulerEvent }
+  | { readonly type: 'sendAgent'; readonly connection: ConnectionId; readonly record: DownRecord }
+  /** First record of an operator's stream; from now on it gets what is published. */
+  | { readonly type: 'sendOperator'; readonly connection: ConnectionId; readonly event: OperatorEvent }
+  | { readonly type: 'publish'; readonly event: OperatorEvent }
+  /** Ends a stream after what was sent. No `connectionClosed` comes of it that the machine would heed. */
+  | { readonly type: 'close'; readonly connection: ConnectionId }
+  | { readonly type: 'reply'; readonly request: RequestId; readonly status: number; readonly text?: string }
+  /** One timer per id: setting it again moves it. */
+  | { readonly type: 'setTimer'; readonly id: string; readonly atMs: number }
+  | { readonly type: 'cancelTimer'; readonly id: string }
+  | {
+      readonly type: 'log';
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    };

@@ -1,0 +1,39 @@
+import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/sdk/api';
+import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
+import type { AgentSubscribe, UpBatch } from '../protocol.js';
+import type { AgentRecord, FrameworkRecord } from './effects.js';
+
+/** Names a pending HTTP request; each gets exactly one `reply`. */
+export type RequestId = number;
+
+export type MasterEvent =
+  /** First event of all: what the registry holds. */
+  | {
+      readonly type: 'started';
+      readonly agents: ReadonlyMap<AgentId, AgentRecord>;
+      readonly frameworks: ReadonlyMap<FrameworkId, FrameworkRecord>;
+    }
+  /** A scheduler's stream is open. The connection's id is its Mesos-Stream-Id. */
+  | {
+      readonly type: 'schedulerSubscribed';
+      readonly connection: ConnectionId;
+      readonly call: SchedulerCallSubscribe;
+      /** Who authenticated as. Undefined = nobody was asked. */
+      readonly principal: string | undefined;
+    }
+  | {
+      readonly type: 'schedulerCalled';
+      readonly request: RequestId;
+      readonly call: SchedulerCall;
+      /** The Mesos-Stream-Id that came with it. */
+      readonly connection: ConnectionId | undefined;
+    }
+  | { readonly type: 'operatorSubscribed'; readonly connection: ConnectionId }
+  /** Calls that change something; the rest are views. */
+  | { readonly type: 'operatorCalled'; readonly request: RequestId; readonly call: MasterCall }
+  /** An authenticated agent's stream is open. The connection's id becomes its session. */
+  | { readonly type: 'agentSubscribed'; readonly connection: ConnectionId; readonly subscribe: AgentSubscribe }
+  | { readonly type: 'agentCalled'; readonly request: RequestId; readonly batch: UpBatch }
+  /** Any stream broke, or was closed by its reader. */
+  | { readonly type: 'connectionClosed'; readonly connection: ConnectionId }
+  | { readonly type: 'timerFired'; readonly id: string };

@@ -1,0 +1,122 @@
+import type { AgentId } from '@mezzo/sdk/contract';
+import { Resources } from '../resources/index.js';
+import { usageOf } from './ledger.js';
+import { isTerminal } from './names.js';
+import type { Agent, Framework, MasterState } from './state.js';
+
+/** What is wrong with a master between two steps; empty = nothing. Costs as much as the cluster is large: for tests. */
+export function auditMaster(state: MasterState): string[] {
+  const faults: string[] = [];
+  const check = (holds: boolean, fault: string): void => void (holds || faults.push(fault));
+  for (const agent of state.agents.values()) auditAgent(state, agent, check);
+  for (const framework of state.frameworks.values()) auditFramework(state, framework, check);
+  auditOffers(state, check);
+  auditStreams(state, check);
+  auditBounds(state, check);
+  return faults;
+}
+
+type Check = (holds: boolean, fault: string) => void;
+
+/** Nothing is promised twice, and the allocator books exactly what offers, tasks and executors hold. */
+function auditAgent(state: MasterState, agent: Agent, check: Check): void {
+  const { id, total } = agent;
+  const offers = [...agent.offers].map(({ frameworkId, role, resources }) => ({ frameworkId, role, resources }));
+  const held = sumByHolder([...usageOf(agent), ...offers]);
+  const booked = sumByHolder(state.allocator.allocations(id));
+  check(sameBooks(held, booked), `agent ${id}: held ${printBooks(held)} but booked ${printBooks(booked)}`);
+  const all = [...held.values()].reduce((sum, bag) => sum.add(bag.unallocate()), Resources.empty);
+  check(total.contains(all), `agent ${id}: ${String(all)} is promised out of ${String(total)}`);
+  const free = state.allocator.available(id) ?? Resources.empty;
+  check(
+    free.add(all).equals(total),
+    `agent ${id}: free ${String(free)} and held ${String(all)} are not ${String(total)}`,
+  );
+  for (const task of agent.tasks) {
+    const framework = state.frameworks.get(task.frameworkId);
+    check(framework?.tasks.get(task.taskId) === task, `task ${task.taskId} on ${id} is not its framework's`);
+  }
+  for (const executor of agent.executors.values()) {
+    const framework = state.frameworks.get(executor.frameworkId);
+    check(
+      framework?.executors.has(executor) === true,
+      `executor ${executor.executorId} on ${id} is not its framework's`,
+    );
+  }
+  check(agent.connection !== undefined || agent.offers.size === 0, `agent ${id} is away and yet offered`);
+}
+
+type Books = Map<string, Resources>;
+
+function sumByHolder(usages: readonly { frameworkId: string; role: string; resources: Resources }[]): Books {
+  const books: Books = new Map();
+  for (const { frameworkId, role, resources } of usages) {
+    const key = `${frameworkId} as ${role}`;
+    const sum = (books.get(key) ?? Resources.empty).add(resources);
+    if (!sum.isEmpty) books.set(key, sum);
+  }
+  return books;
+}
+
+const sameBooks = (a: Books, b: Books): boolean =>
+  a.size === b.size && [...a].every(([key, bag]) => b.get(key)?.equals(bag) === true);
+
+const printBooks = (books: Books): string =>
+  `{ ${[...books].map(([key, bag]) => `${key}: ${String(bag)}`).join(' | ')} }`;
+
+function auditFramework(state: MasterState, framework: Framework, check: Check): void {
+  for (const task of framework.tasks.values()) {
+    const agent = state.agents.get(task.agentId);
+    check(agent?.tasks.has(task) === true, `task ${task.taskId} of ${framework.id} is on no registered agent`);
+    check(
+      task.holds === !isTerminal(task.message.state),
+      `task ${task.taskId} is ${task.message.state}, holds: ${task.holds}`,
+    );
+    check(!framework.unreachableTasks.has(task.taskId), `task ${task.taskId} is both there and unreachable`);
+  }
+  const agentIds = new Set<AgentId>(state.agents.keys());
+  for (const { agentId, executorId } of framework.executors) {
+    check(agentIds.has(agentId), `executor ${executorId} of ${framework.id} is on no registered agent`);
+  }
+  check(
+    framework.connection !== undefined || framework.offers.size === 0,
+    `framework ${framework.id} is away and has offers`,
+  );
+  check(!state.completedFrameworks.has(framework.id), `framework ${framework.id} is both active and completed`);
+}
+
+function auditOffers(state: MasterState, check: Check): void {
+  let listed = 0;
+  for (const { offers } of state.agents.values()) listed += offers.size;
+  check(listed === state.offers.size, `${state.offers.size} offers are out, ${listed} are listed by agents`);
+  for (const offer of state.offers.values()) {
+    const framework = state.frameworks.get(offer.frameworkId);
+    const agent = state.agents.get(offer.agentId);
+    check(framework?.offers.has(offer) === true, `offer ${offer.id} is not listed by its framework`);
+    check(agent?.offers.has(offer) === true, `offer ${offer.id} is not listed by its agent`);
+    check(
+      framework?.roles.includes(offer.role) === true,
+      `offer ${offer.id} is for role ${offer.role}, which nobody has`,
+    );
+  }
+}
+
+function auditStreams(state: MasterState, check: Check): void {
+  for (const [connection, id] of state.schedulers) {
+    check(state.frameworks.get(id)?.connection === connection, `stream ${connection} is not that of framework ${id}`);
+  }
+  for (const [connection, id] of state.sessions) {
+    check(state.agents.get(id)?.connection === connection, `session ${connection} is not that of agent ${id}`);
+  }
+  const connected = [...state.frameworks.values()].filter((framework) => framework.connection !== undefined);
+  check(connected.length === state.schedulers.size, 'a connected framework has no stream');
+}
+
+function auditBounds(state: MasterState, check: Check): void {
+  const { options, completedFrameworks, frameworks } = state;
+  check(completedFrameworks.size <= options.maxCompletedFrameworks, 'too many completed frameworks');
+  for (const { id, completedTasks, unreachableTasks } of [...frameworks.values(), ...completedFrameworks.values()]) {
+    check(completedTasks.size <= options.maxCompletedTasksPerFramework, `too many completed tasks of ${id}`);
+    check(unreachableTasks.size <= options.maxUnreachableTasksPerFramework, `too many unreachable tasks of ${id}`);
+  }
+}

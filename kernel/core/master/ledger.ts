@@ -1,0 +1,96 @@
+import { asId, type AgentId, type FrameworkId } from '@mezzo/sdk/contract';
+import type { FrameworkSpec, Refusal, Usage } from '../allocator/index.js';
+import type { Quantities, Resources } from '../resources/index.js';
+import type { Agent, Framework } from './state.js';
+import { setTimer, type Turn } from './turn.js';
+
+/** Where master and allocator meet: whatever is held is booked there, whatever is freed is told there. */
+
+export interface Grant {
+  readonly frameworkId: FrameworkId;
+  readonly agentId: AgentId;
+  readonly role: string;
+  readonly resources: Resources;
+}
+
+export const ALLOCATE_TIMER = 'allocate';
+
+/** What there is to offer now, and a note of when to look again. */
+export function allocate(turn: Turn): Grant[] {
+  const { allocator } = turn.state;
+  const grants = allocator.allocate(turn.atMs);
+  const nextMs = allocator.nextExpiryMs();
+  if (nextMs !== undefined && nextMs !== turn.state.allocateAtMs) setTimer(turn, ALLOCATE_TIMER, nextMs);
+  turn.state.allocateAtMs = nextMs;
+  return grants.map((grant) => ({ ...grant, frameworkId: asId(grant.frameworkId), agentId: asId(grant.agentId) }));
+}
+
+export function release(
+  turn: Turn,
+  frameworkId: FrameworkId,
+  agentId: AgentId,
+  resources: Resources,
+  refusal?: Refusal,
+): void {
+  if (!resources.isEmpty) turn.state.allocator.recoverResources(frameworkId, agentId, resources, refusal);
+}
+
+export const frameworkJoined = ({ state }: Turn, framework: Framework): void =>
+  state.allocator.addFramework(framework.id, specOf(framework), false);
+
+export const frameworkChanged = ({ state }: Turn, framework: Framework): void =>
+  state.allocator.updateFramework(framework.id, specOf(framework));
+
+export const frameworkResumed = ({ state }: Turn, { id }: Framework): void => state.allocator.activateFramework(id);
+
+export const frameworkPaused = ({ state }: Turn, { id }: Framework): void => state.allocator.deactivateFramework(id);
+
+export const frameworkLeft = ({ state }: Turn, { id }: Framework): void => state.allocator.removeFramework(id);
+
+function specOf({ info, roles, suppressed, capabilities }: Framework): FrameworkSpec {
+  const minAllocatable = new Map<string, readonly Quantities[]>();
+  for (const [role, { minAllocatableResources }] of Object.entries(info.offerFilters ?? {})) {
+    if (minAllocatableResources === undefined) continue;
+    const sets = (minAllocatableResources.quantities ?? []).map(({ quantities }) =>
+      Object.entries(quantities ?? {}).map(([name, { value }]) => [name, Math.round(value * 1000)] as const),
+    );
+    minAllocatable.set(
+      role,
+      sets.map((set) => new Map(set)),
+    );
+  }
+  return { roles, suppressedRoles: suppressed, capabilities, minAllocatable };
+}
+
+export function suppress({ state }: Turn, framework: Framework, roles: readonly string[]): void {
+  for (const role of roles) framework.suppressed.add(role);
+  state.allocator.suppress(framework.id, roles);
+}
+
+export function revive({ state }: Turn, framework: Framework, roles: readonly string[]): void {
+  for (const role of roles) framework.suppressed.delete(role);
+  state.allocator.revive(framework.id, roles);
+}
+
+export const agentJoined = ({ state }: Turn, agent: Agent): void =>
+  state.allocator.addAgent(agent.id, {
+    total: agent.total,
+    used: usageOf(agent),
+    active: agent.connection !== undefined,
+  });
+
+/** Books anew what the agent has and what is held there. Offers must be off the table. */
+export const agentChanged = agentJoined;
+
+export const agentPaused = ({ state }: Turn, { id }: Agent): void => state.allocator.deactivateAgent(id);
+
+export const agentLeft = ({ state }: Turn, { id }: Agent): void => state.allocator.removeAgent(id);
+
+export function usageOf({ tasks, executors }: Agent): Usage[] {
+  const holding = [...tasks].filter((task) => task.holds);
+  return [...holding, ...executors.values()].map(({ frameworkId, role, resources }) => ({
+    frameworkId,
+    role,
+    resources,
+  }));
+}

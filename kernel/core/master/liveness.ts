@@ -1,0 +1,124 @@
+import type { TaskState } from '@mezzo/sdk/api';
+import type { AgentId } from '@mezzo/sdk/contract';
+import type { AgentFate, AgentRecord } from './effects.js';
+import { agentLeft } from './ledger.js';
+import { isTerminal } from './names.js';
+import { rescindOffersOf } from './offers.js';
+import type { Agent, Framework, Task } from './state.js';
+import { completeTask, conclude, releaseTask, removeExecutor } from './tasks.js';
+import {
+  cancelTimer,
+  count,
+  emit,
+  log,
+  persist,
+  publish,
+  sendAgent,
+  sendScheduler,
+  setTimer,
+  timeInfo,
+  trim,
+  type Turn,
+} from './turn.js';
+
+/** Unreachable and gone agents that the registry remembers, each. */
+const MAX_REMEMBERED_AGENTS = 102_400;
+
+const pingTimer = (id: AgentId): string => `ping/${id}`;
+export const reregisterTimer = (id: AgentId): string => `reregister/${id}`;
+
+export function pingAgent(turn: Turn, agent: Agent): void {
+  agent.answered = false;
+  sendAgent(turn, agent, { type: 'ping' });
+  setTimer(turn, pingTimer(agent.id), turn.atMs + turn.state.options.agentPingIntervalMs);
+}
+
+/** An interval is over. Whatever the agent sent meanwhile has counted as an answer. */
+export function pingTimedOut(turn: Turn, id: AgentId): void {
+  const agent = turn.state.agents.get(id);
+  if (agent?.connection === undefined) return;
+  agent.missedPings = agent.answered ? 0 : agent.missedPings + 1;
+  if (agent.missedPings >= turn.state.options.maxAgentPingTimeouts)
+    markUnreachable(turn, agent, 'health check timed out');
+  else pingAgent(turn, agent);
+}
+
+export function reregisterTimedOut(turn: Turn, id: AgentId): void {
+  const agent = turn.state.agents.get(id);
+  if (agent === undefined || agent.connection !== undefined) return;
+  markUnreachable(turn, agent, 'agent did not re-register in time after it disconnected');
+}
+
+/** Agents of an earlier master that have not come back in time. */
+export function recoveryTimedOut(turn: Turn): void {
+  const { recoveredAgents, frameworks } = turn.state;
+  for (const [id, { info }] of recoveredAgents) {
+    remember(turn, 'unreachable', id, { fate: 'unreachable', info, sinceMs: turn.atMs });
+    for (const framework of frameworks.values()) sayFailure(turn, framework, id);
+    count(turn, 'recovery_slave_removals');
+  }
+  recoveredAgents.clear();
+}
+
+function markUnreachable(turn: Turn, agent: Agent, message: string): void {
+  removeAgent(turn, agent, { state: 'TASK_UNREACHABLE', message, fate: 'unreachable' });
+}
+
+export interface Removal {
+  /** What becomes of its tasks. */
+  readonly state: TaskState;
+  readonly message: string;
+  /** How the registry remembers it; undefined = not at all. */
+  readonly fate: Exclude<AgentFate, 'admitted'> | undefined;
+}
+
+export function removeAgent(turn: Turn, agent: Agent, removal: Removal): void {
+  const { state } = turn;
+  if (removal.fate === undefined) persist(turn, { op: 'deleteAgent', id: agent.id });
+  else remember(turn, removal.fate, agent.id, { fate: removal.fate, info: agent.info, sinceMs: turn.atMs });
+  for (const task of agent.tasks) loseTask(turn, task, removal);
+  rescindOffersOf(turn, agent);
+  for (const executor of agent.executors.values()) removeExecutor(turn, agent, executor);
+  agentLeft(turn, agent);
+  if (agent.connection !== undefined) {
+    state.sessions.delete(agent.connection);
+    emit(turn, { type: 'close', connection: agent.connection });
+    agent.connection = undefined;
+  }
+  cancelTimer(turn, pingTimer(agent.id));
+  cancelTimer(turn, reregisterTimer(agent.id));
+  state.agents.delete(agent.id);
+  if (state.addresses.get(agent.address) === agent.id) state.addresses.delete(agent.address);
+  for (const framework of state.frameworks.values()) sayFailure(turn, framework, agent.id);
+  count(turn, 'slave_removals');
+  log(turn, 'warn', 'agent removed', { agent: agent.id, reason: removal.message });
+  publish(turn, () => ({ type: 'AGENT_REMOVED', agentRemoved: { agentId: { value: agent.id } } }));
+}
+
+const sayFailure = (turn: Turn, framework: Framework, agentId: AgentId): void =>
+  sendScheduler(turn, framework, { type: 'FAILURE', failure: { agentId: { value: agentId } } });
+
+function loseTask(turn: Turn, task: Task, { state, message }: Removal): void {
+  const framework = turn.state.frameworks.get(task.frameworkId);
+  if (framework === undefined) return;
+  if (isTerminal(task.message.state)) return completeTask(turn, framework, task);
+  const unreachable = state === 'TASK_UNREACHABLE';
+  const reason = state === 'TASK_GONE_BY_OPERATOR' ? 'REASON_AGENT_REMOVED_BY_OPERATOR' : 'REASON_AGENT_REMOVED';
+  const unreachableTime = unreachable ? timeInfo(turn.atMs) : undefined;
+  conclude(turn, framework, task, { state, reason, message, unreachableTime });
+  if (!unreachable) return completeTask(turn, framework, task);
+  releaseTask(turn, task);
+  framework.tasks.delete(task.taskId);
+  framework.unreachableTasks.set(task.taskId, task.message);
+  trim(framework.unreachableTasks, turn.state.options.maxUnreachableTasksPerFramework);
+}
+
+export function remember(turn: Turn, fate: 'unreachable' | 'gone', id: AgentId, record: AgentRecord): void {
+  const { unreachableAgents, goneAgents } = turn.state;
+  const memory = fate === 'gone' ? goneAgents : unreachableAgents;
+  memory.set(id, record);
+  persist(turn, { op: 'putAgent', id, record });
+  for (const forgotten of trim(memory, MAX_REMEMBERED_AGENTS)) {
+    persist(turn, { op: 'deleteAgent', id: forgotten.info.id!.value as AgentId });
+  }
+}

@@ -1,0 +1,88 @@
+import type { MasterCall } from '@mezzo/sdk/api';
+import { asId, type AgentId, type ConnectionId, type FrameworkId } from '@mezzo/sdk/contract';
+import type { MasterEvent, RequestId } from './events.js';
+import { removeFramework } from './frameworks.js';
+import { remember, removeAgent } from './liveness.js';
+import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
+import { emit, log, reply, sendAgent, type Turn } from './turn.js';
+import { getState } from './views.js';
+
+export function operatorSubscribed(turn: Turn, connection: ConnectionId): void {
+  const { operators, options } = turn.state;
+  operators.add(connection);
+  const [oldest] = operators;
+  if (operators.size > options.maxOperatorSubscribers && oldest !== undefined) {
+    operators.delete(oldest);
+    log(turn, 'warn', 'too many operator streams: the oldest is closed', { max: options.maxOperatorSubscribers });
+    emit(turn, { type: 'close', connection: oldest });
+  }
+  const subscribed = { getState: getState(turn.state), heartbeatIntervalSeconds: SCHEDULER_HEARTBEAT_SECONDS };
+  emit(turn, { type: 'sendOperator', connection, event: { type: 'SUBSCRIBED', subscribed } });
+  emit(turn, { type: 'sendOperator', connection, event: { type: 'HEARTBEAT' } });
+}
+
+type Called = Extract<MasterEvent, { type: 'operatorCalled' }>;
+
+export function operatorCalled(turn: Turn, { request, call }: Called): void {
+  switch (call.type) {
+    case 'TEARDOWN':
+      return teardown(turn, request, call.teardown!.frameworkId.value);
+    case 'MARK_AGENT_GONE':
+      return markGone(turn, request, call.markAgentGone!.agentId.value);
+    default:
+      return notSupported(turn, request, call);
+  }
+}
+
+function teardown(turn: Turn, request: RequestId, id: string): void {
+  const framework = turn.state.frameworks.get(asId<FrameworkId>(id));
+  if (framework === undefined) return reply(turn, request, 400, 'No framework found with specified ID');
+  removeFramework(turn, framework);
+  reply(turn, request, 200);
+}
+
+function markGone(turn: Turn, request: RequestId, text: string): void {
+  const { agents, recoveredAgents, unreachableAgents, goneAgents, frameworks } = turn.state;
+  const id = asId<AgentId>(text);
+  const agent = agents.get(id);
+  const message = 'Agent has been marked gone';
+  const away = recoveredAgents.get(id) ?? unreachableAgents.get(id);
+  if (agent !== undefined) {
+    sendAgent(turn, agent, { type: 'refused', reason: message });
+    removeAgent(turn, agent, { state: 'TASK_GONE_BY_OPERATOR', message, fate: 'gone' });
+  } else if (away !== undefined) {
+    recoveredAgents.delete(id);
+    unreachableAgents.delete(id);
+    remember(turn, 'gone', id, { ...away, fate: 'gone', sinceMs: turn.atMs });
+    for (const { unreachableTasks, completedTasks } of frameworks.values()) {
+      for (const [taskId, task] of unreachableTasks) {
+        if (task.agentId.value !== id) continue;
+        unreachableTasks.delete(taskId);
+        completedTasks.set(taskId, { ...task, state: 'TASK_GONE_BY_OPERATOR' });
+      }
+    }
+  } else if (!goneAgents.has(id)) return reply(turn, request, 404, `Agent '${id}' not found`);
+  reply(turn, request, 200);
+}
+
+/** The agent that a call is about. A call for an agent that is not there is refused before it is said to be not built. */
+function agentOf(call: MasterCall): { readonly id: string; readonly unknown: string } | undefined {
+  const drained = call.drainAgent ?? call.deactivateAgent ?? call.reactivateAgent;
+  if (drained) return { id: drained.agentId.value, unknown: 'Unknown agent' };
+  const changed =
+    call.reserveResources ??
+    call.unreserveResources ??
+    call.createVolumes ??
+    call.destroyVolumes ??
+    call.growVolume ??
+    call.shrinkVolume;
+  const id = changed?.agentId?.value;
+  return id === undefined ? undefined : { id, unknown: 'No agent found with specified ID' };
+}
+
+function notSupported(turn: Turn, request: RequestId, call: MasterCall): void {
+  const about = agentOf(call);
+  if (about !== undefined && !turn.state.agents.has(asId<AgentId>(about.id)))
+    return reply(turn, request, 400, about.unknown);
+  reply(turn, request, 501, `${call.type} is not supported yet`);
+}

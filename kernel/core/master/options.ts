@@ -1,0 +1,29 @@
+import type { MasterInfo } from '@mezzo/sdk/api';
+import type { MasterId } from '@mezzo/sdk/contract';
+
+/** All that a master is told when it starts. Times in milliseconds. */
+export interface MasterOptions {
+  /** Random, new for each process: the front part of all ids that this master makes. */
+  readonly masterId: MasterId;
+  readonly info: MasterInfo;
+  readonly epoch: number;
+  readonly agentPingIntervalMs: number;
+  readonly maxAgentPingTimeouts: number;
+  readonly agentReregisterTimeoutMs: number;
+  /** Undefined: offers live for ever. */
+  readonly offerTimeoutMs: number | undefined;
+  readonly allocationIntervalMs: number;
+  /** Resource texts; an agent's rest is offered when it holds all of any one of them. */
+  readonly minAllocatableResources: readonly string[];
+  /** Undefined: any role may be used. */
+  readonly roles: readonly string[] | undefined;
+  readonly weights: ReadonlyMap<string, number>;
+  readonly filterGpuResources: boolean;
+  readonly rootSubmissions: boolean;
+  readonly maxCompletedFrameworks: number;
+  readonly maxCompletedTasksPerFramework: number;
+  readonly maxUnreachableTasksPerFramework: number;
+  readonly maxOperatorSubscribers: number;
+}
+
+export const SCHEDULER_HEARTBEAT_SECONDS = 15;

@@ -1,0 +1,161 @@
+import type {
+  AgentInfo,
+  ExecutorInfo,
+  FrameworkInfo,
+  KillPolicy,
+  Offer as OfferMessage,
+  Task as TaskMessage,
+  TaskStatus,
+} from '@mezzo/sdk/api';
+import type { AgentId, ConnectionId, ExecutorId, FrameworkId, OfferId, TaskId } from '@mezzo/sdk/contract';
+import { Allocator } from '../allocator/index.js';
+import { Resources } from '../resources/index.js';
+import type { AgentRecord } from './effects.js';
+import type { MasterOptions } from './options.js';
+
+export interface Task {
+  readonly frameworkId: FrameworkId;
+  readonly agentId: AgentId;
+  readonly taskId: TaskId;
+  readonly executorId: ExecutorId | undefined;
+  readonly role: string;
+  readonly resources: Resources;
+  /** What the APIs show. `state` is the latest that the agent reported, `statusUpdateState` the latest that was forwarded. */
+  readonly message: TaskMessage;
+  /** The forwarded status that the framework has yet to acknowledge. */
+  unacknowledged: TaskStatus | undefined;
+  /** Asked to end: told again to an agent that comes back. */
+  kill: { readonly policy: KillPolicy | undefined } | undefined;
+  /** Its resources are accounted to it: from launch until a terminal state or the loss of the agent. */
+  holds: boolean;
+}
+
+export interface Executor {
+  readonly frameworkId: FrameworkId;
+  readonly agentId: AgentId;
+  readonly executorId: ExecutorId;
+  readonly info: ExecutorInfo;
+  readonly role: string;
+  readonly resources: Resources;
+}
+
+export interface Framework {
+  readonly id: FrameworkId;
+  info: FrameworkInfo;
+  roles: readonly string[];
+  capabilities: ReadonlySet<string>;
+  /** The stream, and at the same time the Mesos-Stream-Id. Undefined while disconnected. */
+  connection: ConnectionId | undefined;
+  /** Known from the registry or from agents; has not subscribed with this master. */
+  recovered: boolean;
+  readonly registeredAtMs: number;
+  reregisteredAtMs: number | undefined;
+  unregisteredAtMs: number | undefined;
+  readonly suppressed: Set<string>;
+  readonly offers: Set<Offer>;
+  readonly tasks: Map<TaskId, Task>;
+  readonly executors: Set<Executor>;
+  /** Oldest first, bounded. */
+  readonly unreachableTasks: Map<TaskId, TaskMessage>;
+  /** Oldest first, bounded. */
+  readonly completedTasks: Map<string, TaskMessage>;
+  /** Calls and events by type, offers by fate: for the metrics. */
+  readonly counts: Map<string, number>;
+}
+
+export interface Agent {
+  readonly id: AgentId;
+  info: AgentInfo;
+  /** ip:port of its API. */
+  address: string;
+  version: string;
+  total: Resources;
+  /** The stream, and at the same time the session. Undefined while disconnected. */
+  connection: ConnectionId | undefined;
+  readonly registeredAtMs: number;
+  reregisteredAtMs: number | undefined;
+  /** Number of the last record sent, and of the last batch received, in this session. */
+  downSeq: number;
+  upSeq: number;
+  /** Pings in a row that brought no answer; any batch is an answer. */
+  missedPings: number;
+  answered: boolean;
+  readonly tasks: Set<Task>;
+  /** By framework and executor id. */
+  readonly executors: Map<string, Executor>;
+  readonly offers: Set<Offer>;
+}
+
+export interface Offer {
+  readonly id: OfferId;
+  readonly frameworkId: FrameworkId;
+  readonly agentId: AgentId;
+  readonly role: string;
+  readonly resources: Resources;
+  readonly message: OfferMessage;
+}
+
+export interface MasterState {
+  readonly options: MasterOptions;
+  startedAtMs: number;
+  nextFramework: number;
+  nextAgent: number;
+  nextOffer: number;
+  readonly allocator: Allocator;
+  /** For when the next look at refusals that end is set. */
+  allocateAtMs: number | undefined;
+  readonly frameworks: Map<FrameworkId, Framework>;
+  /** Oldest first, bounded. */
+  readonly completedFrameworks: Map<FrameworkId, Framework>;
+  /** Registered with this master; connected or about to come back. */
+  readonly agents: Map<AgentId, Agent>;
+  /** Of `agents`, by address. */
+  readonly addresses: Map<string, AgentId>;
+  /** Admitted by an earlier master, not back yet. */
+  readonly recoveredAgents: Map<AgentId, AgentRecord>;
+  /** Oldest first, bounded. */
+  readonly unreachableAgents: Map<AgentId, AgentRecord>;
+  /** Refused for ever. Oldest first, bounded. */
+  readonly goneAgents: Map<AgentId, AgentRecord>;
+  readonly offers: Map<OfferId, Offer>;
+  /** Which framework or agent a stream belongs to. */
+  readonly schedulers: Map<ConnectionId, FrameworkId>;
+  readonly sessions: Map<ConnectionId, AgentId>;
+  /** Oldest first. */
+  readonly operators: Set<ConnectionId>;
+  readonly counts: Map<string, number>;
+}
+
+export const executorKey = (frameworkId: string, executorId: string): string => `${frameworkId}/${executorId}`;
+
+export const createMasterState = (options: MasterOptions): MasterState => ({
+  options,
+  startedAtMs: 0,
+  nextFramework: 0,
+  nextAgent: 0,
+  nextOffer: 0,
+  allocator: newAllocator(options),
+  allocateAtMs: undefined,
+  frameworks: new Map(),
+  completedFrameworks: new Map(),
+  agents: new Map(),
+  addresses: new Map(),
+  recoveredAgents: new Map(),
+  unreachableAgents: new Map(),
+  goneAgents: new Map(),
+  offers: new Map(),
+  schedulers: new Map(),
+  sessions: new Map(),
+  operators: new Set(),
+  counts: new Map(),
+});
+
+function newAllocator(options: MasterOptions): Allocator {
+  const allocator = new Allocator({
+    minAllocatable: options.minAllocatableResources.map((text) => Resources.parse(text).quantities()),
+    filterGpus: options.filterGpuResources,
+    minRefuseMs: options.allocationIntervalMs,
+  });
+  allocator.setWeights(options.weights);
+  return allocator;
+}

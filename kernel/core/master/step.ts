@@ -1,0 +1,99 @@
+import {
+  asId,
+  unreachable,
+  type AgentId,
+  type ConnectionId,
+  type FrameworkId,
+  type OfferId,
+} from '@mezzo/sdk/contract';
+import type { Machine } from '../machine.js';
+import { agentDisconnected, agentSubscribed } from './agents.js';
+import { schedulerCalled } from './calls.js';
+import type { MasterEffect } from './effects.js';
+import type { MasterEvent } from './events.js';
+import { failoverTimedOut, recoverFramework, schedulerDisconnected, schedulerSubscribed } from './frameworks.js';
+import { pingTimedOut, recoveryTimedOut, reregisterTimedOut } from './liveness.js';
+import { ALLOCATE_TIMER } from './ledger.js';
+import { makeOffers, offerTimedOut } from './offers.js';
+import { operatorCalled, operatorSubscribed } from './operators.js';
+import type { MasterState } from './state.js';
+import { beginTurn, log, setTimer, type Turn } from './turn.js';
+import { agentCalled } from './updates.js';
+
+/** Every event may free something: offers are made once, at the end of the step. */
+function step(state: MasterState, event: MasterEvent, atMs: number): MasterEffect[] {
+  const turn = beginTurn(state, atMs);
+  handle(turn, event);
+  if (isAllocateTimer(event) || !state.allocator.isIdle) makeOffers(turn);
+  return turn.effects;
+}
+
+const isAllocateTimer = (event: MasterEvent): boolean => event.type === 'timerFired' && event.id === ALLOCATE_TIMER;
+
+export const masterMachine: Machine<MasterState, MasterEvent, MasterEffect> = { step };
+
+function handle(turn: Turn, event: MasterEvent): void {
+  switch (event.type) {
+    case 'started':
+      return started(turn, event);
+    case 'schedulerSubscribed':
+      return schedulerSubscribed(turn, event);
+    case 'schedulerCalled':
+      return schedulerCalled(turn, event);
+    case 'operatorSubscribed':
+      return operatorSubscribed(turn, event.connection);
+    case 'operatorCalled':
+      return operatorCalled(turn, event);
+    case 'agentSubscribed':
+      return agentSubscribed(turn, event);
+    case 'agentCalled':
+      return agentCalled(turn, event);
+    case 'connectionClosed':
+      return connectionClosed(turn, event.connection);
+    case 'timerFired':
+      return timerFired(turn, event.id);
+    default:
+      return unreachable(event);
+  }
+}
+
+const RECOVERY_TIMER = 'recovery';
+
+function started(turn: Turn, { agents, frameworks }: Extract<MasterEvent, { type: 'started' }>): void {
+  const { state } = turn;
+  state.startedAtMs = turn.atMs;
+  const memories = { admitted: state.recoveredAgents, unreachable: state.unreachableAgents, gone: state.goneAgents };
+  for (const [id, record] of agents) memories[record.fate].set(id, record);
+  for (const [id, record] of frameworks) recoverFramework(turn, id, record);
+  if (state.recoveredAgents.size > 0)
+    setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
+  log(turn, 'info', 'master started', { agents: agents.size, frameworks: frameworks.size, epoch: state.options.epoch });
+}
+
+function connectionClosed(turn: Turn, connection: ConnectionId): void {
+  turn.state.operators.delete(connection);
+  schedulerDisconnected(turn, connection);
+  agentDisconnected(turn, connection);
+}
+
+function timerFired(turn: Turn, timer: string): void {
+  const slash = timer.indexOf('/');
+  const id = timer.slice(slash + 1);
+  switch (timer.slice(0, slash < 0 ? undefined : slash)) {
+    case 'failover':
+      return failoverTimedOut(turn, asId<FrameworkId>(id));
+    case 'ping':
+      return pingTimedOut(turn, asId<AgentId>(id));
+    case 'reregister':
+      return reregisterTimedOut(turn, asId<AgentId>(id));
+    case 'offer':
+      return offerTimedOut(turn, asId<OfferId>(id));
+    case RECOVERY_TIMER:
+      return recoveryTimedOut(turn);
+    case ALLOCATE_TIMER:
+      turn.state.allocateAtMs = undefined;
+      return;
+    default:
+      return log(turn, 'warn', 'unknown timer', { timer });
+  }
+}

@@ -1,0 +1,159 @@
+import type {
+  ExecutorInfo,
+  TaskInfo,
+  Task as TaskMessage,
+  TaskState,
+  TaskStatus,
+  TaskStatusReason,
+  TimeInfo,
+} from '@mezzo/sdk/api';
+import { asId, type AgentId, type ExecutorId, type FrameworkId, type TaskId } from '@mezzo/sdk/contract';
+import type { Resources } from '../resources/index.js';
+import { release } from './ledger.js';
+import { isPartitionState, isTerminal } from './names.js';
+import { executorKey, type Agent, type Executor, type Framework, type Task } from './state.js';
+import { count, publish, seconds, sendScheduler, trim, type Turn } from './turn.js';
+
+const MAX_STATUSES = 16;
+
+export interface NewTask {
+  readonly framework: Framework;
+  readonly agentId: AgentId;
+  readonly info: TaskInfo;
+  readonly executor: ExecutorInfo | undefined;
+  readonly role: string;
+  readonly resources: Resources;
+  readonly state: TaskState;
+}
+
+export function makeTask({ framework, agentId, info, executor, role, resources, state }: NewTask): Task {
+  const message: TaskMessage = {
+    name: info.name,
+    taskId: info.taskId,
+    frameworkId: { value: framework.id },
+    agentId: { value: agentId },
+    state,
+    resources: resources.toMessages('post'),
+    ...(executor && { executorId: executor.executorId }),
+    ...(info.limits && { limits: info.limits }),
+    ...(info.labels && { labels: info.labels }),
+    ...(info.discovery && { discovery: info.discovery }),
+    ...(info.container && { container: info.container }),
+    ...(info.healthCheck && { healthCheck: info.healthCheck }),
+    ...(info.killPolicy && { killPolicy: info.killPolicy }),
+    ...(userOf(info, executor) !== undefined && { user: userOf(info, executor) }),
+  };
+  return {
+    frameworkId: framework.id,
+    agentId,
+    taskId: asId<TaskId>(info.taskId.value),
+    executorId: executor && asId<ExecutorId>(executor.executorId.value),
+    role,
+    resources,
+    message,
+    unacknowledged: undefined,
+    kill: undefined,
+    holds: !isTerminal(state),
+  };
+}
+
+const userOf = (info: TaskInfo, executor: ExecutorInfo | undefined): string | undefined =>
+  info.command?.user ?? executor?.command?.user;
+
+export function addTask(turn: Turn, framework: Framework, agent: Agent, task: Task): void {
+  framework.tasks.set(task.taskId, task);
+  agent.tasks.add(task);
+  publish(turn, () => ({ type: 'TASK_ADDED', taskAdded: { task: task.message } }));
+}
+
+/** Takes a task out of the running; its record stays for a while. */
+export function completeTask(turn: Turn, framework: Framework, task: Task): void {
+  setTaskState(turn, task, task.message.state);
+  if (framework.tasks.get(task.taskId) === task) framework.tasks.delete(task.taskId);
+  turn.state.agents.get(task.agentId)?.tasks.delete(task);
+  framework.completedTasks.delete(task.taskId);
+  framework.completedTasks.set(task.taskId, task.message);
+  trim(framework.completedTasks, turn.state.options.maxCompletedTasksPerFramework);
+}
+
+/** Records the latest state. What an ended task held is free at once, whether or not its end was acknowledged. */
+export function setTaskState(turn: Turn, task: Task, state: TaskState): void {
+  const ends = isTerminal(state) && !isTerminal(task.message.state);
+  if (ends) count(turn, state.toLowerCase().replace('task_', 'tasks_'));
+  task.message.state = state;
+  if (isTerminal(state)) releaseTask(turn, task);
+}
+
+export function releaseTask(turn: Turn, task: Task): void {
+  if (!task.holds) return;
+  task.holds = false;
+  release(turn, task.frameworkId, task.agentId, task.resources);
+}
+
+/** One status per state is kept, without the framework's data. */
+export function recordStatus(task: Task, status: TaskStatus): void {
+  const { data: _, ...kept } = status;
+  const statuses = (task.message.statuses ??= []);
+  if (statuses.at(-1)?.state === status.state) statuses.pop();
+  statuses.push(kept);
+  if (statuses.length > MAX_STATUSES) statuses.splice(0, statuses.length - MAX_STATUSES);
+}
+
+export interface MasterStatus {
+  readonly taskId: string;
+  readonly agentId?: string | undefined;
+  readonly state: TaskState;
+  readonly reason?: TaskStatusReason;
+  readonly message?: string;
+  readonly unreachableTime?: TimeInfo | undefined;
+}
+
+/** A status that the master makes: without a uuid, so never acknowledged nor sent again. */
+export const masterStatus = (turn: Turn, about: MasterStatus): TaskStatus => ({
+  taskId: { value: about.taskId },
+  state: about.state,
+  ...(about.message !== undefined && { message: about.message }),
+  source: 'SOURCE_MASTER',
+  ...(about.reason && { reason: about.reason }),
+  ...(about.agentId !== undefined && { agentId: { value: about.agentId } }),
+  timestamp: seconds(turn.atMs),
+  ...(about.unreachableTime && { unreachableTime: about.unreachableTime }),
+});
+
+/** What the framework can understand: older ones know no states of partition. */
+export function asKnownTo(framework: Framework, status: TaskStatus): TaskStatus {
+  if (framework.capabilities.has('PARTITION_AWARE') || !isPartitionState(status.state)) return status;
+  const reason = status.reason === 'REASON_AGENT_REMOVED_BY_OPERATOR' ? 'REASON_AGENT_REMOVED' : status.reason;
+  return { ...status, state: 'TASK_LOST', ...(reason && { reason }) };
+}
+
+export const forward = (turn: Turn, framework: Framework, status: TaskStatus): void =>
+  sendScheduler(turn, framework, { type: 'UPDATE', update: { status: asKnownTo(framework, status) } });
+
+/** Tells framework and operators of a state that the master concluded by itself. */
+export function conclude(turn: Turn, framework: Framework, task: Task, about: Omit<MasterStatus, 'taskId'>): void {
+  const status = masterStatus(turn, { ...about, taskId: task.taskId, agentId: about.agentId ?? task.agentId });
+  const known = asKnownTo(framework, status);
+  task.unacknowledged = undefined;
+  setTaskState(turn, task, about.state);
+  recordStatus(task, known);
+  forward(turn, framework, status);
+  publishUpdate(turn, framework.id, known, known.state);
+}
+
+export const publishUpdate = (turn: Turn, frameworkId: FrameworkId, status: TaskStatus, state: TaskState): void =>
+  publish(turn, () => ({
+    type: 'TASK_UPDATED',
+    taskUpdated: { frameworkId: { value: frameworkId }, status, state },
+  }));
+
+export function addExecutor(framework: Framework, agent: Agent, executor: Executor): void {
+  agent.executors.set(executorKey(framework.id, executor.executorId), executor);
+  framework.executors.add(executor);
+}
+
+export function removeExecutor(turn: Turn, agent: Agent, executor: Executor): void {
+  agent.executors.delete(executorKey(executor.frameworkId, executor.executorId));
+  turn.state.frameworks.get(executor.frameworkId)?.executors.delete(executor);
+  release(turn, executor.frameworkId, agent.id, executor.resources);
+}

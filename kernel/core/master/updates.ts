@@ -1,0 +1,112 @@
+import type { ExecutorID, TaskStatus } from '@mezzo/sdk/api';
+import { asId, type AgentId, type FrameworkId, type TaskId } from '@mezzo/sdk/contract';
+import type { UpCall } from '../protocol.js';
+import { resourceError, Resources } from '../resources/index.js';
+import type { MasterEvent } from './events.js';
+import { agentChanged } from './ledger.js';
+import { removeAgent } from './liveness.js';
+import { isTerminal } from './names.js';
+import { rescindOffersOf } from './offers.js';
+import { executorKey, type Agent, type Framework } from './state.js';
+import { completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';
+import { count, log, reply, sendAgent, sendScheduler, type Turn } from './turn.js';
+
+type AgentCalled = Extract<MasterEvent, { type: 'agentCalled' }>;
+
+export function agentCalled(turn: Turn, { request, batch }: AgentCalled): void {
+  const { sessions, agents } = turn.state;
+  const agent = agents.get(sessions.get(asId(batch.session))!);
+  if (agent === undefined) return reply(turn, request, 409, 'Unknown session');
+  if (batch.seq > agent.upSeq + 1)
+    return reply(turn, request, 409, `Expected batch ${agent.upSeq + 1}, not ${batch.seq}`);
+  agent.answered = true;
+  reply(turn, request, 202);
+  // A batch that came twice was carried out the first time.
+  if (batch.seq <= agent.upSeq) return;
+  agent.upSeq = batch.seq;
+  for (const call of batch.calls) if (agents.get(agent.id) === agent) carryOut(turn, agent, call);
+}
+
+function carryOut(turn: Turn, agent: Agent, call: UpCall): void {
+  switch (call.type) {
+    case 'pong':
+      return;
+    case 'statusUpdate':
+      return statusUpdate(turn, agent, call);
+    case 'message':
+      return message(turn, agent, call);
+    case 'executorExited':
+      return executorExited(turn, agent, call);
+    case 'updateResources':
+      return updateResources(turn, agent, call);
+    case 'unregister':
+      return removeAgent(turn, agent, { state: 'TASK_GONE', message: 'agent unregistered', fate: undefined });
+    default:
+      log(turn, 'warn', 'unknown call of an agent', { agent: agent.id, call: (call as { type: unknown }).type });
+  }
+}
+
+const frameworkOf = (turn: Turn, id: string): Framework | undefined => turn.state.frameworks.get(asId<FrameworkId>(id));
+
+type Call<Type extends UpCall['type']> = Extract<UpCall, { type: Type }>;
+
+/** At least once, in order for each task. The task's own record follows the agent's latest state, not the one under way. */
+function statusUpdate(turn: Turn, agent: Agent, { frameworkId, status, latestState }: Call<'statusUpdate'>): void {
+  const framework = frameworkOf(turn, frameworkId);
+  if (framework === undefined) {
+    count(turn, 'invalid_status_updates');
+    return void sendAgent(turn, agent, { type: 'shutdownFramework', frameworkId });
+  }
+  count(turn, 'valid_status_updates');
+  const told: TaskStatus = { ...status, agentId: { value: agent.id } };
+  const task = framework.tasks.get(asId<TaskId>(status.taskId.value));
+  if (task !== undefined && task.agentId === agent.id) {
+    const again = task.message.statusUpdateUuid !== undefined && task.message.statusUpdateUuid === status.uuid;
+    task.message.statusUpdateState = status.state;
+    task.message.statusUpdateUuid = status.uuid;
+    task.unacknowledged = told;
+    if (!isTerminal(task.message.state)) setTaskState(turn, task, latestState);
+    if (!again) {
+      recordStatus(task, told);
+      publishUpdate(turn, framework.id, told, task.message.state);
+    }
+  }
+  forward(turn, framework, told);
+}
+
+function message(turn: Turn, agent: Agent, { frameworkId, executorId, data }: Call<'message'>): void {
+  const framework = frameworkOf(turn, frameworkId);
+  count(turn, `${framework ? 'valid' : 'invalid'}_executor_to_framework_messages`);
+  const ids = { agentId: { value: agent.id }, executorId: { value: executorId } satisfies ExecutorID };
+  if (framework) sendScheduler(turn, framework, { type: 'MESSAGE', message: { ...ids, data } });
+}
+
+function executorExited(turn: Turn, agent: Agent, { frameworkId, executorId, status }: Call<'executorExited'>): void {
+  const executor = agent.executors.get(executorKey(frameworkId, executorId));
+  if (executor !== undefined) removeExecutor(turn, agent, executor);
+  const framework = frameworkOf(turn, frameworkId);
+  const ids = { agentId: { value: agent.id }, executorId: { value: executorId } };
+  if (framework) sendScheduler(turn, framework, { type: 'FAILURE', failure: { ...ids, status } });
+}
+
+/** Offers may promise what is no more. */
+function updateResources(turn: Turn, agent: Agent, { resources }: Call<'updateResources'>): void {
+  const error = resources.map(resourceError).find((why) => why !== undefined);
+  if (error !== undefined)
+    return log(turn, 'warn', 'invalid resources of an agent', { agent: agent.id, reason: error });
+  rescindOffersOf(turn, agent);
+  agent.total = Resources.of(resources);
+  agentChanged(turn, agent);
+}
+
+/** The framework has a status in its keeping: the agent may send the next, and an ended task is over. */
+export function acknowledge(turn: Turn, framework: Framework, agentId: string, taskId: string, uuid: string): void {
+  const agent = turn.state.agents.get(asId<AgentId>(agentId));
+  const told = sendAgent(turn, agent, { type: 'acknowledge', frameworkId: framework.id, taskId, uuid });
+  count(turn, `${told ? 'valid' : 'invalid'}_status_update_acknowledgements`);
+  const task = framework.tasks.get(asId<TaskId>(taskId));
+  if (!told || task === undefined || task.unacknowledged?.uuid !== uuid) return;
+  const { state } = task.unacknowledged;
+  task.unacknowledged = undefined;
+  if (isTerminal(state)) completeTask(turn, framework, task);
+}

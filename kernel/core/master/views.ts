@@ -1,0 +1,166 @@
+import type {
+  AgentInfoCapability,
+  MasterResponseGetAgents,
+  MasterResponseGetAgentsAgent,
+  MasterResponseGetExecutors,
+  MasterResponseGetFrameworks,
+  MasterResponseGetFrameworksFramework,
+  MasterResponseGetState,
+  MasterResponseGetTasks,
+  Role,
+} from '@mezzo/sdk/api';
+import { asId, type FrameworkId } from '@mezzo/sdk/contract';
+import { Resources } from '../resources/index.js';
+import type { Agent, Executor, Framework, MasterState, Offer, Task } from './state.js';
+import { timeInfo } from './turn.js';
+
+/** What our agents can do, in the field's words. */
+export const AGENT_CAPABILITIES: readonly AgentInfoCapability[] = [
+  { type: 'MULTI_ROLE' },
+  { type: 'HIERARCHICAL_ROLE' },
+  { type: 'RESERVATION_REFINEMENT' },
+  { type: 'TASK_RESOURCE_LIMITS' },
+];
+
+const sum = (bags: Iterable<{ readonly resources: Resources }>): Resources => {
+  let total = Resources.empty;
+  for (const { resources } of bags) total = total.add(resources);
+  return total;
+};
+
+/** What tasks and executors hold: of an agent, or of a framework. */
+export function usedBy({ tasks, executors }: Holder): Resources {
+  const holding = [...tasks.values()].filter((task) => task.holds);
+  return sum([...holding, ...executors.values()]);
+}
+
+export interface Holder {
+  readonly tasks: { values(): Iterable<Task> };
+  readonly executors: { values(): Iterable<Executor> };
+  readonly offers: Iterable<Offer>;
+}
+
+export const offeredBy = ({ offers }: Holder): Resources => sum(offers);
+
+export const pidOf = (agent: Agent): string => `slave(1)@${agent.address}`;
+
+export const isActive = (agent: Agent): boolean => agent.connection !== undefined;
+
+export function agentView(_state: MasterState, agent: Agent): MasterResponseGetAgentsAgent {
+  const { reregisteredAtMs } = agent;
+  return {
+    agentInfo: { ...agent.info, resources: agent.total.toMessages('post') },
+    active: isActive(agent),
+    deactivated: false,
+    version: agent.version,
+    pid: pidOf(agent),
+    registeredTime: timeInfo(agent.registeredAtMs),
+    ...(reregisteredAtMs !== undefined && { reregisteredTime: timeInfo(reregisteredAtMs) }),
+    totalResources: agent.total.toMessages('both'),
+    allocatedResources: usedBy(agent).toMessages('both'),
+    offeredResources: offeredBy(agent).toMessages('both'),
+    capabilities: [...AGENT_CAPABILITIES],
+  };
+}
+
+export function frameworkView(_state: MasterState, framework: Framework): MasterResponseGetFrameworksFramework {
+  const { reregisteredAtMs, unregisteredAtMs } = framework;
+  const connected = framework.connection !== undefined;
+  return {
+    frameworkInfo: framework.info,
+    active: connected,
+    connected,
+    recovered: framework.recovered,
+    registeredTime: timeInfo(framework.registeredAtMs),
+    ...(reregisteredAtMs !== undefined && { reregisteredTime: timeInfo(reregisteredAtMs) }),
+    ...(unregisteredAtMs !== undefined && { unregisteredTime: timeInfo(unregisteredAtMs) }),
+    offers: [...framework.offers].map((offer) => offer.message),
+    allocatedResources: usedBy(framework).toMessages('both'),
+    offeredResources: offeredBy(framework).toMessages('both'),
+    offerConstraints: {},
+  };
+}
+
+export const getAgents = (state: MasterState): MasterResponseGetAgents => ({
+  agents: [...state.agents.values()].map((agent) => agentView(state, agent)),
+  recoveredAgents: [...state.recoveredAgents.values()].map(({ info }) => info),
+});
+
+export const getFrameworks = (state: MasterState): MasterResponseGetFrameworks => ({
+  frameworks: [...state.frameworks.values()].map((framework) => frameworkView(state, framework)),
+  completedFrameworks: [...state.completedFrameworks.values()].map((framework) => frameworkView(state, framework)),
+});
+
+export const getExecutors = (state: MasterState): MasterResponseGetExecutors => ({
+  executors: [...state.agents.values()].flatMap((agent) =>
+    [...agent.executors.values()].map(({ info, agentId }) => ({ executorInfo: info, agentId: { value: agentId } })),
+  ),
+});
+
+export function getTasks(state: MasterState): MasterResponseGetTasks {
+  const all = [...state.frameworks.values(), ...state.completedFrameworks.values()];
+  return {
+    tasks: all.flatMap(({ tasks }) => [...tasks.values()].map(({ message }) => message)),
+    unreachableTasks: all.flatMap(({ unreachableTasks }) => [...unreachableTasks.values()]),
+    completedTasks: all.flatMap(({ completedTasks }) => [...completedTasks.values()]),
+  };
+}
+
+export const getState = (state: MasterState): MasterResponseGetState => ({
+  getTasks: getTasks(state),
+  getExecutors: getExecutors(state),
+  getFrameworks: getFrameworks(state),
+  getAgents: getAgents(state),
+});
+
+export interface RoleView {
+  readonly name: string;
+  readonly weight: number;
+  readonly frameworks: readonly FrameworkId[];
+  readonly allocated: Resources;
+  readonly offered: Resources;
+  readonly reserved: Resources;
+}
+
+/** Every role that a framework is in, that something is reserved for or allocated to, or that has a weight. */
+export function getRoles(state: MasterState): RoleView[] {
+  const roles = new Map<
+    string,
+    { frameworks: FrameworkId[]; allocated: Resources; offered: Resources; reserved: Resources }
+  >();
+  const role = (name: string) => {
+    const known = roles.get(name) ?? {
+      frameworks: [],
+      allocated: Resources.empty,
+      offered: Resources.empty,
+      reserved: Resources.empty,
+    };
+    roles.set(name, known);
+    return known;
+  };
+  for (const name of state.options.weights.keys()) role(name);
+  for (const framework of state.frameworks.values()) {
+    for (const name of framework.roles) role(name).frameworks.push(framework.id);
+  }
+  for (const agent of state.agents.values()) {
+    for (const [name, resources] of agent.total.reservations())
+      role(name).reserved = role(name).reserved.add(resources);
+    for (const [name, used] of usedBy(agent).allocations()) role(name).allocated = role(name).allocated.add(used);
+    for (const [name, offered] of offeredBy(agent).allocations()) role(name).offered = role(name).offered.add(offered);
+  }
+  return [...roles]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, view]) => ({ name, weight: state.options.weights.get(name) ?? 1, ...view }));
+}
+
+export const roleMessages = (state: MasterState): Role[] =>
+  getRoles(state).map(({ name, weight, frameworks, allocated, offered }) => ({
+    name,
+    weight,
+    frameworks: frameworks.map((value) => ({ value: asId<FrameworkId>(value) })),
+    resources: [...allocated.add(offered).quantities()].map(([resource, milli]) => ({
+      name: resource,
+      type: 'SCALAR' as const,
+      scalar: { value: milli / 1000 },
+    })),
+  }));
