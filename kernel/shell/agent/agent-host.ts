@@ -1,0 +1,258 @@
+import { messageOf, type Logger } from '@mezzo/sdk/contract';
+import type { ExecutorEvent } from '@mezzo/sdk/api';
+import type { Containerizer } from '@mezzo/sdk/points/containerizer';
+import type { AgentEffect, RecoverableContainer } from '../../core/agent/effects.js';
+import type { AgentEvent } from '../../core/agent/events.js';
+import { createAgentState, type AgentConfig, type AgentState } from '../../core/agent/state.js';
+import { agentMachine, isAgentWrite } from '../../core/agent/step.js';
+import type { Clock, Random } from '../../ports/clock.js';
+import { MachineLoop } from '../loop.js';
+import type { FileCheckpointStore } from './checkpoint-store.js';
+import type { Fetcher } from './fetcher.js';
+import { MasterClient, type MasterClientOptions } from './master-client.js';
+import { runProbe } from './prober.js';
+import { giveSandbox, makeSandbox, retireSandbox } from './sandbox.js';
+import { KeyedTimers } from './timers.js';
+import { findUser, type UnixUser } from './users.js';
+
+/** Streams of subscribed executors, by connection; the HTTP side has them. */
+export interface ExecutorStreams {
+  send(connection: string, event: ExecutorEvent): void;
+  close(connection: string): void;
+}
+
+export interface AgentHostOptions {
+  readonly config: AgentConfig;
+  readonly bootId: string;
+  readonly recover: 'reconnect' | 'cleanup';
+  readonly master: MasterClientOptions;
+  readonly containerizers: readonly Containerizer[];
+  readonly checkpoints: FileCheckpointStore;
+  readonly fetcher: Fetcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly executors: ExecutorStreams;
+  /** The machine is done, or what it believes is no longer what is stored: the process must end. */
+  readonly onExit: (code: number, reason: string) => void;
+}
+
+const RECOVER_WAITS_MS = [0, 1000, 2000, 4000, 8000] as const;
+const KILL_WAITS_MS = [0, 1000, 5000, 15_000] as const;
+
+/** Carries out what the agent's machine decides, and tells it what came of it. */
+export class AgentHost {
+  readonly state: AgentState;
+  private readonly loop: MachineLoop<AgentState, AgentEvent, AgentEffect>;
+  private readonly timers: KeyedTimers;
+  private readonly master: MasterClient;
+  private readonly containerizers: ReadonlyMap<string, Containerizer>;
+  private stopped = false;
+  fetchesFailed = 0;
+  fetchesSucceeded = 0;
+
+  constructor(private readonly options: AgentHostOptions) {
+    const { clock, random, log } = options;
+    this.state = createAgentState(options.config);
+    this.loop = new MachineLoop(
+      agentMachine,
+      this.state,
+      clock,
+      isAgentWrite,
+      (effect) => this.execute(effect),
+      (error) => options.onExit(1, `cannot write checkpoints: ${messageOf(error)}`),
+    );
+    this.timers = new KeyedTimers(clock, random, (key) => this.dispatch({ type: 'timerFired', key }));
+    this.master = new MasterClient(options.master, log, {
+      record: (connection, record) => this.dispatch({ type: 'masterRecordReceived', connection, record }),
+      lost: (connection, reason) => this.dispatch({ type: 'masterLost', connection, reason }),
+    });
+    this.containerizers = new Map(options.containerizers.map((c) => [c.name, c]));
+  }
+
+  /** Recovers what an earlier life left, then looks for the master. */
+  async start(): Promise<void> {
+    const { checkpoints, random, bootId, recover } = this.options;
+    const records = await checkpoints.load();
+    this.dispatch({ type: 'checkpointsLoaded', seed: random.uuid(), bootId, recover, records });
+  }
+
+  dispatch(event: AgentEvent): void {
+    if (!this.stopped) this.loop.dispatch(event);
+  }
+
+  /** Lets go of everything; containers run on. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.timers.clear();
+    await this.master.close(this.state.phase === 'left' ? 1000 : 0);
+    this.loop.stop();
+    await this.options.checkpoints.close();
+    await Promise.allSettled(this.options.containerizers.map((c) => c.close()));
+    await this.options.fetcher.close();
+  }
+
+  containerizer(name: string): Containerizer | undefined {
+    return this.containerizers.get(name);
+  }
+
+  private execute(effect: AgentEffect): void | Promise<void> {
+    switch (effect.type) {
+      case 'checkpoint':
+        return this.options.checkpoints.put(effect.key, effect.value);
+      case 'forget':
+        return this.options.checkpoints.remove(effect.key);
+      case 'connectMaster':
+        return this.master.connect(effect.connection, effect.subscribe);
+      case 'disconnectMaster':
+        return this.master.disconnect();
+      case 'sendMaster':
+        return this.master.send(effect.call);
+      case 'setTimer':
+        return this.timers.set(effect.key, effect.delayMs, effect.jitter);
+      case 'cancelTimer':
+        return this.timers.cancel(effect.key);
+      case 'sendExecutor':
+        return this.options.executors.send(effect.connection, effect.event);
+      case 'closeExecutor':
+        return this.options.executors.close(effect.connection);
+      case 'log':
+        return this.options.log[effect.level](effect.message, { ...effect.fields });
+      case 'exit':
+        return this.options.onExit(effect.code, effect.reason);
+      default:
+        return void this.executeSlowly(effect);
+    }
+  }
+
+  /** What takes time and answers with an event. No case rejects. */
+  private async executeSlowly(effect: SlowEffect): Promise<void> {
+    switch (effect.type) {
+      case 'recoverContainers':
+        return this.recover(effect.containers);
+      case 'prepareSandbox':
+        return this.prepare(effect);
+      case 'launchContainer':
+        return this.launch(effect);
+      case 'killContainer':
+        return this.kill(effect);
+      case 'removeContainer':
+        return this.quietly(() => this.containerizers.get(effect.containerizer)?.remove(effect.containerId));
+      case 'retireSandbox':
+        return retireSandbox(effect.directory, this.options.clock.nowMs());
+      case 'probe':
+        return this.probe(effect);
+    }
+  }
+
+  /** Telling tasks as lost because a containerizer is not ready would be a lie: rather no agent at all. */
+  private async recover(containers: readonly RecoverableContainer[]): Promise<void> {
+    const { owner } = this.options.config;
+    const found: { name: string; ids: readonly string[] }[] = [];
+    for (const [name, containerizer] of this.containerizers) {
+      const mine = containers.filter((c) => c.containerizer === name).map((c) => c.checkpoint);
+      try {
+        found.push({ name, ids: await this.again(RECOVER_WAITS_MS, () => containerizer.recover(owner, mine)) });
+      } catch (error) {
+        return this.options.onExit(1, `containerizer ${name} cannot recover: ${messageOf(error)}`);
+      }
+    }
+    this.dispatch({ type: 'containersRecovered', containerIds: found.flatMap(({ ids }) => ids) });
+    for (const { name, ids } of found) for (const id of ids) void this.watch(this.containerizers.get(name)!, id);
+  }
+
+  private async prepare(effect: Extract<SlowEffect, { type: 'prepareSandbox' }>): Promise<void> {
+    const { containerId, directory, user: name, uris } = effect;
+    let user: UnixUser | undefined;
+    try {
+      user = name === undefined ? undefined : await findUser(name);
+      await makeSandbox(directory, user);
+    } catch (error) {
+      const message = `Failed to create executor directory '${directory}': ${messageOf(error)}`;
+      return this.dispatch({ type: 'sandboxFailed', containerId, stage: 'directory', message });
+    }
+    try {
+      await this.options.fetcher.fetchAll(uris, directory, user);
+      if (user !== undefined && uris.length > 0) await giveSandbox(directory, user);
+      if (uris.length > 0) this.fetchesSucceeded += 1;
+      this.dispatch({ type: 'sandboxPrepared', containerId });
+    } catch (error) {
+      this.fetchesFailed += 1;
+      const message = `Failed to fetch all URIs for container '${containerId}': ${messageOf(error)}`;
+      this.dispatch({ type: 'sandboxFailed', containerId, stage: 'fetch', message });
+    }
+  }
+
+  private async launch({ containerizer: name, spec }: Extract<SlowEffect, { type: 'launchContainer' }>): Promise<void> {
+    const { containerId } = spec;
+    const containerizer = this.containerizers.get(name);
+    try {
+      if (containerizer === undefined) throw new Error(`there is no containerizer '${name}'`);
+      const launched = await containerizer.launch(spec);
+      this.dispatch({ type: 'containerLaunched', containerId, launched });
+      await this.watch(containerizer, containerId);
+    } catch (error) {
+      this.dispatch({ type: 'containerLaunchFailed', containerId, message: messageOf(error) });
+    }
+  }
+
+  private async watch(containerizer: Containerizer, containerId: string): Promise<void> {
+    try {
+      const exit = await containerizer.wait(containerId);
+      this.dispatch({ type: 'containerEnded', containerId, exit });
+    } catch (error) {
+      if (this.stopped) return;
+      const message = `The container was lost: ${messageOf(error)}`;
+      this.dispatch({ type: 'containerEnded', containerId, exit: { limitation: 'unknown', message } });
+    }
+  }
+
+  private async kill(effect: Extract<SlowEffect, { type: 'killContainer' }>): Promise<void> {
+    const { containerizer, containerId, graceMs } = effect;
+    await this.quietly(() =>
+      this.again(KILL_WAITS_MS, async () => this.containerizers.get(containerizer)?.kill(containerId, graceMs)),
+    );
+  }
+
+  private async probe(effect: Extract<SlowEffect, { type: 'probe' }>): Promise<void> {
+    const { key, probe, timeoutMs, containerizer, containerId } = effect;
+    const outcome = await runProbe(probe, timeoutMs, this.containerizers.get(containerizer), containerId);
+    this.dispatch({ type: 'probeDone', key, outcome });
+  }
+
+  private async again<T>(waitsMs: readonly number[], attempt: () => Promise<T>): Promise<T> {
+    let failure: unknown;
+    for (const waitMs of waitsMs) {
+      if (waitMs > 0) await new Promise<void>((resolve) => this.options.clock.after(waitMs, resolve));
+      if (this.stopped) break;
+      try {
+        return await attempt();
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure ?? new Error('the agent is stopping');
+  }
+
+  private async quietly(act: () => unknown): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!this.stopped) this.options.log.warn('a containerizer failed', { reason: messageOf(error) });
+    }
+  }
+}
+
+type SlowEffect = Extract<
+  AgentEffect,
+  {
+    type:
+      | 'recoverContainers'
+      | 'prepareSandbox'
+      | 'launchContainer'
+      | 'killContainer'
+      | 'removeContainer'
+      | 'retireSandbox'
+      | 'probe';
+  }
+>;

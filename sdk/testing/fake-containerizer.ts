@@ -1,0 +1,160 @@
+import { MezzoError } from '../contract/errors.js';
+import type {
+  ContainerCheckpoint,
+  ContainerCommand,
+  Containerizer,
+  ContainerizerCapabilities,
+  ContainerExit,
+  ContainerSpec,
+  ContainerStatistics,
+  ExecResult,
+  LaunchedContainer,
+} from '../points/containerizer.js';
+
+interface FakeContainer {
+  readonly spec: ContainerSpec;
+  readonly pid: number;
+  readonly ended: Promise<ContainerExit>;
+  readonly end: (exit: ContainerExit) => void;
+  exit: ContainerExit | undefined;
+}
+
+/** The containers of one pretended machine. They outlive the containerizers that look after them. */
+export class FakeMachine {
+  readonly containers = new Map<string, FakeContainer>();
+  nextPid = 1000;
+}
+
+export interface FakeContainerizerOptions {
+  readonly name?: string;
+  /** Shared by the lives of one agent. */
+  readonly machine?: FakeMachine;
+  /** Called before a launch succeeds; a throw refuses it. A promise delays it. */
+  readonly onLaunch?: (spec: ContainerSpec) => void | Promise<void>;
+  /** What exec answers. Default: the command as `behaviour` reads it. */
+  readonly onExec?: (containerId: string, command: ContainerCommand) => ExecResult | Promise<ExecResult>;
+}
+
+/**
+ * Runs nothing, in memory. It reads commands as a shell would, as far as tests go: `exit N` ends at once with N, `sleep` runs
+ * until it is killed or `end` is called, a `trap` makes it deaf to SIGTERM, anything else ends at once with 0.
+ */
+export class FakeContainerizer implements Containerizer {
+  readonly name: string;
+  readonly machine: FakeMachine;
+  readonly killed: { readonly containerId: string; readonly graceMs: number }[] = [];
+  readonly removed: string[] = [];
+  closed = false;
+
+  constructor(private readonly options: FakeContainerizerOptions = {}) {
+    this.name = options.name ?? 'mesos';
+    this.machine = options.machine ?? new FakeMachine();
+  }
+
+  /** Specs of what runs. */
+  get running(): readonly ContainerSpec[] {
+    return [...this.machine.containers.values()].filter((c) => c.exit === undefined).map((c) => c.spec);
+  }
+
+  /** Ends a container from within. */
+  end(containerId: string, exit: Partial<ContainerExit> = { code: 0 }): void {
+    const message = exit.code === undefined ? 'ended' : `Command exited with status ${exit.code}`;
+    this.find(containerId).end({ message, ...exit });
+  }
+
+  capabilities(): Promise<ContainerizerCapabilities> {
+    return Promise.resolve({ namespaces: false, cgroups: 'none', images: true, notes: ['nothing really runs'] });
+  }
+
+  async recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]> {
+    const known = new Set(checkpoints.map((c) => c.containerId));
+    for (const [id, { spec, end }] of [...this.machine.containers]) {
+      if (known.has(id) || spec.owner !== owner) continue;
+      end({ signal: 'SIGKILL', message: 'orphan' });
+      this.machine.containers.delete(id);
+    }
+    return [...known].filter((id) => this.machine.containers.has(id));
+  }
+
+  async launch(spec: ContainerSpec): Promise<LaunchedContainer> {
+    const { containerId } = spec;
+    if (this.machine.containers.has(containerId)) throw launchFailed(`container ${containerId} exists`);
+    try {
+      await this.options.onLaunch?.(spec);
+    } catch (error) {
+      throw launchFailed(error instanceof Error ? error.message : String(error));
+    }
+    const container = newContainer(spec, this.machine.nextPid++);
+    this.machine.containers.set(containerId, container);
+    const code = behaviour(spec.command);
+    if (code !== undefined) queueMicrotask(() => this.end(containerId, { code }));
+    return { checkpoint: { containerId, version: 1, data: { pid: container.pid } }, pid: container.pid };
+  }
+
+  async wait(containerId: string): Promise<ContainerExit> {
+    return this.find(containerId).ended;
+  }
+
+  /** The grace passes at once. */
+  async kill(containerId: string, graceMs: number): Promise<void> {
+    this.killed.push({ containerId, graceMs });
+    const container = this.machine.containers.get(containerId);
+    const signal = container?.spec.command.argv.join(' ').includes('trap') ? 'SIGKILL' : 'SIGTERM';
+    container?.end({ signal, message: `Command terminated with signal ${signal}` });
+  }
+
+  async statistics(containerId: string): Promise<ContainerStatistics> {
+    const { resources } = this.find(containerId).spec;
+    const cpus = { cpusUserTimeSecs: 0, cpusSystemTimeSecs: 0, cpusLimitMilli: resources.cpusMilli };
+    return { timestampMs: Date.now(), ...cpus, memRssBytes: 0, memLimitBytes: resources.memMib * 1024 * 1024 };
+  }
+
+  async exec(containerId: string, command: ContainerCommand, timeoutMs: number): Promise<ExecResult> {
+    if (this.find(containerId).exit !== undefined) throw notFound(containerId);
+    if (this.options.onExec !== undefined) return this.options.onExec(containerId, command);
+    const code = behaviour(command);
+    if (code !== undefined) return { code, output: '' };
+    throw new MezzoError('EXEC_TIMEOUT', `no end within ${timeoutMs} ms`, { blame: 'user', retryable: true });
+  }
+
+  async remove(containerId: string): Promise<void> {
+    if (this.machine.containers.delete(containerId)) this.removed.push(containerId);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  private find(containerId: string): FakeContainer {
+    const container = this.machine.containers.get(containerId);
+    if (container === undefined) throw notFound(containerId);
+    return container;
+  }
+}
+
+/** The exit code of a command that ends by itself. */
+function behaviour({ argv }: ContainerCommand): number | undefined {
+  const text = argv.join(' ');
+  if (/\bsleep\b/.test(text)) return undefined;
+  const exit = /\bexit (\d+)/.exec(text)?.[1] ?? (/\bfalse\b/.test(text) ? '1' : '0');
+  return Number(exit);
+}
+
+function newContainer(spec: ContainerSpec, pid: number): FakeContainer {
+  let resolve: (exit: ContainerExit) => void = () => {};
+  const ended = new Promise<ContainerExit>((done) => (resolve = done));
+  const container: FakeContainer = {
+    ...{ spec, pid, ended, exit: undefined },
+    end(exit) {
+      container.exit ??= exit;
+      resolve(container.exit);
+    },
+  };
+  return container;
+}
+
+const launchFailed = (message: string): MezzoError =>
+  new MezzoError('CONTAINER_LAUNCH_FAILED', message, { blame: 'environment' });
+
+const notFound = (containerId: string): MezzoError =>
+  new MezzoError('CONTAINER_NOT_FOUND', `there is no container ${containerId}`, { blame: 'kernel' });
