@@ -8,22 +8,27 @@ type Schema = Readonly<Record<string, unknown>>;
  * does not say otherwise. Throws PLUGIN_CONFIG_INVALID, which names each key.
  */
 export function checkConfig(pluginId: string, schema: Schema, config: unknown): Readonly<Record<string, unknown>> {
-  const filled = structuredClone(config ?? {}) as Record<string, unknown>;
-  const validate = compile(pluginId, schema);
-  if (!validate(filled)) throw invalid(pluginId, (validate.errors ?? []).map(describe).join('; '));
-  return filled;
+  const { value, problems } = checkSchema(schema, config);
+  if (problems.length > 0) throw invalid(pluginId, problems.join('; '));
+  return value;
 }
 
-function compile(pluginId: string, schema: Schema) {
+/** Checks plain JSON. `value` is a copy with defaults filled in. Throws SCHEMA_INVALID. */
+export function checkSchema(
+  schema: Schema,
+  json: unknown,
+): { readonly value: Readonly<Record<string, unknown>>; readonly problems: readonly string[] } {
+  const value = structuredClone(json ?? {}) as Record<string, unknown>;
+  const validate = compile(schema);
+  return { value, problems: validate(value) ? [] : (validate.errors ?? []).map(describe) };
+}
+
+function compile(schema: Schema) {
   try {
     const ajv = new Ajv({ useDefaults: true, allErrors: true, strict: false, validateFormats: false });
     return ajv.compile(closed({ type: 'object', ...schema }) as Schema);
   } catch (error) {
-    throw new MezzoError(
-      'PLUGIN_MANIFEST_INVALID',
-      `plugin ${pluginId}: "config" is no JSON Schema: ${messageOf(error)}`,
-      { blame: 'plugin' },
-    );
+    throw new MezzoError('SCHEMA_INVALID', `no JSON Schema: ${messageOf(error)}`, { blame: 'plugin' });
   }
 }
 
@@ -33,7 +38,7 @@ function closed(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema;
   const out: Record<string, unknown> = { ...schema };
   const open = 'additionalProperties' in out || 'patternProperties' in out || '$ref' in out;
-  if (out['type'] === 'object' && !open) out['additionalProperties'] = false;
+  if ((out['type'] === 'object' || 'properties' in out) && !open) out['additionalProperties'] = false;
   if (typeof out['properties'] === 'object' && out['properties'] !== null)
     out['properties'] = Object.fromEntries(Object.entries(out['properties']).map(([k, v]) => [k, closed(v)]));
   if ('items' in out) out['items'] = closed(out['items']);

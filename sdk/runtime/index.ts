@@ -3,7 +3,7 @@ export { definePlugin, skipped } from './define-plugin.js';
 export { inject, injectable } from './di.js';
 
 // For what hosts plugins
-export { checkConfig } from './config.js';
+export { checkConfig, checkSchema } from './config.js';
 export { withDeadline } from './deadline.js';
 export { RootContainer, type PluginContainer } from './di.js';
 export { DisposableList, type Owned } from './disposables.js';

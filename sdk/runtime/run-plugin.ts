@@ -12,6 +12,7 @@ import {
   STORE,
   type Logger,
 } from '../contract/index.js';
+import { OPERATOR_EVENTS, SCHEDULER } from '../framework/tokens.js';
 import { HostEndpoints, HostPluginStore, parseClusterKey, promMetrics } from './clients.js';
 import { ControlServer } from './control-server.js';
 import { RootContainer } from './di.js';
@@ -94,7 +95,13 @@ class Runner {
       .value(LOG, this.log)
       .value(STORE, new HostPluginStore(this.host))
       .value(ENDPOINTS, endpoints)
-      .withhold(METRICS, CLUSTER_KEY);
+      .withhold(METRICS, CLUSTER_KEY, SCHEDULER, OPERATOR_EVENTS);
+    if (requires('scheduler') || requires('operator-events')) {
+      const urls = [cluster.kernelUrl];
+      const { connectScheduler, subscribeOperatorEvents } = await import('../framework/index.js');
+      root.value(SCHEDULER, { connect: (options) => connectScheduler({ ...options, urls }) });
+      root.value(OPERATOR_EVENTS, { subscribe: (options) => subscribeOperatorEvents({ ...options, urls }) });
+    }
     if (requires('metrics')) {
       const metrics = await promMetrics();
       this.metricsText = () => metrics.text();

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { manifestOf, manifestOfEntry, requireSdk } from './manifest.js';
+
+const mezzo = { id: 'dns', sdk: '^0.1.0', runsOn: ['master'], entry: 'plugin.js' };
+const packageJson = (change: object = {}, top: object = {}) => ({
+  name: '@mezzo/plugin-dns',
+  version: '0.1.0',
+  description: 'Names',
+  scripts: {},
+  mezzo: { ...mezzo, ...change },
+  ...top,
+});
+
+test('a manifest is read with its defaults, from package.json and from an index', () => {
+  const manifest = manifestOf(packageJson());
+  expect(manifest).toEqual({
+    ...mezzo,
+    name: '@mezzo/plugin-dns',
+    version: '0.1.0',
+    description: 'Names',
+    process: 'own',
+    placement: 'every',
+    config: {},
+    requires: [],
+    provides: [],
+    onFailure: 'degrade',
+  });
+  expect(manifestOfEntry({ ...mezzo, name: '@mezzo/plugin-dns', version: '0.1.0', description: 'Names' })).toEqual(
+    manifest,
+  );
+});
+
+test.each<[object, object, RegExp]>([
+  [{ id: 'Not Kebab' }, {}, /"mezzo\.id" must match/],
+  [{ id: undefined }, {}, /"mezzo\.id" is missing/],
+  [{ runsOn: ['moon'] }, {}, /"mezzo\.runsOn\.0" must be equal to one of the allowed values \(master, agent\)/],
+  [{ runsOn: [] }, {}, /"mezzo\.runsOn" must NOT have fewer/],
+  [{ colour: 1 }, {}, /unknown key "mezzo\.colour"/],
+  [{ entry: '../plugin.js' }, {}, /"mezzo\.entry" must match/],
+  [{ entry: '/etc/passwd' }, {}, /"mezzo\.entry" must match/],
+  [{ sdk: 'one' }, {}, /"mezzo\.sdk" "one" is no semver range/],
+  [{ process: 'thread' }, {}, /"mezzo\.process".*own, kernel/],
+  [
+    { requires: ['isolator.v1'] },
+    {},
+    /"mezzo\.requires": a process of its own has no isolator\.v1; there are scheduler/,
+  ],
+  [{ provides: ['containerizer.v1'] }, {}, /"mezzo\.provides": only plugins with "process": "kernel"/],
+  [{ placement: 'leader', runsOn: ['agent'] }, {}, /"mezzo\.placement"/],
+  [{ placement: 'leader', process: 'kernel' }, {}, /"mezzo\.placement"/],
+  [{}, { version: '1' }, /"version" "1" is no semantic version/],
+  [{}, { version: '../../1.0.0' }, /"version".*is no semantic version/],
+  [{}, { mezzo: undefined }, /"mezzo" is missing/],
+])('a manifest that is wrong says which key: %j %j', (change, top, message) => {
+  const json = JSON.parse(JSON.stringify(packageJson(change, top))) as unknown;
+  expect(() => manifestOf(json)).toThrow(
+    expect.objectContaining({ code: 'PLUGIN_MANIFEST_INVALID', message: expect.stringMatching(message) }),
+  );
+});
+
+test.each([undefined, null, 3, [], 'x', {}])('nonsense is refused: %j', (json) => {
+  expect(() => manifestOf(json)).toThrow(expect.objectContaining({ code: 'PLUGIN_MANIFEST_INVALID' }));
+});
+
+test('a plugin for another SDK is refused', () => {
+  const manifest = manifestOf(packageJson());
+  requireSdk(manifest, '0.1.7');
+  expect(() => requireSdk(manifest, '0.2.0')).toThrow(expect.objectContaining({ code: 'PLUGIN_SDK_MISMATCH' }));
+});

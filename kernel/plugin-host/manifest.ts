@@ -1,0 +1,84 @@
+import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
+import { checkSchema, OWN_PROCESS_SERVICES } from '@mezzo/sdk/runtime';
+import semver from 'semver';
+
+const ids = { type: 'array', items: { type: 'string', maxLength: 128 }, uniqueItems: true, maxItems: 64, default: [] };
+
+/** The `mezzo` field of package.json. */
+const MEZZO_FIELD = {
+  required: ['id', 'sdk', 'runsOn', 'entry'],
+  properties: {
+    id: { type: 'string', pattern: '^[a-z][a-z0-9]*(-[a-z0-9]+)*$', maxLength: 64 },
+    sdk: { type: 'string', maxLength: 128 },
+    runsOn: { type: 'array', items: { enum: ['master', 'agent'] }, uniqueItems: true, minItems: 1 },
+    process: { enum: ['own', 'kernel'], default: 'own' },
+    placement: { enum: ['every', 'leader'], default: 'every' },
+    entry: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$',
+      maxLength: 256,
+    },
+    config: { type: 'object', additionalProperties: true, default: {} },
+    requires: ids,
+    provides: ids,
+    onFailure: { enum: ['degrade', 'abort'], default: 'degrade' },
+  },
+};
+
+const PACKAGE = {
+  required: ['name', 'version', 'mezzo'],
+  additionalProperties: true,
+  properties: {
+    name: { type: 'string', minLength: 1, maxLength: 214 },
+    version: { type: 'string', maxLength: 128 },
+    description: { type: 'string', default: '' },
+    mezzo: MEZZO_FIELD,
+  },
+};
+
+/** Reads the manifest out of a package.json. Throws PLUGIN_MANIFEST_INVALID, which names each key that is wrong. */
+export function manifestOf(packageJson: unknown): PluginManifest {
+  const { value, problems } = checkSchema(PACKAGE, packageJson);
+  const { mezzo, name, version, description } = value as { mezzo: PluginManifest } & Record<string, string>;
+  const who =
+    typeof mezzo?.id === 'string' ? mezzo.id.slice(0, 64) : String(name ?? 'of an unnamed package').slice(0, 64);
+  if (problems.length > 0) throw invalid(who, problems.join('; '));
+  const manifest: PluginManifest = { ...mezzo, name: name!, version: version!, description: description! };
+  const nonsense = contradictions(manifest);
+  if (nonsense !== undefined) throw invalid(who, nonsense);
+  return manifest;
+}
+
+/** From the form of a registry's index: the `mezzo` field with name, version and description beside its keys. */
+export function manifestOfEntry(entry: unknown): PluginManifest {
+  const { name, version, description, ...mezzo } = (entry ?? {}) as Record<string, unknown>;
+  return manifestOf({ name, version, ...(description !== undefined && { description }), mezzo });
+}
+
+/** Throws PLUGIN_SDK_MISMATCH when the plugin was written for another SDK. */
+export function requireSdk(manifest: PluginManifest, sdkVersion: string): void {
+  if (semver.satisfies(sdkVersion, manifest.sdk, { includePrerelease: true })) return;
+  throw new MezzoError(
+    'PLUGIN_SDK_MISMATCH',
+    `plugin ${manifest.id} ${manifest.version} is written for SDK ${manifest.sdk}; this is ${sdkVersion}`,
+    { blame: 'operator', next: 'install a version of the plugin that fits, or upgrade Mezzo' },
+  );
+}
+
+function contradictions({ version, sdk, process, placement, runsOn, requires, provides }: PluginManifest) {
+  if (semver.valid(version) === null) return `"version" ${JSON.stringify(version)} is no semantic version`;
+  if (semver.validRange(sdk) === null) return `"mezzo.sdk" ${JSON.stringify(sdk)} is no semver range`;
+  if (placement === 'leader' && (process === 'kernel' || !runsOn.includes('master')))
+    return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';
+  if (process === 'kernel') return undefined;
+  if (provides.length > 0) return '"mezzo.provides": only plugins with "process": "kernel" contribute to the kernel';
+  const foreign = requires.filter((id) => !(OWN_PROCESS_SERVICES as readonly string[]).includes(id));
+  if (foreign.length === 0) return undefined;
+  return `"mezzo.requires": a process of its own has no ${foreign.join(', ')}; there are ${OWN_PROCESS_SERVICES.join(', ')}`;
+}
+
+const invalid = (who: string, problems: string): MezzoError =>
+  new MezzoError('PLUGIN_MANIFEST_INVALID', `manifest of plugin ${who}: ${problems}`, {
+    blame: 'plugin',
+    next: 'correct package.json of the plugin',
+  });
