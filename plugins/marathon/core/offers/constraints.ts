@@ -1,0 +1,117 @@
+import type { Constraint } from '../app.js';
+import { fieldValue } from './facts.js';
+import type { AgentFacts } from './facts.js';
+
+export const OPERATORS = ['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'] as const;
+export type Operator = (typeof OPERATORS)[number];
+
+const MAX_PATTERN_LENGTH = 256;
+const IS_VALUE = /^[a-zA-Z0-9_/.-]*$/;
+/** A repeated group that itself repeats or offers choices: matching such a pattern can take exponential time. */
+const NESTED_REPEAT = /\([^()]*[*+}|][^()]*\)[*+{]|\)[*+}]?\)[*+{]/;
+const MAX_REPEATS = 6;
+
+/** What is wrong with a constraint, or undefined. */
+export function constraintProblem([field, operator, value]: Constraint): string | undefined {
+  if (field === '') return 'The field of a constraint must not be empty';
+  switch (operator as Operator) {
+    case 'UNIQUE':
+      return value === undefined ? undefined : 'UNIQUE takes no value';
+    case 'CLUSTER':
+      return undefined;
+    case 'GROUP_BY':
+      return value === undefined || isCount(value) ? undefined : 'The value of GROUP_BY must be a whole number above 0';
+    case 'MAX_PER':
+      return value !== undefined && isCount(value) ? undefined : 'MAX_PER needs a whole number above 0 as its value';
+    case 'IS':
+      return value !== undefined && IS_VALUE.test(value)
+        ? undefined
+        : 'IS needs a value of letters, digits and the characters _ / . -';
+    case 'LIKE':
+    case 'UNLIKE':
+      return value === undefined ? `${operator} needs a regular expression as its value` : patternProblem(value);
+    default:
+      return `Operator must be one of ${OPERATORS.join(', ')}`;
+  }
+}
+
+const isCount = (text: string): boolean => /^[1-9][0-9]{0,8}$/.test(text);
+
+function patternProblem(pattern: string): string | undefined {
+  if (pattern.length > MAX_PATTERN_LENGTH) return `The pattern is longer than ${MAX_PATTERN_LENGTH} characters`;
+  if (NESTED_REPEAT.test(pattern) || (pattern.match(/[*+{]/g)?.length ?? 0) > MAX_REPEATS)
+    return `'${pattern}' has nested or more than ${MAX_REPEATS} repetitions: it could take for ever to match`;
+  try {
+    fullMatch(pattern);
+    return undefined;
+  } catch {
+    return `'${pattern}' is not a valid regular expression`;
+  }
+}
+
+const fullMatch = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`, 's');
+
+/**
+ * Whether one more instance may land on `here`, next to those in `placed`.
+ *
+ * GROUP_BY n, as documented: a value that has no instance yet is fine; a used one only once n values are used, and only if
+ * none has fewer instances. `rivals` are the values that could be had now: a used value also yields to an unused rival, which
+ * keeps the spread even when offers of several groups arrive together. Without rivals the plain rule holds.
+ */
+export function satisfies(
+  [field, operator, value]: Constraint,
+  here: AgentFacts,
+  placed: readonly AgentFacts[],
+  rivals?: readonly AgentFacts[],
+): boolean {
+  const mine = fieldValue(here, field);
+  if (mine === undefined) return operator === 'UNLIKE';
+  switch (operator as Operator) {
+    case 'UNIQUE':
+      return placed.every((other) => fieldValue(other, field) !== mine);
+    case 'CLUSTER': {
+      const first = placed[0];
+      return mine === ((value || undefined) ?? (first === undefined ? mine : fieldValue(first, field)));
+    }
+    case 'LIKE':
+      return fullMatch(value ?? '').test(mine);
+    case 'UNLIKE':
+      return !fullMatch(value ?? '').test(mine);
+    case 'IS':
+      return mine === value || (isNumber(mine) && isNumber(value) && Number(mine) === Number(value));
+    case 'MAX_PER':
+      return (count(field, placed).get(mine) ?? 0) < Number(value);
+    case 'GROUP_BY':
+      return groupHasRoom(count(field, placed), mine, Number(value ?? 0), field, rivals);
+    default:
+      return false;
+  }
+}
+
+function groupHasRoom(
+  sizes: ReadonlyMap<string, number>,
+  mine: string,
+  minimumGroups: number,
+  field: string,
+  rivals: readonly AgentFacts[] | undefined,
+): boolean {
+  const own = sizes.get(mine);
+  if (own === undefined) return true;
+  if (sizes.size < minimumGroups) return false;
+  for (const size of sizes.values()) if (size < own) return false;
+  return !rivals?.some((rival) => {
+    const value = fieldValue(rival, field);
+    return value !== undefined && !sizes.has(value);
+  });
+}
+
+function count(field: string, placed: readonly AgentFacts[]): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const facts of placed) {
+    const value = fieldValue(facts, field);
+    if (value !== undefined) sizes.set(value, (sizes.get(value) ?? 0) + 1);
+  }
+  return sizes;
+}
+
+const isNumber = (text: string | undefined): text is string => text !== undefined && /^-?[0-9]+(\.[0-9]+)?$/.test(text);

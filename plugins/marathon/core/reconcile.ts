@@ -1,0 +1,63 @@
+import { startProbes } from './health.js';
+import { sendKill } from './instances.js';
+import type { Turn } from './turn.js';
+
+/** Learning what became of its tasks, before it acts and every now and then. */
+
+export const RECONCILE_TIMER = 'reconcile';
+const MAX_TASKS_PER_CALL = 1000;
+
+/** A new stream to the master: everything said before may be lost on either side. */
+export function startReconciling(turn: Turn): void {
+  const { state } = turn;
+  state.phase = 'reconciling';
+  state.heldOffers.clear();
+  state.unreconciled.clear();
+  for (const id of state.instancesByTask.keys()) state.unreconciled.add(id);
+  askAll(turn);
+  if (state.unreconciled.size === 0) startActing(turn);
+  else turn.timer(RECONCILE_TIMER, state.settings.reconcileTimeoutMs);
+}
+
+/** Each task by name, then all that the master knows: the latter brings up strangers. */
+function askAll(turn: Turn): void {
+  const tasks = [...turn.state.instancesByTask.values()].flatMap(({ task }) =>
+    task ? [{ taskId: { value: task.id }, agentId: { value: task.agentId } }] : [],
+  );
+  for (let from = 0; from < tasks.length; from += MAX_TASKS_PER_CALL)
+    turn.call({ type: 'RECONCILE', reconcile: { tasks: tasks.slice(from, from + MAX_TASKS_PER_CALL) } });
+  turn.call({ type: 'RECONCILE', reconcile: {} });
+}
+
+export function noteAnswered(turn: Turn, taskId: string): void {
+  const { state } = turn;
+  state.unreconciled.delete(taskId);
+  if (state.phase === 'reconciling' && state.unreconciled.size === 0) startActing(turn);
+}
+
+/** Those that got no answer (their agent is on its way back) count as alive: they are asked for again. */
+export function onReconcileTimer(turn: Turn): void {
+  const { state } = turn;
+  if (state.phase === 'offline') return;
+  if (state.phase === 'reconciling') return startActing(turn);
+  askAll(turn);
+  askAgainLater(turn);
+}
+
+function askAgainLater(turn: Turn): void {
+  const { unreconciled, settings } = turn.state;
+  turn.timer(RECONCILE_TIMER, unreconciled.size > 0 ? settings.reconcileTimeoutMs : settings.reconcileIntervalMs);
+}
+
+function startActing(turn: Turn): void {
+  const { state } = turn;
+  state.phase = 'acting';
+  askAgainLater(turn);
+  for (const instance of state.instancesByTask.values()) {
+    if (instance.condition === 'killing') sendKill(turn, instance);
+    if (instance.condition === 'running') startProbes(turn, instance);
+  }
+  for (const id of state.apps.keys()) turn.touched.add(id);
+  for (const interest of state.roles.values()) interest.filtered = true;
+  turn.needsChanged = true;
+}
