@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Random } from '../ports/clock.js';
 
+/** A longer timeout fires at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      const next = leftMs > MAX_TIMEOUT_MS ? () => wait(leftMs - MAX_TIMEOUT_MS) : callback;
+      timer = setTimeout(next, Math.min(leftMs, MAX_TIMEOUT_MS));
+      timer.unref();
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };

@@ -95,15 +95,24 @@ export class Fetcher {
 
   private async untar(file: string, directory: string): Promise<void> {
     const { maxBytes } = this.options;
+    const stop = new AbortController();
     let bytes = 0;
     let entries = 0;
-    const within = (_path: string, entry: unknown): boolean => {
+    // A throw in the filter would be nobody's to catch.
+    const filter = (_path: string, entry: unknown): boolean => {
       bytes += (entry as ReadEntry).size ?? 0;
       entries += 1;
-      if (bytes <= maxBytes && entries <= MAX_ARCHIVE_ENTRIES) return true;
-      throw new Error(`the archive holds more than ${maxBytes} bytes or ${MAX_ARCHIVE_ENTRIES} files`);
+      const within = bytes <= maxBytes && entries <= MAX_ARCHIVE_ENTRIES;
+      if (!within)
+        stop.abort(new Error(`the archive holds more than ${maxBytes} bytes or ${MAX_ARCHIVE_ENTRIES} files`));
+      return within;
     };
-    await extract({ file, cwd: directory, strict: true, preserveOwner: false, filter: within });
+    const unpack = extract({ cwd: directory, strict: true, preserveOwner: false, filter });
+    await pipeline(createReadStream(file), unpack as unknown as NodeJS.WritableStream, { signal: stop.signal }).catch(
+      (error: unknown) => {
+        throw stop.signal.aborted ? stop.signal.reason : error;
+      },
+    );
   }
 }
 

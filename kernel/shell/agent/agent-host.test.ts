@@ -1,0 +1,234 @@
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeRecord } from '@mezzo/sdk/api';
+import type { Logger } from '@mezzo/sdk/contract';
+import { FakeContainerizer, FakeMachine } from '@mezzo/sdk/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { AgentSubscribe, DownMessage, UpBatch, UpCall } from '../../core/protocol.js';
+import { systemClock, systemRandom } from '../clock.js';
+import { fromWireJson, toWireJson } from '../wire-json.js';
+import { AgentHost } from './agent-host.js';
+import { FileCheckpointStore } from './checkpoint-store.js';
+import { Fetcher } from './fetcher.js';
+
+const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
+
+/** Speaks the protocol as a master does, and keeps what it hears. */
+class ScriptedMaster {
+  readonly subscribed: AgentSubscribe[] = [];
+  readonly batches: UpBatch[] = [];
+  readonly authorizations: (string | undefined)[] = [];
+  calls: UpCall[] = [];
+  answerCalls = 202;
+  private stream: ServerResponse | undefined;
+  private seq = 0;
+  private readonly server: Server = createServer((request, response) => void this.serve(request, response));
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  send(message: DownMessage): void {
+    this.stream?.write(encodeRecord(toWireJson({ ...message, seq: ++this.seq })));
+  }
+
+  drop(): void {
+    this.stream?.destroy();
+  }
+
+  get states(): string[] {
+    return this.calls.flatMap((call) => (call.type === 'statusUpdate' ? [call.status.state] : []));
+  }
+
+  acknowledge(): void {
+    const update = this.calls.filter((call) => call.type === 'statusUpdate').at(-1)!;
+    const { frameworkId, status } = update;
+    this.send({ type: 'acknowledge', frameworkId, taskId: status.taskId.value, uuid: status.uuid! });
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = fromWireJson(Buffer.concat(chunks).toString('utf8'));
+    if (request.url === '/agent/v1/calls') return this.take(body as UpBatch, response);
+    this.authorizations.push(request.headers.authorization);
+    this.subscribed.push(body as AgentSubscribe);
+    response.writeHead(200, { 'Content-Type': 'application/recordio' });
+    this.stream = response;
+    this.seq = 0;
+    const ping = { pingIntervalMs: 15_000, pingTimeoutMs: 75_000 };
+    const session = `session-${this.subscribed.length}`;
+    this.send({ type: 'registered', session, agentId: 'M-S0', masterId: 'M', epoch: 1, ...ping });
+  }
+
+  private take(batch: UpBatch, response: ServerResponse): void {
+    if (this.answerCalls === 202) {
+      this.batches.push(batch);
+      this.calls.push(...batch.calls);
+    }
+    response.writeHead(this.answerCalls).end();
+  }
+}
+
+let workDir: string;
+let master: ScriptedMaster;
+let address: string;
+const machine = new FakeMachine();
+const hosts: AgentHost[] = [];
+const exits: [number, string][] = [];
+
+beforeEach(async () => {
+  workDir = await mkdtemp(join(tmpdir(), 'mezzo-agent-'));
+  await writeFile(join(workDir, 'join.token'), 'secret\n');
+  master = new ScriptedMaster();
+  address = await master.listen();
+  machine.containers.clear();
+  exits.length = 0;
+});
+afterEach(async () => {
+  await Promise.all(hosts.splice(0).map((host) => host.stop()));
+  await master.close();
+  await rm(workDir, { recursive: true });
+});
+
+async function start(masterAddress = address): Promise<{ host: AgentHost; fake: FakeContainerizer }> {
+  const fake = new FakeContainerizer({ machine });
+  const host = new AgentHost({
+    config: {
+      owner: 'o',
+      workDir,
+      hostname: 'node',
+      ip: '127.0.0.1',
+      port: 5051,
+      version: '1.12.0',
+      resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 2 } }],
+      attributes: [],
+      containerizers: ['mesos'],
+      executorEnvironment: {},
+      user: 'me',
+      switchUser: false,
+      registrationBackoffMs: 20,
+      executorRegistrationTimeoutMs: 60_000,
+      executorReregistrationTimeoutMs: 2000,
+      executorShutdownGraceMs: 5000,
+      recoveryTimeoutMs: 900_000,
+      maxCompletedExecutors: 10,
+    },
+    bootId: 'b',
+    recover: 'reconnect',
+    master: { master: masterAddress, tokenFile: join(workDir, 'join.token') },
+    containerizers: [fake],
+    checkpoints: new FileCheckpointStore(join(workDir, 'meta'), quiet),
+    fetcher: new Fetcher({ maxBytes: 1e6, stallTimeoutMs: 5000 }),
+    clock: systemClock,
+    random: systemRandom,
+    log: quiet,
+    executors: { send() {}, close() {} },
+    onExit: (...exit) => void exits.push(exit),
+  });
+  hosts.push(host);
+  await host.start();
+  return { host, fake };
+}
+
+const until = (condition: () => boolean, what: string) => expect.poll(condition, { message: what, timeout: 5000 });
+const states = async (...expected: string[]) => expect.poll(() => master.states, { timeout: 5000 }).toEqual(expected);
+const framework = { user: 'root', name: 'f', id: { value: 'F' } };
+const runTask = (id: string, command: string) =>
+  master.send({
+    type: 'runTask',
+    framework,
+    task: {
+      name: id,
+      taskId: { value: id },
+      agentId: { value: 'M-S0' },
+      command: { value: command },
+      resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 } }],
+      maxCompletionTime: { nanoseconds: 2n ** 62n },
+    },
+  });
+
+test('a task runs to its end, told in batches numbered without gaps', async () => {
+  await start();
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  runTask('t', 'exit 3');
+  await states('TASK_STARTING');
+  master.acknowledge();
+  await states('TASK_STARTING', 'TASK_RUNNING');
+  master.acknowledge();
+  await states('TASK_STARTING', 'TASK_RUNNING', 'TASK_FAILED');
+  master.acknowledge();
+  await expect.poll(() => readdir(join(workDir, 'meta', 'runs'))).toEqual([]);
+  expect(master.batches.map((b) => b.seq)).toEqual(master.batches.map((_, i) => i + 1));
+  expect(master.batches.every((b) => b.session === 'session-1')).toBe(true);
+  expect(master.batches.at(-1)!.seen).toBe(4);
+  expect(master.authorizations).toEqual(['Bearer secret']);
+  const runs = join(workDir, 'slaves/M-S0/frameworks/F/executors/t/runs');
+  expect(await readdir(runs)).toContain(await readlink(join(runs, 'latest')));
+});
+
+test('a task survives the agent, which registers again with all it knows', async () => {
+  const { host } = await start();
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  runTask('t', 'sleep 99');
+  await states('TASK_STARTING');
+  await host.stop();
+  const { fake } = await start();
+  await until(() => master.subscribed.length === 2, 'registered again').toBe(true);
+  expect(master.subscribed[1]).toMatchObject({
+    agentInfo: { id: { value: 'M-S0' } },
+    tasks: [{ state: 'TASK_RUNNING', info: { maxCompletionTime: { nanoseconds: 2n ** 62n } } }],
+  });
+  await states('TASK_STARTING', 'TASK_STARTING');
+  master.acknowledge();
+  await states('TASK_STARTING', 'TASK_STARTING', 'TASK_RUNNING');
+  master.acknowledge();
+  fake.end(fake.running[0]!.containerId, { code: 0 });
+  await states('TASK_STARTING', 'TASK_STARTING', 'TASK_RUNNING', 'TASK_FINISHED');
+});
+
+test('a lost stream, and a batch that the master does not take, mean a new session', async () => {
+  await start();
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  master.drop();
+  await until(() => master.subscribed.length === 2, 'registered after a lost stream').toBe(true);
+  master.answerCalls = 409;
+  master.send({ type: 'ping' });
+  await until(() => master.subscribed.length === 3, 'registered after a conflict').toBe(true);
+  master.answerCalls = 202;
+  master.send({ type: 'ping' });
+  await until(() => master.calls.some((c) => c.type === 'pong'), 'a pong').toBe(true);
+  expect(master.batches.at(-1)).toMatchObject({ session: 'session-3', seq: 1, seen: 2 });
+});
+
+test('a master that does not lead sends the agent on', async () => {
+  const standby = createServer((_, response) => {
+    response.writeHead(307, { Location: `//${address}/agent/v1/subscribe` }).end();
+  });
+  await new Promise<void>((resolve) => standby.listen(0, '127.0.0.1', resolve));
+  await start(`127.0.0.1:${(standby.address() as AddressInfo).port}`);
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  standby.closeAllConnections();
+  standby.close();
+});
+
+test('when the disk cannot be written the agent ends instead of lying', async () => {
+  await start();
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  await expect.poll(() => readdir(join(workDir, 'meta'))).toContain('agent.json');
+  await rm(join(workDir, 'meta'), { recursive: true });
+  await writeFile(join(workDir, 'meta'), 'in the way');
+  runTask('t', 'exit 0');
+  await until(() => exits.length === 1, 'exit').toBe(true);
+  expect(exits[0]![0]).toBe(1);
+  expect(master.states).toEqual([]);
+});
