@@ -1,0 +1,73 @@
+import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
+
+/** One text to be written into one file of a cgroup. */
+export interface Setting {
+  readonly controller: 'cpu' | 'memory';
+  readonly file: string;
+  readonly value: string;
+  /** The kernel may lack it: then the container runs without. */
+  readonly optional?: boolean;
+}
+
+export interface LimitOptions {
+  /** Bounds the cpu time also of containers without a limit: to what they asked for. */
+  readonly cfs: boolean;
+}
+
+/** As Mesos counts: 1024 shares per cpu and never below 2; a bandwidth period of 100 ms; at least 32 MiB of memory. */
+const SHARES_PER_CPU = 1024;
+const MIN_SHARES = 2;
+const PERIOD_US = 100_000;
+const MIN_QUOTA_US = 1_000;
+export const MIN_MEM_MIB = 32;
+/** cgroup v2: 100 is the default weight, as 1024 shares are in v1. */
+const WEIGHT_PER_CPU = 100;
+const MAX_WEIGHT = 10_000;
+
+/** MiB of the hard bound on memory; undefined = none. */
+export function memLimitMib({ memMib, limits }: ContainerResources): number | undefined {
+  const limit = limits?.memMib ?? memMib;
+  return limit === 'unlimited' ? undefined : Math.max(MIN_MEM_MIB, limit);
+}
+
+/** Milli-cpus that the kernel holds it to; undefined = whatever is idle may be used. */
+export function cpuLimitMilli({ cpusMilli, limits }: ContainerResources, { cfs }: LimitOptions): number | undefined {
+  const limit = limits?.cpusMilli ?? (cfs ? cpusMilli : undefined);
+  return limit === 'unlimited' ? undefined : limit;
+}
+
+const quotaUs = (milli: number): number => Math.max(MIN_QUOTA_US, Math.floor((milli * PERIOD_US) / 1000));
+const bytes = (mib: number): string => String(mib * 1_048_576);
+
+export function settingsV1(resources: ContainerResources, options: LimitOptions): Setting[] {
+  const quota = cpuLimitMilli(resources, options);
+  const mem = memLimitMib(resources);
+  const softMib = Math.max(MIN_MEM_MIB, resources.memMib);
+  return [
+    cpu('cpu.shares', String(Math.max(MIN_SHARES, Math.floor((resources.cpusMilli * SHARES_PER_CPU) / 1000)))),
+    ...(quota === undefined ? [] : [cpu('cpu.cfs_period_us', String(PERIOD_US))]),
+    ...(quota === undefined ? [] : [cpu('cpu.cfs_quota_us', String(quotaUs(quota)))]),
+    { ...memory('memory.soft_limit_in_bytes', bytes(softMib)), optional: true },
+    ...(mem === undefined ? [] : [memory('memory.limit_in_bytes', bytes(mem))]),
+    // Swap would turn the bound into a suggestion; without swap accounting the file is missing.
+    ...(mem === undefined ? [] : [{ ...memory('memory.memsw.limit_in_bytes', bytes(mem)), optional: true }]),
+  ];
+}
+
+export function settingsV2(resources: ContainerResources, options: LimitOptions): Setting[] {
+  const quota = cpuLimitMilli(resources, options);
+  const mem = memLimitMib(resources);
+  const weight = Math.floor((resources.cpusMilli * WEIGHT_PER_CPU) / 1000);
+  return [
+    cpu('cpu.weight', String(Math.min(MAX_WEIGHT, Math.max(1, weight)))),
+    ...(quota === undefined ? [] : [cpu('cpu.max', `${quotaUs(quota)} ${PERIOD_US}`)]),
+    { ...memory('memory.low', bytes(Math.max(MIN_MEM_MIB, resources.memMib))), optional: true },
+    ...(mem === undefined ? [] : [memory('memory.max', bytes(mem))]),
+    ...(mem === undefined ? [] : [{ ...memory('memory.swap.max', '0'), optional: true }]),
+    // One process too many ends the container as a whole, rather than leaving a crippled one.
+    { ...memory('memory.oom.group', '1'), optional: true },
+  ];
+}
+
+const cpu = (file: string, value: string): Setting => ({ controller: 'cpu', file, value });
+const memory = (file: string, value: string): Setting => ({ controller: 'memory', file, value });

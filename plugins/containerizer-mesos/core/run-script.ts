@@ -1,0 +1,150 @@
+import { checkExecutable, quote, quoteAll } from './quote.js';
+
+/** Who a task runs as: numbers, since names were looked up before. Only users of the machine have supplementary groups. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: boolean;
+}
+
+export interface Tools {
+  readonly env: string;
+  readonly setpriv: string;
+  readonly unshare: string;
+  readonly nsenter: string;
+  readonly timeout: string;
+  readonly tail: string;
+  readonly setsid: string;
+}
+
+export interface Program {
+  readonly shell: boolean;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly sandbox: string;
+  readonly runAs?: RunAs;
+  /** Files that take a process into a cgroup when "0" is written to them. */
+  readonly cgroups: readonly string[];
+}
+
+/** Names that mean something to a shell, or that one refuses to set: they are handed over by env(1) instead. */
+const SHELL_NAMES = new Set(
+  (
+    'IFS OPTIND OPTARG OPTERR PPID LINENO PS1 PS2 PS4 PWD OLDPWD UID EUID GROUPS SHELLOPTS BASHOPTS ENV BASH_ENV POSIXLY_CORRECT ' +
+    'RANDOM SECONDS FUNCNAME DIRSTACK HISTCMD COMP_WORDBREAKS MAIL MAILPATH MAILCHECK LC_ALL LC_CTYPE LANG _'
+  ).split(' '),
+);
+
+export interface RunScript extends Program {
+  readonly tools: Tools;
+  /** `namespaces`: a mount namespace with a /proc of its own. `user-namespaces`: that, and the powers in it are given up. */
+  readonly mode: 'namespaces' | 'user-namespaces' | 'group';
+  readonly hostname?: string;
+}
+
+/** What the shim's innermost shell reads to become the task. `refuse` and `ready` are the shim's. */
+export function runScript(run: RunScript): string {
+  const argv = command(run);
+  checkExecutable(argv, run.env);
+  const { plain, odd } = splitEnv({ ...run.env, MESOS_SANDBOX: run.sandbox });
+  return lines(
+    ...joins(run.cgroups, "|| refuse 'cannot enter a cgroup'"),
+    `cd ${quote(run.sandbox)} || refuse 'cannot enter the sandbox'`,
+    run.hostname !== undefined && run.mode !== 'group' && setHostname(quote(run.hostname)),
+    'ready',
+    `exec </dev/null >>${quote(`${run.sandbox}/stdout`)} 2>>${quote(`${run.sandbox}/stderr`)}`,
+    'umask 022',
+    'unset PWD OLDPWD',
+    ...plain,
+    `exec ${quoteAll([...enclosure(run), ...privileges(run), ...(odd.length > 0 ? [run.tools.env, '--', ...odd] : []), ...argv])}`,
+  );
+}
+
+/** The file is root's own, the tool works with the powers of a user namespace. */
+const setHostname = (name: string) =>
+  `{ echo ${name} >/proc/sys/kernel/hostname || hostname ${name} || refuse 'cannot set the hostname'; } 2>/dev/null`;
+
+function enclosure({ mode, tools }: RunScript): string[] {
+  if (mode === 'group') return [tools.setsid, '--'];
+  const own = [tools.unshare, '--mount-proc', '--'];
+  return mode === 'namespaces' ? own : [...own, tools.setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--'];
+}
+
+const privileges = ({ runAs, tools }: { runAs?: RunAs; tools: Tools }): string[] =>
+  runAs === undefined
+    ? []
+    : [
+        tools.setpriv,
+        `--reuid=${runAs.uid}`,
+        `--regid=${runAs.gid}`,
+        runAs.groups ? '--init-groups' : '--clear-groups',
+        '--',
+      ];
+
+const command = ({ shell, argv }: Program): readonly string[] => (shell ? ['/bin/sh', '-c', argv[0] ?? ''] : argv);
+
+const joins = (files: readonly string[], otherwise: string) =>
+  files.map((file) => `echo 0 >${quote(file)} ${otherwise}`);
+
+function splitEnv(env: Readonly<Record<string, string>>) {
+  const isPlain = ([name]: [string, string]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !SHELL_NAMES.has(name);
+  const entries = Object.entries(env);
+  return {
+    plain: entries.filter(isPlain).map(([name, value]) => `export ${name}=${quote(value)}`),
+    odd: entries.filter((entry) => !isPlain(entry)).map(([name, value]) => `${name}=${value}`),
+  };
+}
+
+export interface ExecScript extends Program {
+  readonly tools: Tools;
+  /** By which its answers are told from others. */
+  readonly key: string;
+  readonly timeoutMs: number;
+  /** Namespaces of this process are entered; undefined = no namespaces. */
+  readonly enter?: { readonly pid: number; readonly user: boolean };
+  readonly outputFile: string;
+  readonly outputBytes: number;
+}
+
+/**
+ * A script that runs a command beside a task: says "status KEY N" when the command ended and "output KEY" when all it printed is in the file
+ * (later, when it left something running). timeout(1) ends it even if the agent is gone.
+ */
+export function execScript(exec: ExecScript): string {
+  const argv = command(exec);
+  checkExecutable(argv, exec.env);
+  const { plain, odd } = splitEnv({ ...exec.env, MESOS_SANDBOX: exec.sandbox });
+  const { tools, enter, key } = exec;
+  const words = [
+    ...[tools.timeout, '-s', 'KILL', (exec.timeoutMs / 1000).toFixed(3)],
+    ...(enter === undefined ? [] : entrance(exec, enter)),
+    ...privileges(exec),
+    ...(odd.length > 0 ? [tools.env, '--', ...odd] : []),
+    ...argv,
+  ];
+  return lines(
+    'exec 3>&1',
+    '{',
+    '(',
+    ...joins(exec.cgroups, '|| exit 125'),
+    `cd ${quote(exec.sandbox)} || exit 125`,
+    'unset PWD OLDPWD',
+    ...plain,
+    `exec ${quoteAll(words)} 3>&-`,
+    ')',
+    `echo "status ${key} $?" >&3`,
+    `} 2>&1 | ${quote(tools.tail)} -c ${exec.outputBytes} >${quote(exec.outputFile)}`,
+    `echo "output ${key}"`,
+  );
+}
+
+/** nsenter(1) leaves the working directory at the new root: a shell goes back to the sandbox. */
+const entrance = ({ tools, sandbox }: ExecScript, { pid, user }: { pid: number; user: boolean }): string[] => [
+  tools.nsenter,
+  `--target=${pid}`,
+  ...(user ? ['--user', '--preserve-credentials'] : []),
+  ...['--mount', '--uts', '--ipc', '--pid', '--', '/bin/sh', '-c', 'cd "$0" && exec "$@"', sandbox],
+];
+
+const lines = (...parts: readonly (string | false)[]): string =>
+  `${parts.filter((part) => part !== false).join('\n')}\n`;

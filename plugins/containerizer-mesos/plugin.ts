@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { CLUSTER, token } from '@mezzo/sdk/contract';
+import { CONTAINERIZER } from '@mezzo/sdk/points/containerizer';
+import { definePlugin } from '@mezzo/sdk/runtime';
+import { MesosContainerizer } from './shell/mesos-containerizer.js';
+
+interface Config {
+  readonly runtimeDir?: string;
+  readonly namespaces: boolean;
+  readonly cgroups: boolean;
+  readonly cfs: boolean;
+}
+
+const MESOS = token<MesosContainerizer>('containerizer-mesos/containerizer');
+
+export default definePlugin<Config>({
+  configure(bind, { runtimeDir, ...options }) {
+    bind.bind(MESOS, {
+      useFactory: (resolve) =>
+        new MesosContainerizer({ ...options, runtimeDir: runtimeDir ?? join(resolve(CLUSTER).stateDir, 'run') }),
+    });
+    bind.contribute(CONTAINERIZER, { useFactory: (resolve) => resolve(MESOS) });
+  },
+  async activate(ctx) {
+    const containerizer = ctx.resolve(MESOS);
+    ctx.own(() => containerizer.close());
+    await containerizer.start();
+    for (const note of (await containerizer.capabilities()).notes) ctx.log.warn(note);
+  },
+});

@@ -1,0 +1,97 @@
+import { rmdir } from 'node:fs/promises';
+import { settingsV1, type LimitOptions } from '../core/limits.js';
+import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
+import {
+  childDirs,
+  destroyDir,
+  killEach,
+  make,
+  pidsIn,
+  readKey,
+  readNumber,
+  removeEmpty,
+  type CgroupUsage,
+  type Cgroups,
+} from './cgroups.js';
+
+/** Where each controller's hierarchy is mounted; two controllers may share one. */
+export interface HierarchiesV1 {
+  readonly cpu: string;
+  readonly cpuacct: string;
+  readonly memory: string;
+}
+
+const NS_PER_S = 1e9;
+
+/** Version 1: a directory per container in each hierarchy, `<mount>/mezzo/<owner>/<container>`. */
+export class CgroupsV1 implements Cgroups {
+  readonly version = 'v1';
+  private readonly mounts: readonly string[];
+
+  constructor(
+    private readonly hierarchies: HierarchiesV1,
+    private readonly root = 'mezzo',
+  ) {
+    this.mounts = [...new Set([hierarchies.cpu, hierarchies.cpuacct, hierarchies.memory])];
+  }
+
+  async create(owner: string, id: string, resources: ContainerResources, options: LimitOptions): Promise<void> {
+    const settings = settingsV1(resources, options);
+    try {
+      for (const mount of this.mounts) {
+        const here = settings.filter(({ controller }) => this.hierarchies[controller] === mount);
+        await make(this.dir(mount, owner, id), here);
+      }
+    } catch (error) {
+      for (const mount of this.mounts) await rmdir(this.dir(mount, owner, id)).catch(() => {});
+      throw error;
+    }
+  }
+
+  joinFiles(owner: string, id: string): string[] {
+    return this.mounts.map((mount) => `${this.dir(mount, owner, id)}/cgroup.procs`);
+  }
+
+  async outOfMemory(owner: string, id: string): Promise<boolean> {
+    const dir = this.dir(this.hierarchies.memory, owner, id);
+    const kills = await readKey(`${dir}/memory.oom_control`, 'oom_kill');
+    // Kernels before 4.13 count no kills, only how often the bound was hit.
+    return (kills ?? (await readNumber(`${dir}/memory.failcnt`)) ?? 0) > 0;
+  }
+
+  async usage(owner: string, id: string): Promise<CgroupUsage> {
+    const acct = this.dir(this.hierarchies.cpuacct, owner, id);
+    const memory = this.dir(this.hierarchies.memory, owner, id);
+    const [user, system, rss, total, pids] = await Promise.all([
+      readNumber(`${acct}/cpuacct.usage_user`),
+      readNumber(`${acct}/cpuacct.usage_sys`),
+      readKey(`${memory}/memory.stat`, 'total_rss'),
+      readNumber(`${memory}/memory.usage_in_bytes`),
+      pidsIn(memory),
+    ]);
+    return {
+      ...(user !== undefined && { cpusUserTimeSecs: user / NS_PER_S }),
+      ...(system !== undefined && { cpusSystemTimeSecs: system / NS_PER_S }),
+      ...(rss !== undefined && { memRssBytes: rss }),
+      ...(total !== undefined && { memTotalBytes: total }),
+      processes: pids.length,
+    };
+  }
+
+  async destroy(owner: string, id: string): Promise<void> {
+    for (const mount of this.mounts) await destroyDir(this.dir(mount, owner, id), killEach);
+  }
+
+  async list(owner: string): Promise<string[]> {
+    const found = await Promise.all(this.mounts.map((mount) => childDirs(`${mount}/${this.root}/${owner}`)));
+    return [...new Set(found.flat())];
+  }
+
+  async tidy(owner: string): Promise<void> {
+    for (const mount of this.mounts) await removeEmpty(`${mount}/${this.root}/${owner}`, `${mount}/${this.root}`);
+  }
+
+  private dir(mount: string, owner: string, id: string): string {
+    return `${mount}/${this.root}/${owner}/${id}`;
+  }
+}

@@ -1,0 +1,93 @@
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { settingsV2, type LimitOptions } from '../core/limits.js';
+import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
+import {
+  childDirs,
+  destroyDir,
+  killEach,
+  make,
+  pidsIn,
+  readKey,
+  readNumber,
+  removeEmpty,
+  type CgroupUsage,
+  type Cgroups,
+} from './cgroups.js';
+
+const US_PER_S = 1e6;
+const CONTROLLERS = '+cpu +memory';
+
+/** Version 2: one directory per container, `<mount>/mezzo/<owner>/<container>`, with cgroup.kill where the kernel has it (5.14). */
+export class CgroupsV2 implements Cgroups {
+  readonly version = 'v2';
+
+  constructor(
+    private readonly mount: string,
+    private readonly root = 'mezzo',
+  ) {}
+
+  async create(owner: string, id: string, resources: ContainerResources, options: LimitOptions): Promise<void> {
+    await this.delegate(owner);
+    const dir = this.dir(owner, id);
+    try {
+      await make(dir, settingsV2(resources, options));
+    } catch (error) {
+      await rmdir(dir).catch(() => {});
+      throw error;
+    }
+  }
+
+  joinFiles(owner: string, id: string): string[] {
+    return [`${this.dir(owner, id)}/cgroup.procs`];
+  }
+
+  async outOfMemory(owner: string, id: string): Promise<boolean> {
+    return ((await readKey(`${this.dir(owner, id)}/memory.events`, 'oom_kill')) ?? 0) > 0;
+  }
+
+  async usage(owner: string, id: string): Promise<CgroupUsage> {
+    const dir = this.dir(owner, id);
+    const [user, system, rss, total, pids] = await Promise.all([
+      readKey(`${dir}/cpu.stat`, 'user_usec'),
+      readKey(`${dir}/cpu.stat`, 'system_usec'),
+      readKey(`${dir}/memory.stat`, 'anon'),
+      readNumber(`${dir}/memory.current`),
+      pidsIn(dir),
+    ]);
+    return {
+      ...(user !== undefined && { cpusUserTimeSecs: user / US_PER_S }),
+      ...(system !== undefined && { cpusSystemTimeSecs: system / US_PER_S }),
+      ...(rss !== undefined && { memRssBytes: rss }),
+      ...(total !== undefined && { memTotalBytes: total }),
+      processes: pids.length,
+    };
+  }
+
+  async destroy(owner: string, id: string): Promise<void> {
+    const dir = this.dir(owner, id);
+    await destroyDir(dir, async (pids) => {
+      await writeFile(`${dir}/cgroup.kill`, '1', { flag: 'r+' }).catch(() => killEach(pids));
+    });
+  }
+
+  list(owner: string): Promise<string[]> {
+    return childDirs(`${this.mount}/${this.root}/${owner}`);
+  }
+
+  async tidy(owner: string): Promise<void> {
+    await removeEmpty(`${this.mount}/${this.root}/${owner}`, `${this.mount}/${this.root}`);
+  }
+
+  /** A controller works in a cgroup only when every one above hands it down. */
+  private async delegate(owner: string): Promise<void> {
+    const parents = [this.mount, `${this.mount}/${this.root}`, `${this.mount}/${this.root}/${owner}`];
+    for (const dir of parents) {
+      await mkdir(dir, { recursive: true });
+      await writeFile(`${dir}/cgroup.subtree_control`, CONTROLLERS);
+    }
+  }
+
+  private dir(owner: string, id: string): string {
+    return `${this.mount}/${this.root}/${owner}/${id}`;
+  }
+}

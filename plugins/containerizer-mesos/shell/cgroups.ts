@@ -1,0 +1,103 @@
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '@mezzo/sdk/contract';
+import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
+import type { LimitOptions, Setting } from '../core/limits.js';
+import { launchFailed } from '../core/spec-check.js';
+
+export interface CgroupUsage {
+  readonly cpusUserTimeSecs?: number;
+  readonly cpusSystemTimeSecs?: number;
+  readonly memRssBytes?: number;
+  readonly memTotalBytes?: number;
+  readonly processes?: number;
+}
+
+/** Bounds, counts and ends the processes of containers. One driver per version of the kernel's interface. */
+export interface Cgroups {
+  readonly version: 'v1' | 'v2';
+  /** Makes the container's cgroups with its bounds; rejects with CONTAINER_LAUNCH_FAILED and leaves none. */
+  create(owner: string, containerId: string, resources: ContainerResources, options: LimitOptions): Promise<void>;
+  /** Files that take a process in when it writes "0" to them. */
+  joinFiles(owner: string, containerId: string): string[];
+  /** True when the kernel has ended a process in it for want of memory. */
+  outOfMemory(owner: string, containerId: string): Promise<boolean>;
+  usage(owner: string, containerId: string): Promise<CgroupUsage>;
+  /** Ends every process in it, and removes it. Idempotent. */
+  destroy(owner: string, containerId: string): Promise<void>;
+  /** Containers of the owner that have cgroups. */
+  list(owner: string): Promise<string[]>;
+  /** Removes what is the owner's when it holds no container any more. */
+  tidy(owner: string): Promise<void>;
+}
+
+const ROUNDS = 100;
+const ROUND_MS = 20;
+
+/** Creates and fills one directory of one hierarchy. */
+export async function make(dir: string, settings: readonly Setting[]): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const { file, value, optional } of settings) {
+    try {
+      await writeFile(`${dir}/${file}`, value);
+    } catch (error) {
+      if (optional !== true)
+        throw launchFailed(`cannot set ${file} to ${value}: ${messageOf(error)}`, 'environment', { cause: error });
+    }
+  }
+}
+
+export const readText = (file: string): Promise<string | undefined> => readFile(file, 'latin1').catch(() => undefined);
+
+export async function readNumber(file: string): Promise<number | undefined> {
+  const text = await readText(file);
+  const value = text === undefined ? NaN : Number(text.trim());
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** The number behind a name in a file of "name number" lines. */
+export async function readKey(file: string, key: string): Promise<number | undefined> {
+  const text = await readText(file);
+  const found = text === undefined ? null : new RegExp(`^${key} (\\d+)$`, 'm').exec(text);
+  return found === null ? undefined : Number(found[1]);
+}
+
+export async function pidsIn(dir: string): Promise<number[]> {
+  const text = (await readText(`${dir}/cgroup.procs`)) ?? '';
+  return text.split('\n').filter(Boolean).map(Number);
+}
+
+/** Ends all processes in a cgroup and removes it: rounds, since some may fork meanwhile and dead ones leave only in time. */
+export async function destroyDir(dir: string, killAll: (pids: readonly number[]) => Promise<void>): Promise<void> {
+  for (let round = 0; ; round++) {
+    const code = await rmdir(dir).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code ?? 'unknown',
+    );
+    if (code === undefined || code === 'ENOENT') return;
+    if (round >= ROUNDS) throw launchFailed(`cgroup ${dir} cannot be removed: ${code}`, 'environment');
+    await killAll(await pidsIn(dir));
+    await sleep(ROUND_MS);
+  }
+}
+
+export async function killEach(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) {
+    try {
+      // 0 stands for a process that this pid namespace cannot see.
+      if (pid > 0) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It was faster.
+    }
+  }
+}
+
+export const childDirs = async (dir: string): Promise<string[]> =>
+  (await readdir(dir, { withFileTypes: true }).catch(() => []))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+
+/** Removes empty directories, innermost first; what others still use stays. */
+export async function removeEmpty(...dirs: readonly string[]): Promise<void> {
+  for (const dir of dirs) await rmdir(dir).catch(() => {});
+}

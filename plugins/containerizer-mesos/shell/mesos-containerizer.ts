@@ -1,0 +1,206 @@
+import { assert, MezzoError } from '@mezzo/sdk/contract';
+import type {
+  ContainerCheckpoint,
+  ContainerCommand,
+  Containerizer,
+  ContainerizerCapabilities,
+  ContainerExit,
+  ContainerSpec,
+  ContainerStatistics,
+  ExecResult,
+  LaunchedContainer,
+} from '@mezzo/sdk/points/containerizer';
+import { fromCheckpoint, toCheckpoint, type Facts } from '../core/checkpoint.js';
+import { containerExit, UNKNOWN_EXIT, type ExitLine } from '../core/exit.js';
+import { checkId, launchFailed } from '../core/spec-check.js';
+import { Container, killTask } from './container.js';
+import { exec } from './exec.js';
+import { ExitWatch } from './exit-watch.js';
+import { ForkServer } from './fork-server.js';
+import { launch, type LaunchDeps } from './launch.js';
+import { exploreMachine, type MachineOptions } from './machine.js';
+import { allPids, bootId, isAlive } from './processes.js';
+import { RuntimeDir } from './runtime-dir.js';
+import { statistics } from './statistics.js';
+import { wipe } from './wipe.js';
+
+export interface MesosContainerizerOptions extends MachineOptions {
+  /** Private directory for what outlives the agent. */
+  readonly runtimeDir: string;
+  /** Bounds cpu time also of containers that set no limit. */
+  readonly cfs: boolean;
+}
+
+const LAUNCH_TIMEOUT_MS = 10_000;
+
+/** Linux namespaces and cgroups with nothing but a shell and util-linux; plain process groups where the machine allows no more. */
+export class MesosContainerizer implements Containerizer {
+  readonly name = 'mesos';
+  private readonly containers = new Map<string, Container>();
+  /** Exits that came before the launch was through. */
+  private readonly launching = new Set<string>();
+  private readonly watches = new Map<string, ExitWatch>();
+  private execs = 0;
+
+  private started: LaunchDeps | undefined;
+
+  constructor(private readonly options: MesosContainerizerOptions) {}
+
+  /** Looks what the machine can do and starts the shell that will start everything else. */
+  async start(): Promise<void> {
+    const runtime = new RuntimeDir(this.options.runtimeDir);
+    const [machine] = await Promise.all([exploreMachine(this.options), runtime.prepare()]);
+    const { tools, unshare } = machine;
+    const server = new ForkServer(['/bin/sh', runtime.forkServer, runtime.root, tools.setsid, ...unshare]);
+    server.start();
+    const limits = { cfs: this.options.cfs };
+    this.started = { machine, runtime, server, limits, bootId: bootId(), launchTimeoutMs: LAUNCH_TIMEOUT_MS };
+  }
+
+  async capabilities(): Promise<ContainerizerCapabilities> {
+    const { mode, cgroups, notes } = this.deps.machine;
+    return { namespaces: mode !== 'group', cgroups: cgroups?.version ?? 'none', images: false, notes };
+  }
+
+  async recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]> {
+    checkId(owner, 'owner');
+    await this.watch(owner);
+    const known: string[] = [];
+    for (const checkpoint of checkpoints) {
+      const facts = fromCheckpoint(checkpoint);
+      if (facts !== undefined && facts.owner === owner && this.adopt(checkpoint.containerId, facts))
+        known.push(checkpoint.containerId);
+    }
+    await this.destroyOrphans(owner);
+    return known;
+  }
+
+  async launch(spec: ContainerSpec): Promise<LaunchedContainer> {
+    const { containerId, owner } = spec;
+    if (this.containers.has(containerId) || this.launching.has(containerId))
+      throw launchFailed(`container ${containerId} exists`, 'kernel');
+    this.launching.add(containerId);
+    try {
+      checkId(owner, 'owner');
+      await this.watch(owner);
+      const facts = await launch(this.deps, spec);
+      this.track(new Container(containerId, facts));
+      return { checkpoint: toCheckpoint(containerId, facts), pid: facts.main.pid };
+    } finally {
+      this.launching.delete(containerId);
+    }
+  }
+
+  async wait(containerId: string): Promise<ContainerExit> {
+    return this.find(containerId).ended;
+  }
+
+  async kill(containerId: string, graceMs: number): Promise<void> {
+    this.containers.get(containerId)?.kill(graceMs);
+  }
+
+  async statistics(containerId: string): Promise<ContainerStatistics> {
+    const { facts } = this.find(containerId);
+    return statistics(this.deps.machine, containerId, facts);
+  }
+
+  async exec(containerId: string, command: ContainerCommand, timeoutMs: number): Promise<ExecResult> {
+    const { key, facts, exit } = this.find(containerId);
+    if (exit !== undefined) throw notFound(containerId);
+    return exec(this.deps, `${key}/exec-${this.execs++}`, facts, command, timeoutMs);
+  }
+
+  async remove(containerId: string): Promise<void> {
+    const container = this.containers.get(containerId);
+    if (container === undefined) return;
+    if (container.exit === undefined) {
+      container.force();
+      await container.ended;
+    }
+    this.containers.delete(containerId);
+    await this.deps.machine.cgroups?.destroy(container.facts.owner, containerId);
+    await this.deps.runtime.remove(container.key);
+  }
+
+  async close(): Promise<void> {
+    for (const watch of this.watches.values()) watch.close();
+    for (const container of this.containers.values()) container.abandon();
+    await this.started?.server.close();
+    for (const owner of this.watches.keys()) await this.deps.machine.cgroups?.tidy(owner);
+  }
+
+  private async watch(owner: string): Promise<void> {
+    const dir = await this.deps.runtime.prepareOwner(owner);
+    if (this.watches.has(owner)) return;
+    const onWritten = (id: string) => {
+      const container = this.containers.get(id);
+      if (container?.facts.owner === owner) this.lookAtExit(container);
+    };
+    this.watches.set(owner, new ExitWatch(dir, onWritten, () => this.sweep(owner)));
+  }
+
+  private track(container: Container): void {
+    this.containers.set(container.id, container);
+    this.lookAtExit(container);
+  }
+
+  private lookAtExit(container: Container): boolean {
+    const line = container.exit === undefined ? this.deps.runtime.exit(container.key) : undefined;
+    if (line !== undefined) void this.settle(container, line);
+    return line !== undefined;
+  }
+
+  private async settle(container: Container, line: ExitLine): Promise<void> {
+    const { owner, memLimitMib } = container.facts;
+    // Only a killed process can have been killed for memory: the others need not wait for the answer.
+    const suspect = line.status === 137 && memLimitMib !== undefined;
+    const oom = suspect && (await this.deps.machine.cgroups?.outOfMemory(owner, container.id).catch(() => false));
+    container.finish(containerExit(line, oom === true ? memLimitMib : undefined));
+  }
+
+  /** False for one that is gone without having said how. */
+  private adopt(containerId: string, facts: Facts): boolean {
+    const container = new Container(containerId, facts);
+    const told = this.deps.runtime.exit(container.key) !== undefined;
+    if (!told && (facts.bootId !== this.deps.bootId || !isAlive(facts.shim))) return false;
+    this.track(container);
+    return true;
+  }
+
+  private async destroyOrphans(owner: string): Promise<void> {
+    const { runtime, machine } = this.deps;
+    const found = new Set([...(await runtime.ids(owner)), ...((await machine.cgroups?.list(owner)) ?? [])]);
+    const orphans = [...found].filter((id) => !this.containers.has(id) && !this.launching.has(id));
+    await Promise.all(orphans.map((id) => wipe(this.deps, owner, id)));
+  }
+
+  /** One look at the machine's process numbers for all containers; the few that are missing are looked at closely. */
+  private async sweep(owner: string): Promise<void> {
+    const running = [...this.containers.values()].filter((c) => c.exit === undefined && c.facts.owner === owner);
+    if (running.length === 0) return;
+    const pids = await allPids();
+    for (const container of running)
+      if (!pids.has(container.facts.shim.pid) || !isAlive(container.facts.shim)) this.endedUnseen(container);
+  }
+
+  private endedUnseen(container: Container): void {
+    if (container.exit !== undefined || this.lookAtExit(container)) return;
+    killTask(container.facts);
+    const { forced } = container;
+    container.finish(forced ? { signal: 'SIGKILL', message: 'Command terminated with signal SIGKILL' } : UNKNOWN_EXIT);
+  }
+
+  private get deps(): LaunchDeps {
+    assert(this.started !== undefined, 'the containerizer was started');
+    return this.started;
+  }
+
+  private find(containerId: string): Container {
+    const container = this.containers.get(containerId);
+    if (container === undefined) throw notFound(containerId);
+    return container;
+  }
+}
+
+const notFound = (containerId: string): MezzoError =>
+  new MezzoError('CONTAINER_NOT_FOUND', `container ${containerId} is not known or has ended`, { blame: 'kernel' });

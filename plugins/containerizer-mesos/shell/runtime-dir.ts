@@ -1,0 +1,95 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '@mezzo/sdk/contract';
+import type { ProcessRef } from '../core/checkpoint.js';
+import { parseExitLine, type ExitLine } from '../core/exit.js';
+import { FORK_SERVER, SHIM } from '../core/scripts.js';
+import { launchFailed } from '../core/spec-check.js';
+
+/** Files longer than this are not of the shim's making. */
+const MAX_EXIT_BYTES = 4096;
+
+/**
+ * What outlives the agent, in a private directory that no task can write to (unless it runs as the agent's own user):
+ * `containers/OWNER/ID/{run,how,pids}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
+ */
+export class RuntimeDir {
+  constructor(readonly root: string) {}
+
+  get forkServer(): string {
+    return join(this.root, 'fork-server.sh');
+  }
+
+  /** The scripts are replaced, never overwritten: shells that run read on in the old file. */
+  async prepare(): Promise<void> {
+    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    await this.replace('fork-server.sh', FORK_SERVER);
+    await this.replace('shim.sh', SHIM);
+  }
+
+  /** Answers the directory in which exits of the owner's containers appear. */
+  async prepareOwner(owner: string): Promise<string> {
+    await mkdir(join(this.root, 'containers', owner), { recursive: true, mode: 0o700 });
+    const exits = join(this.root, 'exits', owner);
+    await mkdir(exits, { recursive: true, mode: 0o700 });
+    return exits;
+  }
+
+  async create(key: string, script: string): Promise<void> {
+    try {
+      await mkdir(this.path(key), { mode: 0o700 });
+    } catch (error) {
+      const next = { cause: error, next: "look at the agent's work directory" };
+      throw launchFailed(`cannot create ${this.path(key)}: ${messageOf(error)}`, 'operator', next);
+    }
+    await writeFile(this.path(key, 'run'), script, { mode: 0o600 });
+  }
+
+  path(key: string, ...names: readonly string[]): string {
+    return join(this.root, 'containers', key, ...names);
+  }
+
+  async ids(owner: string): Promise<string[]> {
+    const [containers, exits] = await Promise.all(
+      ['containers', 'exits'].map((name) => readdir(join(this.root, name, owner)).catch(() => [])),
+    );
+    return [...new Set([...(containers ?? []), ...(exits ?? [])])];
+  }
+
+  /** Undefined while it runs. Read at once, without yielding: it is one line. */
+  exit(key: string): ExitLine | undefined {
+    try {
+      return parseExitLine(readFileSync(join(this.root, 'exits', key), 'utf8').slice(0, MAX_EXIT_BYTES));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async processes(key: string): Promise<{ shim: ProcessRef; main: ProcessRef } | undefined> {
+    const text = await readFile(this.path(key, 'pids'), 'latin1').catch(() => '');
+    return text.endsWith('\n') ? parseProcesses(text.trim().split(' ')) : undefined;
+  }
+
+  /** What the shells complained about, for error messages. */
+  async complaint(key: string): Promise<string> {
+    return (await readFile(this.path(key, 'how'), 'utf8').catch(() => '')).slice(0, 500).trim();
+  }
+
+  async remove(key: string): Promise<void> {
+    await rm(this.path(key), { recursive: true, force: true });
+    await rm(join(this.root, 'exits', key), { force: true });
+  }
+
+  private async replace(name: string, text: string): Promise<void> {
+    const path = join(this.root, name);
+    await writeFile(`${path}.new`, text, { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  }
+}
+
+export function parseProcesses(words: readonly string[]): { shim: ProcessRef; main: ProcessRef } | undefined {
+  const [shim, shimStart, main, mainStart] = words.map(Number);
+  if (!shim || !main || shimStart === undefined || mainStart === undefined) return undefined;
+  return { shim: { pid: shim, start: shimStart }, main: { pid: main, start: mainStart } };
+}

@@ -1,0 +1,37 @@
+import type { ContainerStatistics } from '@mezzo/sdk/points/containerizer';
+import type { Facts } from '../core/checkpoint.js';
+import type { Machine } from './machine.js';
+import { sessionStats } from './processes.js';
+
+/** The kernel counts cpu time in hundredths of a second for user space, whatever its own clock. */
+const TICKS_PER_S = 100;
+const PAGE_BYTES = 4096;
+const MIB = 1_048_576;
+
+/** From the cgroups, or without them from the processes of the task's session. */
+export async function statistics(machine: Machine, containerId: string, facts: Facts): Promise<ContainerStatistics> {
+  const usage =
+    machine.cgroups !== undefined && facts.cgroups === machine.cgroups.version
+      ? await machine.cgroups.usage(facts.owner, containerId)
+      : await usageOfSession(facts);
+  return {
+    timestampMs: Date.now(),
+    ...usage,
+    cpusLimitMilli: facts.cpusLimitMilli,
+    ...(facts.memLimitMib !== undefined && { memLimitBytes: facts.memLimitMib * MIB }),
+  };
+}
+
+async function usageOfSession({ mode, shim, main }: Facts) {
+  const leader = mode === 'group' ? main.pid : shim.pid;
+  // The shim and process 1 are in the session, too, when there are namespaces.
+  const all = await sessionStats(new Set([leader]));
+  const own = mode === 'group' ? all : all.filter((stat) => stat.start >= main.start && stat.pid !== shim.pid);
+  const sum = (value: (stat: (typeof own)[number]) => number) => own.reduce((total, stat) => total + value(stat), 0);
+  return {
+    cpusUserTimeSecs: sum((stat) => stat.userTicks) / TICKS_PER_S,
+    cpusSystemTimeSecs: sum((stat) => stat.systemTicks) / TICKS_PER_S,
+    memRssBytes: sum((stat) => stat.rssPages) * PAGE_BYTES,
+    processes: own.length,
+  };
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  ContainerCheckpoint,
+  ContainerCommand,
+  Containerizer,
+  ContainerSpec,
+  LaunchedContainer,
+} from '../points/containerizer.js';
+import type { ContainerizerSuiteOptions } from './containerizer-suite.js';
+
+/** In the environment of everything that a law starts, so that what is left over is found. */
+const MARK = 'MEZZO_SUITE';
+const POLL_MS = 10;
+
+export const OWNER = 'suite-0';
+
+/** Repeats until it holds; throws at the deadline. */
+export async function eventually(what: string, holds: () => Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  for (const deadline = Date.now() + timeoutMs; !(await holds()); await sleep(POLL_MS))
+    assert.ok(Date.now() < deadline, `${what}: not within ${timeoutMs} ms`);
+}
+
+/** One law's containers, in a directory of their own. */
+export class Bench {
+  private launched = 0;
+  private readonly ids: string[] = [];
+
+  private constructor(
+    private readonly options: ContainerizerSuiteOptions,
+    readonly home: string,
+    private readonly mark: string,
+    public containerizer: Containerizer,
+  ) {}
+
+  static async run(options: ContainerizerSuiteOptions, law: (bench: Bench) => Promise<void>): Promise<void> {
+    const home = await mkdtemp(join(tmpdir(), 'mezzo-containerizer-'));
+    const bench = new Bench(options, home, `${MARK}=${home}`, await options.create(home));
+    try {
+      await bench.containerizer.recover(OWNER, []);
+      await law(bench);
+    } finally {
+      await bench.cleanUp();
+    }
+  }
+
+  spec(command: ContainerCommand, more: Partial<ContainerSpec> = {}): ContainerSpec {
+    const containerId = more.containerId ?? `${this.home.slice(-6)}.${this.launched++}`;
+    const { options, home } = this;
+    return {
+      containerId,
+      owner: OWNER,
+      resources: { cpusMilli: 100, memMib: 64 },
+      sandbox: join(home, 'sandboxes', containerId),
+      ...(options.container !== undefined && { container: options.container }),
+      ...more,
+      command: { ...command, env: { [MARK]: home, ...command.env } },
+    };
+  }
+
+  async launchSpec(spec: ContainerSpec): Promise<LaunchedContainer> {
+    await mkdir(spec.sandbox, { recursive: true });
+    this.ids.push(spec.containerId);
+    return this.containerizer.launch(spec);
+  }
+
+  async launch(command: ContainerCommand, more: Partial<ContainerSpec> = {}) {
+    const spec = this.spec(command, more);
+    const { checkpoint } = await this.launchSpec(spec);
+    const id = spec.containerId;
+    return {
+      id,
+      checkpoint,
+      wait: () => this.containerizer.wait(id),
+      kill: (graceMs: number) => this.containerizer.kill(id, graceMs),
+      stdout: () => this.read(spec, 'stdout'),
+      stderr: () => this.read(spec, 'stderr'),
+      /** When it has printed "ready". */
+      ready: () => this.ready(spec),
+      /** Lets one that `waits` end with the code it was given. */
+      end: () => this.letGo(spec),
+    };
+  }
+
+  /** As the agent does after a restart: the containerizer forgets all, the checkpoints went through a file. */
+  async restart(checkpoints: readonly ContainerCheckpoint[], owner = OWNER): Promise<readonly string[]> {
+    await this.forget();
+    return this.remember(checkpoints, owner);
+  }
+
+  async forget(): Promise<void> {
+    await this.containerizer.close();
+  }
+
+  async remember(checkpoints: readonly ContainerCheckpoint[], owner = OWNER): Promise<readonly string[]> {
+    this.containerizer = await this.options.create(this.home);
+    return this.containerizer.recover(owner, JSON.parse(JSON.stringify(checkpoints)) as ContainerCheckpoint[]);
+  }
+
+  /** Processes of this law that are alive. */
+  async processes(): Promise<number> {
+    if (this.options.pretended !== undefined) return 0;
+    let count = 0;
+    for (const pid of await readdir('/proc')) {
+      if (!/^\d+$/.test(pid)) continue;
+      const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+      if (environment.split('\0').includes(this.mark)) count++;
+    }
+    return count;
+  }
+
+  private async letGo(spec: ContainerSpec): Promise<void> {
+    if (this.options.pretended === undefined) await mkdir(join(spec.sandbox, 'go'));
+    else this.options.pretended.end(this.containerizer, spec);
+  }
+
+  private async ready(spec: ContainerSpec): Promise<void> {
+    if (this.options.pretended !== undefined) return;
+    await eventually('it is ready', async () => (await this.read(spec, 'stdout')).includes('ready'));
+  }
+
+  private async read(spec: ContainerSpec, name: string): Promise<string> {
+    return readFile(join(spec.sandbox, name), 'utf8').catch(() => '');
+  }
+
+  private async cleanUp(): Promise<void> {
+    try {
+      for (const id of this.ids) await this.containerizer.remove(id);
+      await eventually('every process has ended', async () => (await this.processes()) === 0);
+      assert.deepEqual((await this.options.residue?.(this.home, OWNER)) ?? [], []);
+    } finally {
+      await this.containerizer.close();
+      await rm(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    }
+  }
+}
