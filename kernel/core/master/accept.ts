@@ -1,5 +1,5 @@
 import type { ExecutorInfo, OfferOperation, SchedulerCallAccept, TaskInfo, TaskStatusReason } from '@mezzo/sdk/api';
-import { asId, type ExecutorId } from '@mezzo/sdk/contract';
+import { asId, type ExecutorId, type TaskId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
 import { release } from './ledger.js';
 import { refusalOf, removeOffer, takeOffers } from './offers.js';
@@ -137,6 +137,8 @@ function reject(
 function dropOperation(turn: Turn, framework: Framework, operation: OfferOperation, error: string): void {
   const message = `Task launched with invalid offers: ${error}`;
   for (const { taskId, agentId } of tasksOf(operation)) {
+    // A second copy of an ACCEPT that was served: to call its running tasks dropped would be a lie.
+    if (framework.tasks.has(asId<TaskId>(taskId.value))) continue;
     count(turn, 'tasks_dropped');
     const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_DROPPED', message } as const;
     forward(turn, framework, masterStatus(turn, { ...about, reason: 'REASON_INVALID_OFFERS' }));
