@@ -28,6 +28,8 @@ export class AgentNode {
   readonly disk: Disk;
   readonly host: ContainerHost;
   life: Life | undefined;
+  /** Told something since the last audit. */
+  touched = false;
   private bootId: string;
 
   constructor(
@@ -101,6 +103,7 @@ export class AgentNode {
 
   dispatch(event: AgentEvent): void {
     this.world.time.note(this.name, () => `< ${describe(event)}`);
+    this.touched ||= event.type !== 'masterRecordReceived' || event.record.type !== 'ping';
     this.life?.loop.dispatch(event);
   }
 

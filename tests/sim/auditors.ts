@@ -1,12 +1,17 @@
-import { auditAgent } from '../../kernel/core/agent/invariants.js';
+import { agentBreach } from '../../kernel/core/agent/invariants.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
 import { Violation, type World } from './world.js';
 
-/** After every step: what each machine believes holds together. Bounded work: audits the nodes' own books only now and then when large. */
+/** After every step: what each machine that was told something believes holds together. */
 export function audit(world: World): void {
   const { master } = world;
-  if (master.state) fail(world, 'master', auditMaster(master.state));
-  for (const agent of world.agents) if (agent.state) fail(world, agent.name, auditAgent(agent.state));
+  if (master.touched && master.state) fail(world, 'master', auditMaster(master.state));
+  master.touched = false;
+  for (const agent of world.agents) {
+    const breach = agent.touched && agent.state ? agentBreach(agent.state) : undefined;
+    agent.touched = false;
+    if (breach !== undefined) fail(world, agent.name, [breach]);
+  }
 }
 
 function fail(world: World, who: string, broken: readonly string[]): void {

@@ -26,6 +26,8 @@ const PING_INTERVAL_MS = 15_000;
 /** The master's machine with its registry on a disk, its streams and its timers, in virtual time. */
 export class MasterNode {
   life: Life | undefined;
+  /** Told something since the last audit, pings and pongs apart. */
+  touched = false;
   private readonly registry: Disk;
   private epoch = 0;
   private nextRequest = 1;
@@ -80,6 +82,7 @@ export class MasterNode {
 
   dispatch(event: MasterEvent): void {
     this.time.note('master', () => `< ${describe(event)}`);
+    this.touched ||= !isHeartbeat(event);
     this.life?.loop.dispatch(event);
   }
 
@@ -231,3 +234,7 @@ const describe = (event: MasterEvent): string => {
     220,
   );
 };
+
+const isHeartbeat = (event: MasterEvent): boolean =>
+  (event.type === 'timerFired' && event.id.startsWith('ping/')) ||
+  (event.type === 'agentCalled' && event.batch.calls.every(({ type }) => type === 'pong'));

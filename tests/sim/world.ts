@@ -18,8 +18,8 @@ export interface Planted {
 const CPUS = 4;
 const MEM_MIB = 4096;
 const STORM_MS = 20 * 60_000;
-/** Long enough for every time-out of the protocol (75 s of pings, 10 min of update retries and of re-registration) twice. */
-const CALM_MS = 60 * 60_000;
+/** Longer than every time-out of the protocol one after another (75 s of pings, 10 min of update retries, of re-registration, of recovery). */
+const CALM_MS = 40 * 60_000;
 
 /** What a violated law looks like; the seed tells the rest. */
 export class Violation extends Error {}
