@@ -12,7 +12,9 @@ function booksBreach(state: AgentState): string | undefined {
   for (const [frameworkId, framework] of state.frameworks) {
     for (const run of framework.runs.values()) {
       if (state.runs.get(run.containerId) !== run) return `run ${run.containerId} is not in the index`;
-      if (run.phase === 'ended' && run.tasks.size === 0) return `run ${run.containerId} is over but not retired`;
+      // A crash may forget the last task and still remember its run: recovery retires such a run.
+      const recovering = state.phase === 'recovering';
+      if (run.phase === 'ended' && run.tasks.size === 0 && !recovering) return `run ${run.containerId} is over but not retired`;
       for (const [taskId, task] of run.tasks) {
         if (framework.taskRuns.get(taskId) !== run) return `task ${taskId} is in two runs`;
         if (run.phase === 'ended' && !isTerminal(task.state)) return `task ${taskId} outlives its container`;
