@@ -286,7 +286,7 @@ export class NaiveAllocator {
       const { name } = entry.id;
       const room = (limit?.get(name) ?? Infinity) - (consumed.get(name) ?? 0);
       const bound =
-        stage === 1 && guarantee?.has(name) ? (unmet.get(name) ?? 0) : surplus ? (surplus.get(name) ?? 0) : room;
+        stage === 1 && guarantee?.get(name) ? (unmet.get(name) ?? 0) : surplus ? (surplus.get(name) ?? 0) : room;
       return { id: entry.id, amount: Math.max(0, Math.min(entry.amount as number, room, bound)) };
     });
     return Resources.fromSorted(entries.filter(({ amount }) => amount !== 0));

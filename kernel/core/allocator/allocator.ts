@@ -1,9 +1,10 @@
 import type { Quantities, Resources } from '../resources/index.js';
-import { Cycle, type Grant } from './cycle.js';
+import { Cycle, type CycleRules, type Grant } from './cycle.js';
 import { Filters } from './filters.js';
 import { Ledger, type AgentSlot, type Client, type FrameworkState } from './ledger.js';
 import { Salts, shuffled } from './order.js';
 import type { Quota } from './quota.js';
+import { minimumsOf } from './vector.js';
 
 export interface AllocatorOptions {
   /** An offer holds all of any one of these; empty = any amount. Default cpus 0.01 or mem 32. */
@@ -65,18 +66,17 @@ export class Allocator {
   readonly #filters = new Filters();
   readonly #dirty = new Set<AgentSlot>();
   readonly #held = new Set<AgentSlot>();
-  readonly #minAllocatable: readonly Quantities[];
-  readonly #filterGpus: boolean;
+  readonly #rules: CycleRules;
   readonly #minRefuseMs: number;
   readonly #ownMinimums = new Set<FrameworkState>();
   readonly #order: Salts;
 
   constructor(options: AllocatorOptions = {}) {
-    this.#minAllocatable = options.minAllocatable ?? DEFAULT_MIN_ALLOCATABLE;
-    this.#filterGpus = options.filterGpus ?? true;
+    const minAllocatable = minimumsOf(options.minAllocatable ?? DEFAULT_MIN_ALLOCATABLE);
+    this.#rules = { minAllocatable, filterGpus: options.filterGpus ?? true };
     this.#minRefuseMs = options.minRefuseMs ?? 100;
     this.#order = new Salts(options.seed ?? 1);
-    this.#ledger = new Ledger(this.#minAllocatable, new Set(options.fairSharingExcluded));
+    this.#ledger = new Ledger(minAllocatable, new Set(options.fairSharingExcluded));
   }
 
   addAgent(agentId: string, spec: AgentSpec): void {
@@ -86,7 +86,7 @@ export class Allocator {
     this.#ledger.setTotal(agent, spec.total);
     for (const { frameworkId, role, resources } of spec.used ?? []) this.addUsed(frameworkId, role, agentId, resources);
     this.#ledger.setActive(agent, spec.active ?? true);
-    this.#dirty.add(agent);
+    this.#touch(agent);
   }
 
   /** Refusals of what it had before end. */
@@ -96,7 +96,7 @@ export class Allocator {
     agent.isRemote = spec.isRemote ?? agent.isRemote;
     this.#ledger.setTotal(agent, spec.total);
     this.#filters.clearAgent(agent);
-    this.#dirty.add(agent);
+    this.#touch(agent);
   }
 
   removeAgent(agentId: string): void {
@@ -112,7 +112,7 @@ export class Allocator {
     const agent = this.#agent(agentId);
     if (!agent) return;
     this.#ledger.setActive(agent, true);
-    this.#dirty.add(agent);
+    this.#touch(agent);
   }
 
   /** What it has is offered to nobody; what is held there stays held. */
@@ -127,7 +127,7 @@ export class Allocator {
     if (!agent || resources.isEmpty) return;
     const client = this.#ledger.client(this.#ledger.framework(frameworkId), role);
     this.#ledger.chargeUsed(client, agent, resources.unallocate());
-    this.#dirty.add(agent);
+    this.#touch(agent);
   }
 
   /** Active from the start, unless `active` is false. */
@@ -144,7 +144,8 @@ export class Allocator {
     framework.roles = new Set(spec.roles);
     framework.suppressed = new Set(spec.suppressedRoles);
     framework.capabilities = spec.capabilities ?? new Set();
-    framework.minAllocatable = spec.minAllocatable ?? new Map();
+    const minimums = [...(spec.minAllocatable ?? [])].map(([role, sets]) => [role, minimumsOf(sets)] as const);
+    framework.minAllocatable = new Map(minimums);
     framework.accepts = spec.accepts;
     if (framework.minAllocatable.size > 0) this.#ownMinimums.add(framework);
     else this.#ownMinimums.delete(framework);
@@ -162,7 +163,7 @@ export class Allocator {
     for (const client of framework.clients.values()) {
       this.#settle(client, false);
       for (const agent of client.agents) {
-        this.#dirty.add(agent);
+        this.#touch(agent);
         this.#ledger.release(client, agent, agent.allocations.get(client)!);
       }
     }
@@ -209,7 +210,7 @@ export class Allocator {
       if (!client) continue;
       const part = allocated.unallocate();
       this.#ledger.release(client, agent, part);
-      this.#dirty.add(agent);
+      this.#touch(agent);
       if (refusal && client.node.inActive) this.#refuse(agent, client, part, refusal);
     }
   }
@@ -220,7 +221,7 @@ export class Allocator {
     const client = this.#ledger.frameworks.get(frameworkId)?.clients.get(role);
     if (!agent || !client) return;
     this.#ledger.convert(client, agent, from.unallocate(), to.unallocate());
-    this.#dirty.add(agent);
+    this.#touch(agent);
   }
 
   /** The same for what nobody holds; false when `from` is not available. */
@@ -228,7 +229,7 @@ export class Allocator {
     const agent = this.#agent(agentId);
     if (!agent?.available.contains(from)) return false;
     this.#ledger.setTotal(agent, agent.total.subtract(from).add(to));
-    this.#dirty.add(agent);
+    this.#touch(agent);
     return true;
   }
 
@@ -245,7 +246,7 @@ export class Allocator {
       quota,
       Array.from(open, ({ available }) => available),
     );
-    for (const agent of open) this.#dirty.add(agent);
+    for (const agent of open) this.#touch(agent);
   }
 
   /** Thousandths that count against the quota of a top-level role: reserved for it, or allocated to it. */
@@ -281,21 +282,25 @@ export class Allocator {
 
   /** Grants are held by their frameworks from now on, until they are recovered. */
   allocate(atMs: number): Grant[] {
-    this.#filters.expire(atMs, (agent) => this.#dirty.add(agent));
+    this.#filters.expire(atMs, (agent) => this.#touch(agent));
     const orders = [this.#order.next(), this.#order.next()] as const;
     if (this.isIdle) return [];
     const { quotas, tree } = this.#ledger;
     this.#freshenLoosened();
     this.#recallHeld();
     tree.refresh();
-    const rules = { minAllocatable: this.#minAllocatable, filterGpus: this.#filterGpus };
-    const cycle = new Cycle(this.#ledger, this.#filters, rules, this.#ownMinimums.size > 0, this.#held);
-    const isDirty = (agent: AgentSlot) => this.#dirty.has(agent);
-    if (quotas.hasUnmet) cycle.run(1, shuffled(this.#candidates(), orders[0]), isDirty);
-    cycle.run(2, shuffled(this.#candidates(), orders[1]), isDirty);
+    const cycle = new Cycle(this.#ledger, this.#filters, this.#rules, this.#ownMinimums.size > 0, this.#held);
+    if (quotas.hasUnmet) cycle.run(1, shuffled(this.#candidates(), orders[0]));
+    cycle.run(2, shuffled(this.#candidates(), orders[1]));
+    for (const agent of this.#dirty) agent.isDirty = false;
     this.#dirty.clear();
     tree.clearFresh();
     return cycle.grants;
+  }
+
+  #touch(agent: AgentSlot): void {
+    agent.isDirty = true;
+    this.#dirty.add(agent);
   }
 
   /** Agents that may have news for somebody. */
@@ -307,7 +312,7 @@ export class Allocator {
   /** Whatever makes an agent dirty may have freed some of what is kept for guarantees. */
   #recallHeld(): void {
     if (this.#dirty.size === 0) return;
-    for (const agent of this.#held) this.#dirty.add(agent);
+    for (const agent of this.#held) this.#touch(agent);
     this.#held.clear();
   }
 

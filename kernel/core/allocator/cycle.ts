@@ -1,8 +1,9 @@
-import type { Quantities, Resources } from '../resources/index.js';
+import type { Resources } from '../resources/index.js';
 import type { Filters } from './filters.js';
 import type { AgentSlot, Client, Ledger } from './ledger.js';
 import type { Stage } from './quota.js';
 import { placeOf, type Node, type View } from './tree.js';
+import { isAllocatable, type Minimum } from './vector.js';
 
 export interface Grant {
   readonly frameworkId: string;
@@ -13,7 +14,7 @@ export interface Grant {
 }
 
 export interface CycleRules {
-  readonly minAllocatable: readonly Quantities[];
+  readonly minAllocatable: readonly Minimum[];
   readonly filterGpus: boolean;
 }
 
@@ -40,15 +41,14 @@ export class Cycle {
     private readonly held: Set<AgentSlot>,
   ) {}
 
-  /** `isDirty`: the agent's rest is news to all; otherwise only to fresh clients. */
-  run(stage: Stage, agents: readonly AgentSlot[], isDirty: (agent: AgentSlot) => boolean): void {
+  run(stage: Stage, agents: readonly AgentSlot[]): void {
     const { root } = this.ledger.tree;
     const { quotas } = this.ledger;
     this.#stage = stage;
     const unmet = (view: View) => root[view].filter(({ top }) => quotas.isUnmet(top!));
     const tops = stage === 1 ? { active: unmet('active'), fresh: unmet('fresh') } : root;
     for (const agent of agents) {
-      this.#view = isDirty(agent) ? 'active' : 'fresh';
+      this.#view = agent.isDirty ? 'active' : 'fresh';
       if (this.#begin(agent)) this.#visitTops(tops[this.#view]);
       for (const { client, resources } of this.#granted) {
         const top = this.ledger.tree.topOf(client.node);
@@ -142,17 +142,6 @@ export class Cycle {
     this.ledger.charge(client, agent, resources);
     this.#isWholeEnough = isAllocatable(agent.available, this.rules.minAllocatable);
   }
-}
-
-/** Any one of the minimums is enough; none at all means that anything is. */
-export function isAllocatable(resources: Resources, minimums: readonly Quantities[]): boolean {
-  if (resources.isEmpty || minimums.length === 0) return !resources.isEmpty;
-  for (const minimum of minimums) {
-    let isEnough = true;
-    for (const [name, milli] of minimum) isEnough &&= resources.scalar(name) >= milli;
-    if (isEnough) return true;
-  }
-  return false;
 }
 
 function drop(list: Node[], node: Node): void {

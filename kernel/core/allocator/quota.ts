@@ -1,6 +1,6 @@
 import { Resources, topLevelRole, type Entry, type Quantities } from '../resources/index.js';
 import type { Identity } from '../resources/index.js';
-import { addAt, type Names, type Vector } from './vector.js';
+import { addAt, type Minimum, type Names, type Vector } from './vector.js';
 
 export interface Quota {
   /** Held back for the role until it has so much. Names left out: nothing. */
@@ -30,12 +30,12 @@ export class Quotas {
   #limited = 0;
   /** What is free and could satisfy guarantees, less what they miss: only kept while there are guarantees. */
   readonly #surplus: Vector = [];
-  /** Limited roles that consume less than before. */
+  /** Roles with a quota that consume less than before and so may get more than they were given. */
   readonly loosened = new Set<Top>();
 
   constructor(
     private readonly names: Names,
-    private readonly minAllocatable: readonly Quantities[],
+    private readonly minAllocatable: readonly Minimum[],
   ) {}
 
   get isUsed(): boolean {
@@ -153,9 +153,8 @@ export class Quotas {
     if (top.guarantee) this.#addUnmet(top, 1);
     this.names.accumulate(top.consumed, resources, sign, counts);
     if (top.guarantee) this.#addUnmet(top, -1);
-    if (!top.limit) return;
-    this.#checkExhausted(top);
-    if (sign < 0) this.loosened.add(top);
+    if (top.limit) this.#checkExhausted(top);
+    if (sign < 0 && (top.limit || top.guarantee)) this.loosened.add(top);
   }
 
   #addUnmet(top: Top, sign: 1 | -1): void {
@@ -177,7 +176,7 @@ export class Quotas {
     top.isExhausted =
       top.limit !== undefined &&
       this.minAllocatable.length > 0 &&
-      this.minAllocatable.every((minimum) => [...minimum].some(([name, milli]) => room(name) < milli));
+      this.minAllocatable.every((minimum) => minimum.some(({ name, milli }) => room(name) < milli));
   }
 
   #limitRoom = (top: Top, index: number): number => (top.limit?.[index] ?? Infinity) - (top.consumed[index] ?? 0);

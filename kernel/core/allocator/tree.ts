@@ -46,11 +46,12 @@ export class ShareTree {
     private readonly excluded: ReadonlySet<string>,
   ) {}
 
+  readonly #counts = (id: Identity): boolean => !id.shared && (this.excluded.size === 0 || !this.excluded.has(id.name));
+
   changeTotal(before: Resources, after: Resources): void {
     const delta: Vector = [];
-    const counts = (id: Identity) => !this.excluded.has(id.name);
-    this.names.accumulate(delta, after, 1, counts);
-    this.names.accumulate(delta, before, -1, counts);
+    this.names.accumulate(delta, after, 1, this.#counts);
+    this.names.accumulate(delta, before, -1, this.#counts);
     delta.forEach((milli, i) => addAt(this.#total, i, milli));
     this.#isStale ||= delta.some((milli) => milli !== 0);
   }
@@ -133,7 +134,7 @@ export class ShareTree {
 
   #charge(leaf: Node, resources: Resources, sign: 1 | -1, stamp?: number): void {
     const delta: Vector = [];
-    this.names.accumulate(delta, resources, sign, (id) => !id.shared && !this.excluded.has(id.name));
+    this.names.accumulate(delta, resources, sign, this.#counts);
     for (let node = leaf; node.parent; node = node.parent) {
       const active = node.inActive ? placeOf(node.parent.active, node) : -1;
       const fresh = node.inFresh ? placeOf(node.parent.fresh, node) : -1;
@@ -208,6 +209,7 @@ export function byShare(a: Node, b: Node): number {
 
 /** Where `node` is, or belongs, in the sorted `list`, searched from `low` up to `high`. */
 export function placeOf(list: readonly Node[], node: Node, low = 0, high = list.length): number {
+  if (low === 0 && high === 1 && list[0] === node) return 0;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (byShare(list[middle]!, node) < 0) low = middle + 1;

@@ -4,6 +4,20 @@ import type { Identity } from '../resources/index.js';
 /** Thousandths by the index of a scalar's name; a missing place is 0. */
 export type Vector = number[];
 
+/** Amounts that an offer must hold, all of them. */
+export type Minimum = readonly { readonly name: string; readonly milli: number }[];
+
+export const minimumsOf = (sets: readonly Quantities[]): Minimum[] =>
+  sets.map((quantities) => Array.from(quantities, ([name, milli]) => ({ name, milli })));
+
+/** Any one of the minimums is enough; none at all means that anything is. */
+export function isAllocatable(resources: Resources, minimums: readonly Minimum[]): boolean {
+  if (resources.isEmpty) return false;
+  return (
+    minimums.length === 0 || minimums.some((set) => set.every(({ name, milli }) => resources.scalar(name) >= milli))
+  );
+}
+
 /** Numbers the names of scalars, so that shares are computed on arrays. */
 export class Names {
   readonly #indices = new Map<string, number>();

@@ -13,8 +13,11 @@ export type Quantities = ReadonlyMap<string, number>;
 export class Resources {
   static readonly empty = new Resources([]);
 
-  /** `entries` are sorted by key, without doubles. */
-  private constructor(readonly entries: readonly Entry[]) {}
+  /** `entries` are sorted by key, without doubles. `free`: the same without allocation roles, when that is known. */
+  private constructor(
+    readonly entries: readonly Entry[],
+    private readonly free?: Resources,
+  ) {}
 
   /** Either reservation format. Throws RESOURCES_INVALID. */
   static of(messages: readonly Resource[] | undefined): Resources {
@@ -111,7 +114,12 @@ export class Resources {
   }
 
   allocate(role: string): Resources {
-    return this.#map((id) => id.allocated(role));
+    if (this.isEmpty) return this;
+    const isFree = this.entries.every(({ id }) => id.allocationRole === undefined);
+    if (!isFree) return this.#map((id) => id.allocated(role));
+    // The role comes last in the key, so that the order stays.
+    const entries = this.entries.map(({ id, amount }) => ({ id: id.allocated(role), amount }));
+    return new Resources(entries, this);
   }
 
   /** Allocates what has no role yet: frameworks may leave it out. */
@@ -120,7 +128,7 @@ export class Resources {
   }
 
   unallocate(): Resources {
-    return this.#map((id) => id.base);
+    return this.free ?? this.#map((id) => id.base);
   }
 
   /** Sum of the scalars of that name, in thousandths. */
@@ -171,6 +179,8 @@ export class Resources {
   }
 
   #groups(roleOf: (id: Identity) => string | undefined): Map<string, Resources> {
+    const role = this.isEmpty ? undefined : roleOf(this.entries[0]!.id);
+    if (role !== undefined && this.entries.every(({ id }) => roleOf(id) === role)) return new Map([[role, this]]);
     const groups = new Map<string, Entry[]>();
     for (const entry of this.entries) {
       const role = roleOf(entry.id);
