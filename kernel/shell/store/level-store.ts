@@ -1,0 +1,232 @@
+import { mkdir } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
+import { Level, type BatchOperation } from 'level';
+import type { Store, StoreBatch } from '../../ports/store.js';
+import { STORE_FORMAT, decodeEntry, encodeEntry, type LogEntry, type Snapshot } from './store-entry.js';
+import { StoreView, type WatchListener } from './store-view.js';
+import { WriteQueue } from './write-queue.js';
+
+export interface LevelStoreOptions {
+  /** Entries of the log after which a snapshot takes their place. Default 10000. */
+  readonly snapshotEvery?: number;
+  /** Bytes of the log after which a snapshot takes its place. Default 64 MiB. */
+  readonly snapshotEveryBytes?: number;
+}
+
+type Database = Level<string, string>;
+type Operation = BatchOperation<Database, string, string>;
+
+const FORMAT = 'format';
+const HEAD = 'snapshot';
+const CHUNK_CHARS = 900_000;
+
+const padded = (sequence: number): string => String(sequence).padStart(16, '0');
+const logKey = (sequence: number): string => `log/${padded(sequence)}`;
+const chunkKey = (sequence: number, index: number): string => `chunk/${padded(sequence)}/${padded(index)}`;
+
+/** Points at the chunks of the snapshot that counts. */
+interface Head {
+  readonly sequence: number;
+  readonly epoch: number;
+  readonly chunks: number;
+}
+
+/**
+ * The embedded driver: a LevelDB of one process. Each group of commits is one synced batch, which LevelDB's own checksummed log
+ * makes all or nothing, also when the tail of that log is torn.
+ */
+export class LevelStore implements Store {
+  private readonly queue: WriteQueue;
+  private snapshotting: Promise<void> | undefined;
+  private bytesInLog = 0;
+
+  private constructor(
+    private readonly db: Database,
+    private readonly view: StoreView,
+    private firstInLog: number,
+    private readonly options: LevelStoreOptions,
+  ) {
+    this.queue = new WriteQueue((group) => this.write(group), view.epoch);
+  }
+
+  /** Throws STORE_LOCKED, STORE_TOO_NEW, STORE_CORRUPT or STORE_UNAVAILABLE. */
+  static async open(directory: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+    const db = await openDatabase(directory).catch((error: unknown) => {
+      throw cannotOpen(directory, error);
+    });
+    try {
+      await checkFormat(db, directory);
+      const { view, firstInLog } = await load(db, directory);
+      return new LevelStore(db, view, firstInLog, options);
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+  }
+
+  get epoch(): number {
+    return this.view.epoch;
+  }
+
+  get(key: string): StoreEntry | undefined {
+    return this.view.get(key);
+  }
+
+  list(prefix: string): readonly StoreEntry[] {
+    return this.view.list(prefix);
+  }
+
+  watch(prefix: string, listener: WatchListener): () => void {
+    return this.view.watch(prefix, listener);
+  }
+
+  commit(batch: StoreBatch): Promise<number> {
+    return this.queue.commit(batch);
+  }
+
+  startEpoch(): Promise<number> {
+    return this.queue.startEpoch();
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+    await this.snapshotting;
+    await this.db.close();
+  }
+
+  private async write(group: readonly LogEntry[]): Promise<number> {
+    const first = this.view.sequence + 1;
+    const puts = group.map((entry, index) => put(logKey(first + index), encodeEntry(entry)));
+    await this.db.batch(puts, { sync: true });
+    group.forEach((entry, index) => this.view.apply(first + index, entry));
+    this.bytesInLog += puts.reduce((sum, { value }) => sum + value.length, 0);
+    this.snapshotWhenLong();
+    return first;
+  }
+
+  private snapshotWhenLong(): void {
+    const { snapshotEvery = 10_000, snapshotEveryBytes = 64 * 1024 * 1024 } = this.options;
+    const entries = this.view.sequence - this.firstInLog + 1;
+    if (this.snapshotting || (entries < snapshotEvery && this.bytesInLog < snapshotEveryBytes)) return;
+    // A snapshot that fails leaves the log as it is, which is complete; the next commit tries again.
+    this.snapshotting = this.writeSnapshot()
+      .catch(() => {})
+      .finally(() => (this.snapshotting = undefined));
+  }
+
+  /** Chunks first, while commits go on; then the head and the trimming of the log, in one synced batch. */
+  private async writeSnapshot(): Promise<void> {
+    const snapshot = this.view.snapshot();
+    const { sequence, epoch } = snapshot;
+    const bytesInLog = this.bytesInLog;
+    let chunks = 0;
+    for (const chunk of chunksOf(snapshot)) {
+      await this.db.put(chunkKey(sequence, chunks++), chunk);
+      await nextTurn();
+    }
+    const head: Head = { sequence, epoch, chunks };
+    const outdated = await keysBetween(this.db, 'chunk/', chunkKey(sequence, 0));
+    const logged = await keysBetween(this.db, 'log/', logKey(sequence + 1));
+    await this.db.batch([put(HEAD, JSON.stringify(head)), ...[...outdated, ...logged].map(del)], { sync: true });
+    this.firstInLog = sequence + 1;
+    this.bytesInLog -= bytesInLog;
+  }
+}
+
+async function openDatabase(directory: string): Promise<Database> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const db: Database = new Level(directory, { valueEncoding: 'utf8' });
+  await db.open();
+  return db;
+}
+
+const put = (key: string, value: string) => ({ type: 'put', key, value }) satisfies Operation;
+const del = (key: string) => ({ type: 'del', key }) satisfies Operation;
+
+/** JSON arrays of entries. */
+function* chunksOf({ entries }: Snapshot): Generator<string, void, undefined> {
+  let texts: string[] = [];
+  let chars = 0;
+  for (const entry of entries) {
+    const text = JSON.stringify(entry);
+    texts.push(text);
+    chars += text.length;
+    if (chars < CHUNK_CHARS) continue;
+    yield `[${texts.join()}]`;
+    texts = [];
+    chars = 0;
+  }
+  if (texts.length > 0) yield `[${texts.join()}]`;
+}
+
+const keysBetween = (db: Database, from: string, to: string): Promise<string[]> => db.keys({ gte: from, lt: to }).all();
+
+async function checkFormat(db: Database, directory: string): Promise<void> {
+  const format = await db.get(FORMAT);
+  if (format === undefined) return db.put(FORMAT, String(STORE_FORMAT), { sync: true });
+  if (Number(format) > STORE_FORMAT) throw tooNew(directory, format);
+}
+
+async function load(db: Database, directory: string): Promise<{ view: StoreView; firstInLog: number }> {
+  const view = new StoreView();
+  try {
+    const text = await db.get(HEAD);
+    const head = text === undefined ? undefined : (JSON.parse(text) as Head);
+    if (head) view.restore({ ...head, entries: await readChunks(db, head) });
+    await dropUnfinished(db, head);
+    const firstInLog = view.sequence + 1;
+    for await (const [key, value] of db.iterator({ gte: logKey(firstInLog), lt: 'log0' })) {
+      view.apply(Number(key.slice('log/'.length)), decodeEntry(value));
+    }
+    return { view, firstInLog };
+  } catch (error) {
+    throw corrupt(directory, error);
+  }
+}
+
+async function readChunks(db: Database, { sequence, chunks }: Head): Promise<StoreEntry[]> {
+  const entries: StoreEntry[] = [];
+  for (let index = 0; index < chunks; index++) {
+    const text = await db.get(chunkKey(sequence, index));
+    if (text === undefined) throw new Error(`chunk ${index} of ${chunks} of snapshot ${sequence} is missing`);
+    for (const entry of JSON.parse(text) as StoreEntry[]) entries.push(entry);
+  }
+  return entries;
+}
+
+/** Chunks of a snapshot that a crash cut short. */
+async function dropUnfinished(db: Database, head: Head | undefined): Promise<void> {
+  const chunks = await keysBetween(db, 'chunk/', 'chunk0');
+  const kept = head && `chunk/${padded(head.sequence)}/`;
+  await db.batch(chunks.filter((key) => !kept || !key.startsWith(kept)).map(del));
+}
+
+function cannotOpen(directory: string, error: unknown): MezzoError {
+  const cause = (error as { cause?: unknown }).cause ?? error;
+  const options = { blame: 'operator', cause } as const;
+  if (hasCode(cause, 'LEVEL_LOCKED')) {
+    return new MezzoError('STORE_LOCKED', `Another process has the store ${directory} open`, {
+      ...options,
+      next: 'Stop the other master, or give this one a work directory of its own.',
+    });
+  }
+  return new MezzoError('STORE_UNAVAILABLE', `The store ${directory} cannot be opened: ${messageOf(cause)}`, {
+    ...options,
+    blame: 'environment',
+  });
+}
+
+const tooNew = (directory: string, format: string): MezzoError =>
+  new MezzoError('STORE_TOO_NEW', `The store ${directory} has format ${format}; this version reads ${STORE_FORMAT}`, {
+    blame: 'operator',
+    next: 'Start the newer version that wrote it.',
+    details: { format: Number(format), readable: STORE_FORMAT },
+  });
+
+const corrupt = (directory: string, cause: unknown): MezzoError =>
+  new MezzoError('STORE_CORRUPT', `The store ${directory} is damaged: ${messageOf(cause)}`, {
+    blame: 'environment',
+    next: 'Restore the directory from a backup.',
+    cause,
+  });

@@ -1,0 +1,58 @@
+import { MezzoError, type StoreEntry, type StoreWrite } from '@mezzo/sdk/contract';
+import type { StoreBatch } from '../../ports/store.js';
+
+/** Version of what the drivers write. A store of a newer version is refused, an older one would be converted upon opening. */
+export const STORE_FORMAT = 1;
+
+export const MAX_KEY_BYTES = 512;
+export const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
+/** One entry of the log. One without writes starts its epoch. */
+export interface LogEntry {
+  readonly epoch: number;
+  readonly writes: readonly StoreWrite[];
+}
+
+/** All that the log up to `sequence` amounts to. */
+export interface Snapshot {
+  readonly sequence: number;
+  readonly epoch: number;
+  readonly entries: readonly StoreEntry[];
+}
+
+export const encodeEntry = (entry: LogEntry): string => JSON.stringify(entry);
+export const decodeEntry = (text: string): LogEntry => JSON.parse(text) as LogEntry;
+
+/** Size of keys and values in UTF-8. Throws STORE_KEY_INVALID or STORE_BATCH_TOO_LARGE. */
+export function checkBatch({ writes }: StoreBatch): number {
+  let bytes = 0;
+  for (const write of writes) {
+    const keyBytes = Buffer.byteLength(write.key);
+    if (keyBytes === 0 || keyBytes > MAX_KEY_BYTES) throw invalidKey(write.key, keyBytes);
+    bytes += keyBytes + (write.op === 'put' ? Buffer.byteLength(write.value) : 0);
+  }
+  if (bytes > MAX_BATCH_BYTES) throw tooLarge(bytes);
+  return bytes;
+}
+
+const invalidKey = (key: string, bytes: number): MezzoError =>
+  new MezzoError('STORE_KEY_INVALID', `A key has 1 to ${MAX_KEY_BYTES} bytes, this one ${bytes}: ${key.slice(0, 80)}`, {
+    blame: 'user',
+    details: { bytes, maxKeyBytes: MAX_KEY_BYTES },
+  });
+
+const tooLarge = (bytes: number): MezzoError =>
+  new MezzoError('STORE_BATCH_TOO_LARGE', `A batch holds at most ${MAX_BATCH_BYTES} bytes, this one ${bytes}`, {
+    blame: 'user',
+    next: 'Write less at once.',
+    details: { bytes, maxBatchBytes: MAX_BATCH_BYTES },
+  });
+
+export const fenced = (epoch: number, current: number): MezzoError =>
+  new MezzoError('STORE_FENCED', `Epoch ${epoch} is over: epoch ${current} writes now`, {
+    blame: 'environment',
+    next: 'Another master leads; this one must step down.',
+    details: { epoch, current },
+  });
+
+export const closed = (): MezzoError => new MezzoError('STORE_CLOSED', 'The store is closed', { blame: 'kernel' });
