@@ -57,7 +57,7 @@ export class WriteQueue {
   }
 
   private async run(): Promise<void> {
-    await undefined; // so that the calls of this turn share the first group
+    await Promise.resolve(); // so that the calls of this turn share the first group
     while (this.waiting.length > 0) await this.writeGroup(this.takeGroup());
     this.writing = undefined;
   }
