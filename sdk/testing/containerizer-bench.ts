@@ -16,8 +16,6 @@ import type { ContainerizerSuiteOptions } from './containerizer-suite.js';
 const MARK = 'MEZZO_SUITE';
 const POLL_MS = 10;
 
-export const OWNER = 'suite-0';
-
 /** Repeats until it holds; throws at the deadline. */
 export async function eventually(what: string, holds: () => Promise<boolean>, timeoutMs = 10_000): Promise<void> {
   for (const deadline = Date.now() + timeoutMs; !(await holds()); await sleep(POLL_MS))
@@ -26,6 +24,8 @@ export async function eventually(what: string, holds: () => Promise<boolean>, ti
 
 /** One law's containers, in a directory of their own. */
 export class Bench {
+  /** Its own, so that two runs of the suite on one machine do not take each other's containers for orphans. */
+  readonly owner: string;
   private launched = 0;
   private readonly ids: string[] = [];
 
@@ -34,13 +34,15 @@ export class Bench {
     readonly home: string,
     private readonly mark: string,
     public containerizer: Containerizer,
-  ) {}
+  ) {
+    this.owner = `suite-${home.slice(-6)}`;
+  }
 
   static async run(options: ContainerizerSuiteOptions, law: (bench: Bench) => Promise<void>): Promise<void> {
     const home = await mkdtemp(join(tmpdir(), 'mezzo-containerizer-'));
     const bench = new Bench(options, home, `${MARK}=${home}`, await options.create(home));
     try {
-      await bench.containerizer.recover(OWNER, []);
+      await bench.containerizer.recover(bench.owner, []);
       await law(bench);
     } finally {
       await bench.cleanUp();
@@ -52,7 +54,7 @@ export class Bench {
     const { options, home } = this;
     return {
       containerId,
-      owner: OWNER,
+      owner: this.owner,
       resources: { cpusMilli: 100, memMib: 64 },
       sandbox: join(home, 'sandboxes', containerId),
       ...(options.container !== undefined && { container: options.container }),
@@ -86,7 +88,7 @@ export class Bench {
   }
 
   /** As the agent does after a restart: the containerizer forgets all, the checkpoints went through a file. */
-  async restart(checkpoints: readonly ContainerCheckpoint[], owner = OWNER): Promise<readonly string[]> {
+  async restart(checkpoints: readonly ContainerCheckpoint[], owner = this.owner): Promise<readonly string[]> {
     await this.forget();
     return this.remember(checkpoints, owner);
   }
@@ -95,7 +97,7 @@ export class Bench {
     await this.containerizer.close();
   }
 
-  async remember(checkpoints: readonly ContainerCheckpoint[], owner = OWNER): Promise<readonly string[]> {
+  async remember(checkpoints: readonly ContainerCheckpoint[], owner = this.owner): Promise<readonly string[]> {
     this.containerizer = await this.options.create(this.home);
     return this.containerizer.recover(owner, JSON.parse(JSON.stringify(checkpoints)) as ContainerCheckpoint[]);
   }
@@ -130,7 +132,7 @@ export class Bench {
     try {
       for (const id of this.ids) await this.containerizer.remove(id);
       await eventually('every process has ended', async () => (await this.processes()) === 0);
-      assert.deepEqual((await this.options.residue?.(this.home, OWNER)) ?? [], []);
+      assert.deepEqual((await this.options.residue?.(this.home, this.owner)) ?? [], []);
     } finally {
       await this.containerizer.close();
       await rm(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });

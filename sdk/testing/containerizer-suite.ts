@@ -161,11 +161,11 @@ const RECOVERY: readonly (readonly [string, Check])[] = [
     'a container of the owner without a checkpoint is destroyed, one of another owner is left alone',
     async (bench, does) => {
       const orphan = await bench.launch(does.ignoresTerm());
-      const other = await bench.launch(does.waits(6), { owner: 'suite-1' });
+      const other = await bench.launch(does.waits(6), { owner: `${bench.owner}-other` });
       await Promise.all([orphan.ready(), other.ready()]);
       assert.deepEqual(await bench.restart([]), []);
       await assert.rejects(bench.containerizer.wait(orphan.id));
-      assert.deepEqual(await bench.containerizer.recover('suite-1', [other.checkpoint]), [other.id]);
+      assert.deepEqual(await bench.containerizer.recover(`${bench.owner}-other`, [other.checkpoint]), [other.id]);
       await other.end();
       assert.equal((await other.wait()).code, 6);
     },
@@ -341,7 +341,7 @@ const REAL: readonly (readonly [string, Check])[] = [
       const container = await bench.launch(sh('echo ready; sleep 600'));
       await container.ready();
       await bench.containerizer.remove(container.id);
-      assert.equal(await bench.processes(), 0);
+      await eventually('all have ended', async () => (await bench.processes()) === 0);
     },
   ],
   [

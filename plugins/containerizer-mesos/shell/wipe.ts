@@ -15,13 +15,11 @@ export async function wipe(
   { machine, runtime }: { readonly machine: Machine; readonly runtime: RuntimeDir },
   owner: string,
   containerId: string,
+  mayRun = true,
 ): Promise<void> {
   const key = `${owner}/${containerId}`;
-  const processes = await waitFor(
-    () => runtime.processes(key),
-    TELL_MS,
-    () => runtime.exit(key) !== undefined,
-  );
+  const told = () => !mayRun || runtime.exit(key) !== undefined;
+  const processes = await waitFor(() => runtime.processes(key), TELL_MS, told);
   if (processes !== undefined) await end(processes);
   await machine.cgroups?.destroy(owner, containerId);
   await runtime.remove(key);
