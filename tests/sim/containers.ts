@@ -3,6 +3,7 @@ import type { Timeline } from './timeline.js';
 
 export interface SimContainer {
   readonly spec: ContainerSpec;
+  readonly sinceMs: number;
   running: boolean;
   exit: ContainerExit | undefined;
   removed: boolean;
@@ -23,7 +24,13 @@ export class ContainerHost {
     this.time.after(random.between(1, 50), () => {
       if (random.chance(0.02)) return failed('no luck');
       this.onLaunch(spec);
-      const container: SimContainer = { spec, running: true, exit: undefined, removed: false };
+      const container: SimContainer = {
+        spec,
+        sinceMs: this.time.nowMs,
+        running: true,
+        exit: undefined,
+        removed: false,
+      };
       this.containers.set(spec.containerId, container);
       const lifeMs = Number(spec.command.env.SIM_LIFE_MS ?? 0);
       if (lifeMs > 0)

@@ -219,6 +219,8 @@ export class FrameworkNode {
     if (task === undefined || status.state === undefined) return;
     // A state that ended is final, save that an agent thought lost may come back with its tasks.
     if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;
+    // To frameworks that are not partition-aware a partition looks like an end, by the protocol.
+    if (GONE.has(status.state) && this.partitionAware) this.world.toldOver(this, id, status.state);
     task.state = status.state;
     if (this.missing > 0) this.call({ type: 'REVIVE' });
   }

@@ -21,6 +21,9 @@ const STORM_MS = 20 * 60_000;
 /** Longer than every time-out of the protocol one after another (75 s of pings, 10 min of update retries, of re-registration, of recovery). */
 const CALM_MS = 40 * 60_000;
 
+/** A word may be this old when it arrives. */
+const TOLD_LATE_MS = 10_000;
+
 /** What a violated law looks like; the seed tells the rest. */
 export class Violation extends Error {}
 
@@ -32,7 +35,10 @@ export class World {
   readonly agents: AgentNode[];
   readonly frameworks: FrameworkNode[];
   /** Every container ever launched, by framework and task: no task runs twice. */
-  readonly launches = new Map<string, string>();
+  readonly launches = new Map<
+    string,
+    { readonly where: string; readonly agent: AgentNode; readonly containerId: string }
+  >();
   calm = false;
 
   constructor(
@@ -156,12 +162,21 @@ export class World {
     const other = this.launches.get(key);
     if (other !== undefined)
       throw new Violation(`task ${key} was launched twice: ${other} and ${spec.containerId} on ${agent.name}`);
-    this.launches.set(key, `${spec.containerId} on ${agent.name}`);
+    this.launches.set(key, { where: `${spec.containerId} on ${agent.name}`, agent, containerId: spec.containerId });
     const used = [...agent.host.containers.values()]
       .filter(({ running }) => running)
       .reduce((sum, container) => sum + container.spec.resources.cpusMilli, spec.resources.cpusMilli);
     if (used > CPUS * 1000)
       throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${CPUS * 1000}`);
+  }
+
+  /** A framework is told that a task is over, or not known: then its container may not have been running for long. */
+  toldOver(framework: FrameworkNode, taskId: string, state: string): void {
+    const launch = this.launches.get(`${framework.id}/${taskId}`);
+    const container = launch?.agent.host.containers.get(launch.containerId);
+    if (container?.running && this.time.nowMs - container.sinceMs > TOLD_LATE_MS) {
+      throw new Violation(`${framework.name} was told ${state} of ${taskId}, which runs as ${launch!.where}`);
+    }
   }
 }
 
