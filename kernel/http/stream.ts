@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { encodeRecord } from '@mezzo/sdk/api';
 
 /** Why a stream is over: we ended it, the reader left, or the reader was too slow and was cut off. */
 export type StreamEnd = 'ended' | 'left' | 'slow';
@@ -42,8 +43,7 @@ export class RecordStream {
       this.response.destroy();
       return false;
     }
-    if (typeof payload === 'string') this.response.write(`${Buffer.byteLength(payload)}\n${payload}`);
-    else this.response.write(Buffer.concat([Buffer.from(`${payload.length}\n`), payload]));
+    this.response.write(encodeRecord(payload));
     return true;
   }
 

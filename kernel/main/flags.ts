@@ -116,6 +116,11 @@ export function loadFlags<Table extends FlagTable>(table: Table, sources: FlagSo
   const argv = readArgv(table, sources.argv, sources.unsupported ?? []);
   const file = readFile(table, sources.file ?? {}, sources.unsupported ?? []);
   const values: Record<string, unknown> = {};
+  for (const name of sources.unsupported ?? []) {
+    if ((fromEnv('MEZZO_', [name], sources.env) ?? fromEnv('MESOS_', [name], sources.env)) !== undefined) {
+      throw unknown(table, name, sources.unsupported!);
+    }
+  }
   for (const [name, flag] of Object.entries(table)) {
     const names = [name, ...(flag.aliases ?? [])];
     const given = argv.get(name) ?? fromEnv('MEZZO_', names, sources.env) ?? fromEnv('MESOS_', names, sources.env);

@@ -1,0 +1,102 @@
+import { messageToObject, type AgentResponseGetContainersContainer, type Labels } from '@mezzo/sdk/api';
+import { isTerminal, type AgentFramework, type AgentState, type Run } from '../../core/agent/state.js';
+import { usedBy } from '../../core/agent/views.js';
+import { attributesSummary, Resources } from '../../core/resources/index.js';
+import { taskView, type Json } from '../master/legacy-views.js';
+import { isQueued, taskMessage } from './messages.js';
+import type { AgentSite } from './site.js';
+
+/** What this agent can do, in the field's words. */
+const CAPABILITIES = ['MULTI_ROLE', 'HIERARCHICAL_ROLE', 'RESERVATION_REFINEMENT', 'TASK_RESOURCE_LIMITS'];
+
+export function stateView({ host: { state }, flags, version, logDir, startedAtMs }: AgentSite): Json {
+  const { config } = state;
+  const total = Resources.of(config.resources);
+  const used = [...state.runs.values()].reduce((sum, run) => sum.add(usedOf(run)), Resources.empty);
+  const full = (bag: Resources) => bag.toMessages('both').map((one) => messageToObject('mesos.v1.Resource', one));
+  const byRole = <T>(bag: Resources, show: (one: Resources) => T) =>
+    Object.fromEntries([...bag.reservations()].map(([role, one]) => [role, show(one)]));
+  return {
+    version: version.version,
+    build_date: version.buildDate,
+    build_time: version.buildTime,
+    build_user: version.buildUser,
+    start_time: startedAtMs / 1000,
+    id: state.agentId ?? '',
+    pid: `slave(1)@${config.ip}:${config.port}`,
+    hostname: config.hostname,
+    capabilities: CAPABILITIES,
+    resources: total.summary(),
+    reserved_resources: byRole(total, (one) => one.summary()),
+    unreserved_resources: total.unreserved().summary(),
+    reserved_resources_full: byRole(total, full),
+    unreserved_resources_full: full(total.unreserved()),
+    reserved_resources_allocated: byRole(used, (one) => one.summary()),
+    unreserved_resources_allocated: used.unreserved().summary(),
+    resource_providers: [],
+    attributes: attributesSummary(config.attributes),
+    master_hostname: masterOf(flags),
+    ...(logDir !== undefined && { log_dir: logDir }),
+    flags,
+    frameworks: [...state.frameworks.values()].map((framework) => frameworkView(state, framework)),
+    completed_frameworks: state.completedFrameworks.map((framework) => frameworkView(state, framework)),
+  };
+}
+
+const masterOf = (flags: AgentSite['flags']): string => (flags.master ?? '').replace(/:\d+$/, '');
+
+const usedOf = (run: Run): Resources => Resources.of(usedBy(run)).unallocate();
+
+function frameworkView(state: AgentState, framework: AgentFramework): Json {
+  const { info, runs, completedRuns } = framework;
+  return {
+    id: info.id?.value ?? '',
+    name: info.name,
+    user: info.user,
+    failover_timeout: info.failoverTimeout ?? 0,
+    checkpoint: info.checkpoint ?? false,
+    hostname: info.hostname ?? '',
+    ...(info.principal !== undefined && { principal: info.principal }),
+    ...(info.roles === undefined ? { role: info.role ?? '*' } : { roles: info.roles }),
+    executors: [...runs.values()].map((run) => executorView(state, run)),
+    completed_executors: completedRuns.map((run) => executorView(state, run)),
+  };
+}
+
+function executorView(state: AgentState, run: Run): Json {
+  const tasks = [...run.tasks.values()];
+  const resources = usedBy(run);
+  const queued = tasks.filter((task) => isQueued(run, task));
+  const launched = tasks.filter((task) => !isQueued(run, task) && !isTerminal(task.state));
+  const ended = [...tasks.filter((task) => isTerminal(task.state)), ...run.completedTasks];
+  return {
+    id: run.executorId,
+    name: run.info.name ?? '',
+    source: run.info.source ?? '',
+    container: run.containerId,
+    directory: run.directory,
+    resources: Resources.of(resources).unallocate().summary(),
+    role: resources[0]?.allocationInfo?.role ?? '*',
+    ...(run.info.labels && { labels: labelsView(run.info.labels) }),
+    ...(run.kind === 'custom' && { type: 'CUSTOM' }),
+    tasks: launched.map((task) => taskView(taskMessage(state, run, task))),
+    queued_tasks: queued.map((task) => taskView(taskMessage(state, run, task))),
+    completed_tasks: ended.map((task) => taskView(taskMessage(state, run, task))),
+  };
+}
+
+const labelsView = ({ labels }: Labels): Json[] =>
+  (labels ?? []).map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));
+
+export function containerView(container: AgentResponseGetContainersContainer, withStatus: boolean): Json {
+  const { containerId, executorId, executorName, frameworkId, containerStatus, resourceStatistics } = container;
+  return {
+    ...(withStatus && { container_id: containerId.value }),
+    executor_id: executorId?.value ?? '',
+    executor_name: executorName,
+    framework_id: frameworkId?.value ?? '',
+    source: executorId?.value ?? '',
+    ...(resourceStatistics && { statistics: messageToObject('mesos.v1.ResourceStatistics', resourceStatistics) }),
+    ...(withStatus && containerStatus && { status: messageToObject('mesos.v1.ContainerStatus', containerStatus) }),
+  };
+}

@@ -1,0 +1,128 @@
+import { cpus, freemem, loadavg, totalmem } from 'node:os';
+import { pipeline } from 'node:stream';
+import { stringifyJson } from '@mezzo/sdk/api';
+import { MezzoError, messageOf } from '@mezzo/sdk/contract';
+import type { Context } from 'koa';
+import Router from 'koa-router';
+import { jsonAnswer, notFound, notImplemented, sendAnswer, textAnswer, type Answer } from '../answer.js';
+import { parseDuration } from '../duration.js';
+import { fileEndpoint, fileError } from '../file-endpoints.js';
+import { prometheusText } from '../master/metrics.js';
+import { containerView, stateView } from './legacy-views.js';
+import { getContainers } from './messages.js';
+import { metricsSnapshot } from './metrics.js';
+import type { AgentSite } from './site.js';
+
+type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | Promise<Answer | undefined>;
+
+/** The endpoints from before v1, for any method. */
+export function legacyRouter(site: AgentSite): Router {
+  const router = new Router();
+  const at = (path: string, endpoint: Endpoint): void => {
+    router.all(path, async (ctx) => {
+      ctx.respond = false;
+      const answer = await endpoint(new URLSearchParams(ctx.querystring), ctx);
+      if (answer !== undefined) sendAnswer(ctx.req, ctx.res, answer);
+    });
+  };
+  const json = (path: string, view: (query: URLSearchParams) => unknown): void =>
+    at(path, async (query) => jsonAnswer(stringifyJson(await view(query)), jsonpOf(query)));
+  json('/state', () => stateView(site));
+  json('/flags', () => ({ flags: site.flags }));
+  json('/version', () => versionView(site));
+  json('/system/stats.json', systemStats);
+  json('/containers', (query) => containers(site, true, query.get('container_id')));
+  json('/monitor/statistics', () => containers(site, false, null));
+  json('/monitor/statistics.json', () => containers(site, false, null));
+  json('/containerizer/debug', () => ({ pending: [] }));
+  at('/health', () => ({ status: 200 }));
+  at('/logging/toggle', () => notImplemented('/logging/toggle'));
+  at('/metrics/snapshot', (query) => snapshot(site, query));
+  at('/metrics', async () => ({
+    status: 200,
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+    body: await prometheusText(metricsSnapshot(site, Date.now())),
+  }));
+  at('/files/download', (query, ctx) => download(site, query, ctx));
+  at('/files/:what', async (query, ctx) => {
+    jsonpOf(query);
+    return (await fileEndpoint(site.files, (ctx.params as { what: string }).what, query)) ?? notFound();
+  });
+  at('/help', () => helpPage(site));
+  at('/help/*path', () => helpPage(site));
+  return router;
+}
+
+function jsonpOf(query: URLSearchParams): string | undefined {
+  const jsonp = query.get('jsonp') ?? undefined;
+  if (jsonp === undefined || /^[\w$.[\]]{1,128}$/.test(jsonp)) return jsonp;
+  throw new MezzoError('INVALID_JSONP', "'jsonp' must be the name of a function", { blame: 'user' });
+}
+
+async function containers(site: AgentSite, withStatus: boolean, id: string | null): Promise<unknown[]> {
+  const all = await getContainers(site);
+  return all
+    .filter(({ containerId }) => id === null || containerId.value === id)
+    .map((container) => containerView(container, withStatus));
+}
+
+const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezzo } }: AgentSite): object => ({
+  build_date: buildDate,
+  build_time: buildTime,
+  build_user: buildUser,
+  version,
+  mezzo,
+});
+
+function systemStats(): object {
+  const [one, five, fifteen] = loadavg();
+  return {
+    avg_load_1min: one,
+    avg_load_5min: five,
+    avg_load_15min: fifteen,
+    cpus_total: cpus().length,
+    mem_total_bytes: totalmem(),
+    mem_free_bytes: freemem(),
+  };
+}
+
+function snapshot(site: AgentSite, query: URLSearchParams): Answer {
+  const timeout = query.get('timeout');
+  if (timeout !== null) {
+    try {
+      parseDuration(timeout);
+    } catch (error) {
+      return textAnswer(400, `Invalid timeout '${timeout.slice(0, 100)}': ${messageOf(error)}.\n`);
+    }
+  }
+  return jsonAnswer(JSON.stringify(Object.fromEntries(metricsSnapshot(site, Date.now()))), jsonpOf(query));
+}
+
+/** From the handle that was checked, at most what was announced: a log may grow meanwhile. */
+async function download({ files }: AgentSite, query: URLSearchParams, ctx: Context): Promise<Answer | undefined> {
+  const path = query.get('path');
+  if (path === null || path === '') return textAnswer(400, "Expecting 'path=value' in query.\n");
+  try {
+    const { handle, size } = await files.open(path);
+    ctx.res.writeHead(200, {
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': size,
+      'Content-Disposition': `attachment; filename=${(path.split('/').at(-1) ?? '').replace(/[^\w.-]/g, '_')}`,
+    });
+    if (size > 0 && ctx.method !== 'HEAD')
+      return void pipeline(handle.createReadStream({ start: 0, end: size - 1 }), ctx.res, () => {});
+    await handle.close();
+    ctx.res.end();
+    return undefined;
+  } catch (error) {
+    return fileError(error);
+  }
+}
+
+const READABLE = ['state', 'flags', 'version', 'containers', 'monitor/statistics', 'metrics', 'files/debug'];
+
+function helpPage({ version }: AgentSite): Answer {
+  const links = READABLE.map((name) => `<li><a href="/${name}">/${name}</a></li>`).join('');
+  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Mezzo agent</title></head><body><h1>Mezzo agent ${version.mezzo}</h1><ul>${links}</ul></body></html>`;
+  return { status: 200, type: 'text/html', body };
+}

@@ -1,0 +1,134 @@
+import type {
+  AgentResponseGetContainersContainer,
+  AgentResponseGetExecutors,
+  AgentResponseGetFrameworks,
+  AgentResponseGetState,
+  AgentResponseGetTasks,
+  ResourceStatistics,
+  Task as TaskMessage,
+} from '@mezzo/sdk/api';
+import { messageOf } from '@mezzo/sdk/contract';
+import type { ContainerStatistics } from '@mezzo/sdk/points/containerizer';
+import { isTerminal, type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
+import { containerStatusOf } from '../../core/agent/updates.js';
+import type { AgentSite } from './site.js';
+
+/** The state in v1 messages. */
+
+const STATISTICS_TIMEOUT_MS = 3000;
+
+export const allFrameworks = (state: AgentState): AgentFramework[] => [
+  ...state.frameworks.values(),
+  ...state.completedFrameworks,
+];
+
+export function taskMessage(state: AgentState, run: Run, { info, ...task }: Task): TaskMessage {
+  const oldest = task.updates[0] ?? task.statuses.at(-1);
+  const user = info.command?.user ?? info.executor?.command?.user;
+  return {
+    name: info.name,
+    taskId: info.taskId,
+    frameworkId: { value: run.frameworkId },
+    ...(run.kind === 'custom' && { executorId: { value: run.executorId } }),
+    agentId: { value: state.agentId ?? '' },
+    state: task.state,
+    resources: info.resources ?? [],
+    statuses: [...task.statuses],
+    ...(oldest && { statusUpdateState: oldest.state, ...(oldest.uuid && { statusUpdateUuid: oldest.uuid }) }),
+    ...(info.labels && { labels: info.labels }),
+    ...(info.discovery && { discovery: info.discovery }),
+    ...(info.container && { container: info.container }),
+    ...(info.healthCheck && { healthCheck: info.healthCheck }),
+    ...(info.killPolicy && { killPolicy: info.killPolicy }),
+    ...(user !== undefined && { user }),
+    ...(info.limits && { limits: info.limits }),
+  };
+}
+
+/** A task waits in the queue until its container is there, or its executor has it. */
+export const isQueued = (run: Run, task: Task): boolean =>
+  task.state === 'TASK_STAGING' && !task.delivered && run.phase !== 'ended';
+
+export function getTasks(state: AgentState): AgentResponseGetTasks {
+  const queuedTasks: TaskMessage[] = [];
+  const launchedTasks: TaskMessage[] = [];
+  const terminatedTasks: TaskMessage[] = [];
+  const completedTasks: TaskMessage[] = [];
+  for (const framework of allFrameworks(state)) {
+    for (const run of [...framework.runs.values(), ...framework.completedRuns]) {
+      for (const task of run.tasks.values()) {
+        const list = isTerminal(task.state) ? terminatedTasks : isQueued(run, task) ? queuedTasks : launchedTasks;
+        list.push(taskMessage(state, run, task));
+      }
+      for (const task of run.completedTasks) completedTasks.push(taskMessage(state, run, task));
+    }
+  }
+  return { pendingTasks: [], queuedTasks, launchedTasks, terminatedTasks, completedTasks };
+}
+
+export function getExecutors(state: AgentState): AgentResponseGetExecutors {
+  const frameworks = allFrameworks(state);
+  const shown = ({ info }: Run) => ({ executorInfo: info });
+  return {
+    executors: frameworks.flatMap((framework) => [...framework.runs.values()].map(shown)),
+    completedExecutors: frameworks.flatMap((framework) => framework.completedRuns.map(shown)),
+  };
+}
+
+export const getFrameworks = (state: AgentState): AgentResponseGetFrameworks => ({
+  frameworks: [...state.frameworks.values()].map(({ info }) => ({ frameworkInfo: info })),
+  completedFrameworks: state.completedFrameworks.map(({ info }) => ({ frameworkInfo: info })),
+});
+
+export const getState = (state: AgentState): AgentResponseGetState => ({
+  getTasks: getTasks(state),
+  getExecutors: getExecutors(state),
+  getFrameworks: getFrameworks(state),
+});
+
+/** What runs, with what it uses; a containerizer that does not answer in time costs the numbers only. */
+export async function getContainers({ host, log }: AgentSite): Promise<AgentResponseGetContainersContainer[]> {
+  const runs = [...host.state.runs.values()].filter((run) => run.phase === 'running');
+  const statistics = runs.map(async ({ containerId, containerizer }) => {
+    try {
+      return await within(STATISTICS_TIMEOUT_MS, host.containerizer(containerizer)?.statistics(containerId));
+    } catch (error) {
+      log.debug('no statistics', { containerId, reason: messageOf(error) });
+      return undefined;
+    }
+  });
+  const found = await Promise.all(statistics);
+  return runs.map((run, i) => ({
+    frameworkId: { value: run.frameworkId },
+    executorId: { value: run.executorId },
+    executorName: run.info.name ?? '',
+    containerId: { value: run.containerId },
+    containerStatus: {
+      containerId: { value: run.containerId },
+      ...(run.network && { networkInfos: containerStatusOf(host.state, run).networkInfos }),
+      ...(run.pid !== undefined && { executorPid: run.pid }),
+    },
+    ...(found[i] && { resourceStatistics: statisticsMessage(found[i]) }),
+  }));
+}
+
+const statisticsMessage = (found: ContainerStatistics): ResourceStatistics => ({
+  timestamp: found.timestampMs / 1000,
+  ...(found.processes !== undefined && { processes: found.processes }),
+  ...(found.cpusUserTimeSecs !== undefined && { cpusUserTimeSecs: found.cpusUserTimeSecs }),
+  ...(found.cpusSystemTimeSecs !== undefined && { cpusSystemTimeSecs: found.cpusSystemTimeSecs }),
+  ...(found.cpusLimitMilli !== undefined && { cpusLimit: found.cpusLimitMilli / 1000 }),
+  ...(found.memTotalBytes !== undefined && { memTotalBytes: found.memTotalBytes }),
+  ...(found.memLimitBytes !== undefined && { memLimitBytes: found.memLimitBytes }),
+  ...(found.memRssBytes !== undefined && { memRssBytes: found.memRssBytes }),
+});
+
+async function within<T>(timeoutMs: number, work: Promise<T> | undefined): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeoutMs, undefined)));
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PROTOCOL_VERSION, type AgentSubscribe, type UpBatch } from '../../core/protocol.js';
+import type { MasterShell } from '../../shell/master/master-shell.js';
+import { verifyToken } from '../../shell/secrets.js';
+import { fromWireJson } from '../../shell/wire-json.js';
+import { methodNotAllowed, textAnswer, type Answer } from '../answer.js';
+import { readBody } from '../body.js';
+import { openStream } from './streams.js';
+
+export interface AgentApiParts {
+  readonly shell: MasterShell;
+  readonly clusterKey: Uint8Array;
+}
+
+/** `POST /agent/v1/{subscribe,calls}`: our own agents, always with a token of scope `agent`. Undefined = became a stream. */
+export async function agentApi(
+  { shell, clusterKey }: AgentApiParts,
+  what: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer | undefined> {
+  if (request.method !== 'POST') return methodNotAllowed(['POST'], request.method ?? '');
+  await authenticate(request, clusterKey);
+  const protocol = request.headers['mezzo-protocol'];
+  if (protocol !== String(PROTOCOL_VERSION)) {
+    return textAnswer(400, `Expecting 'Mezzo-Protocol' to be ${PROTOCOL_VERSION}, not ${String(protocol)}`);
+  }
+  const body = parse(await readBody(request));
+  if (body === undefined) return textAnswer(400, 'Expecting a JSON object');
+  if (what === 'calls') return calls(shell, body as unknown as UpBatch);
+  if (!isSubscribe(body)) return textAnswer(400, 'Expecting agentInfo, resources, tasks, executors and frameworks');
+  const connection = shell.newConnection();
+  const sink = openStream(shell, response, connection, 'application/recordio', {
+    'Message-Content-Type': 'application/json',
+    'Mezzo-Protocol': String(PROTOCOL_VERSION),
+  });
+  shell.subscribeAgent(connection, sink, body as unknown as AgentSubscribe);
+  return undefined;
+}
+
+/** Rejects with TOKEN_INVALID. */
+async function authenticate(request: IncomingMessage, clusterKey: Uint8Array): Promise<void> {
+  const [, token] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  await verifyToken(clusterKey, token ?? '', 'agent');
+}
+
+async function calls(shell: MasterShell, batch: UpBatch): Promise<Answer> {
+  if (typeof batch.session !== 'string' || !Number.isSafeInteger(batch.seq) || !Array.isArray(batch.calls)) {
+    return textAnswer(400, 'Expecting session, seq and calls');
+  }
+  const { status, text } = await shell.call((request) => ({ type: 'agentCalled', request, batch }));
+  return text === undefined ? { status } : textAnswer(status, text);
+}
+
+function parse(body: Buffer): Record<string, unknown> | undefined {
+  try {
+    const value = fromWireJson(body.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The outer shape; what is inside comes from an agent that holds a token of the cluster. */
+function isSubscribe(body: Record<string, unknown>): boolean {
+  const lists = [body.resources, body.tasks, body.executors, body.frameworks];
+  const info = body.agentInfo;
+  return typeof info === 'object' && info !== null && typeof body.address === 'string' && lists.every(Array.isArray);
+}

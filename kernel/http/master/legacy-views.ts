@@ -1,0 +1,300 @@
+import { messageToObject, type Label, type Task as TaskMessage, type TaskStatus } from '@mezzo/sdk/api';
+import { sizeOfRanges, type Ranges } from '@mezzo/sdk/contract';
+import type { Agent, Framework, MasterState, Offer } from '../../core/master/index.js';
+import { AGENT_CAPABILITIES, getRoles, isActive, offeredBy, pidOf, usedBy } from '../../core/master/views.js';
+import { attributesSummary, Resources } from '../../core/resources/index.js';
+import type { MasterSite } from './site.js';
+
+/** The JSON objects of the endpoints that were there before v1: snake_case, `slave` for agent, times in seconds. */
+export type Json = Record<string, unknown>;
+
+const seconds = (ms: number): number => ms / 1000;
+const labelsOf = (labels: readonly Label[]): Json[] =>
+  labels.map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));
+
+export function slaveView(agent: Agent): Json {
+  const { id, info, total } = agent;
+  const reserved = [...total.reservations()].map(([role, bag]) => [role, bag.summary()] as const);
+  return {
+    id,
+    hostname: info.hostname,
+    port: info.port ?? 5051,
+    attributes: attributesSummary(info.attributes ?? []),
+    ...(info.domain && { domain: messageToObject('mesos.v1.DomainInfo', info.domain) }),
+    pid: pidOf(agent),
+    registered_time: seconds(agent.registeredAtMs),
+    ...(agent.reregisteredAtMs !== undefined && { reregistered_time: seconds(agent.reregisteredAtMs) }),
+    resources: total.summary(),
+    used_resources: usedBy(agent).summary(),
+    offered_resources: offeredBy(agent).summary(),
+    reserved_resources: Object.fromEntries(reserved),
+    unreserved_resources: total.unreserved().summary(),
+    active: isActive(agent),
+    deactivated: false,
+    version: agent.version,
+    capabilities: AGENT_CAPABILITIES.map(({ type }) => type),
+  };
+}
+
+const full = (bag: Resources): Json[] => bag.toMessages('both').map((one) => messageToObject('mesos.v1.Resource', one));
+
+const fullSlaveView = (agent: Agent): Json => ({
+  ...slaveView(agent),
+  reserved_resources_full: Object.fromEntries([...agent.total.reservations()].map(([role, bag]) => [role, full(bag)])),
+  unreserved_resources_full: full(agent.total.unreserved()),
+  used_resources_full: full(usedBy(agent)),
+  offered_resources_full: full(offeredBy(agent)),
+});
+
+function statusView({ state, timestamp, labels, containerStatus, healthy }: TaskStatus): Json {
+  const container = containerStatus && messageToObject('mesos.v1.ContainerStatus', containerStatus);
+  if (container) delete container.executor_pid;
+  return {
+    state,
+    timestamp: timestamp ?? 0,
+    ...(labels && { labels: labelsOf(labels.labels ?? []) }),
+    ...(container && { container_status: container }),
+    ...(healthy !== undefined && { healthy }),
+  };
+}
+
+export function taskView(task: TaskMessage): Json {
+  const resources = Resources.of(task.resources);
+  return {
+    id: task.taskId.value,
+    name: task.name,
+    framework_id: task.frameworkId.value,
+    executor_id: task.executorId?.value ?? '',
+    slave_id: task.agentId.value,
+    state: task.state,
+    resources: resources.summary(),
+    ...(task.limits && { limits: limitsOf(task.limits) }),
+    role: resources.entries[0]?.id.allocationRole ?? '*',
+    statuses: (task.statuses ?? []).map(statusView),
+    ...(task.user !== undefined && { user: task.user }),
+    ...(task.labels && { labels: labelsOf(task.labels.labels ?? []) }),
+    ...(task.discovery && { discovery: messageToObject('mesos.v1.DiscoveryInfo', task.discovery) }),
+    ...(task.container && { container: messageToObject('mesos.v1.ContainerInfo', task.container) }),
+    ...(task.healthCheck && { health_check: messageToObject('mesos.v1.HealthCheck', task.healthCheck) }),
+  };
+}
+
+const limitsOf = (limits: Readonly<Record<string, { value: number }>>): Json =>
+  Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value]));
+
+const offerView = (offer: Offer): Json => ({
+  id: offer.id,
+  framework_id: offer.frameworkId,
+  allocation_info: { role: offer.role },
+  slave_id: offer.agentId,
+  resources: offer.resources.summary(),
+});
+
+function frameworkSummary(framework: Framework): Json {
+  const { id, info } = framework;
+  const connected = framework.connection !== undefined;
+  return {
+    id,
+    name: info.name,
+    used_resources: usedBy(framework).summary(),
+    offered_resources: offeredBy(framework).summary(),
+    capabilities: (info.capabilities ?? []).map(({ type }) => type),
+    hostname: info.hostname ?? '',
+    webui_url: info.webuiUrl ?? '',
+    active: connected,
+    connected,
+    recovered: framework.recovered,
+  };
+}
+
+export function frameworkView(framework: Framework): Json {
+  const { info } = framework;
+  const multiRole = framework.capabilities.has('MULTI_ROLE');
+  const executors = [...framework.executors].map(({ info: executor, agentId }) => ({
+    ...messageToObject('mesos.v1.ExecutorInfo', executor),
+    slave_id: agentId,
+  }));
+  return {
+    ...frameworkSummary(framework),
+    user: info.user,
+    failover_timeout: info.failoverTimeout ?? 0,
+    checkpoint: info.checkpoint ?? false,
+    registered_time: seconds(framework.registeredAtMs),
+    unregistered_time: seconds(framework.unregisteredAtMs ?? 0),
+    ...(info.principal !== undefined && { principal: info.principal }),
+    resources: usedBy(framework).add(offeredBy(framework)).summary(),
+    ...(isReregistered(framework) && { reregistered_time: seconds(framework.reregisteredAtMs!) }),
+    ...(multiRole ? { roles: framework.roles } : { role: framework.roles[0] ?? '*' }),
+    tasks: [...framework.tasks.values()].map(({ message }) => taskView(message)),
+    unreachable_tasks: [...framework.unreachableTasks.values()].map(taskView),
+    completed_tasks: [...framework.completedTasks.values()].map(taskView),
+    offers: [...framework.offers].map(offerView),
+    executors,
+    ...(info.labels && { labels: labelsOf(info.labels.labels ?? []) }),
+    offer_constraints: {},
+  };
+}
+
+const isReregistered = ({ registeredAtMs, reregisteredAtMs }: Framework): boolean =>
+  reregisteredAtMs !== undefined && reregisteredAtMs !== registeredAtMs;
+
+const COUNTED = [
+  'STAGING',
+  'STARTING',
+  'RUNNING',
+  'KILLING',
+  'FINISHED',
+  'KILLED',
+  'FAILED',
+  'LOST',
+  'ERROR',
+  'UNREACHABLE',
+];
+
+class TaskCounts {
+  readonly counts = new Map<string, number>();
+  readonly peers = new Set<string>();
+
+  add(task: TaskMessage, peer: string, state: string = task.state): void {
+    this.counts.set(state, (this.counts.get(state) ?? 0) + 1);
+    this.peers.add(peer);
+  }
+
+  view(): Json {
+    return Object.fromEntries(COUNTED.map((name) => [`TASK_${name}`, this.counts.get(`TASK_${name}`) ?? 0]));
+  }
+}
+
+export function stateSummaryView({ shell: { state }, clusterName }: MasterSite): Json {
+  const bySlave = new Map<string, TaskCounts>();
+  const byFramework = new Map<string, TaskCounts>();
+  const of = (map: Map<string, TaskCounts>, id: string): TaskCounts =>
+    map.get(id) ?? map.set(id, new TaskCounts()).get(id)!;
+  for (const framework of state.frameworks.values()) {
+    const note = (task: TaskMessage): void => {
+      of(byFramework, framework.id).add(task, task.agentId.value);
+      of(bySlave, task.agentId.value).add(task, framework.id);
+    };
+    for (const { message } of framework.tasks.values()) note(message);
+    for (const message of [...framework.unreachableTasks.values(), ...framework.completedTasks.values()]) note(message);
+  }
+  return {
+    hostname: state.options.info.hostname,
+    ...(clusterName !== undefined && { cluster: clusterName }),
+    slaves: [...state.agents.values()].map((agent) => {
+      const counts = of(bySlave, agent.id);
+      return { ...slaveView(agent), ...counts.view(), framework_ids: [...counts.peers] };
+    }),
+    frameworks: [...state.frameworks.values()].map((framework) => {
+      const counts = of(byFramework, framework.id);
+      return { ...frameworkSummary(framework), ...counts.view(), slave_ids: [...counts.peers] };
+    }),
+  };
+}
+
+export const slavesView = (state: MasterState, id: string | null): Json => ({
+  slaves: [...state.agents.values()].filter((agent) => id === null || agent.id === id).map(fullSlaveView),
+  recovered_slaves: [...state.recoveredAgents]
+    .filter(([one]) => id === null || one === id)
+    .map(([, { info }]) => ({
+      id: info.id?.value,
+      hostname: info.hostname,
+      port: info.port ?? 5051,
+      attributes: attributesSummary(info.attributes ?? []),
+    })),
+});
+
+export function frameworksView(state: MasterState, id: string | null): Json {
+  const views = (frameworks: Iterable<Framework>): Json[] =>
+    [...frameworks].filter((framework) => id === null || framework.id === id).map(frameworkView);
+  return {
+    frameworks: views(state.frameworks.values()),
+    completed_frameworks: views(state.completedFrameworks.values()),
+    unregistered_frameworks: [],
+  };
+}
+
+export function stateView({
+  shell: { state },
+  flags,
+  version,
+  clusterName,
+  logDir,
+  externalLogFile,
+}: MasterSite): Json {
+  const { info } = state.options;
+  const connected = state.sessions.size;
+  return {
+    version: version.version,
+    build_date: version.buildDate,
+    build_time: version.buildTime,
+    build_user: version.buildUser,
+    start_time: seconds(state.startedAtMs),
+    elected_time: seconds(state.startedAtMs),
+    id: info.id,
+    pid: info.pid,
+    hostname: info.hostname,
+    capabilities: (info.capabilities ?? []).map(({ type }) => type),
+    activated_slaves: connected,
+    deactivated_slaves: state.agents.size - connected,
+    unreachable_slaves: state.unreachableAgents.size,
+    leader: info.pid,
+    leader_info: { id: info.id, pid: info.pid, port: info.port, hostname: info.hostname },
+    ...(clusterName !== undefined && { cluster: clusterName }),
+    ...(logDir !== undefined && { log_dir: logDir }),
+    ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
+    flags,
+    slaves: [...state.agents.values()].map(slaveView),
+    recovered_slaves: slavesView(state, null).recovered_slaves,
+    ...frameworksView(state, null),
+    orphan_tasks: [],
+  };
+}
+
+export interface TaskQuery {
+  readonly limit: number;
+  readonly offset: number;
+  readonly ascending: boolean;
+  readonly frameworkId: string | null;
+  readonly taskId: string | null;
+}
+
+export function tasksView(state: MasterState, query: TaskQuery): Json {
+  const frameworks = [...state.frameworks.values(), ...state.completedFrameworks.values()];
+  const tasks = frameworks
+    .filter(({ id }) => query.frameworkId === null || id === query.frameworkId)
+    .flatMap(({ tasks, unreachableTasks, completedTasks }) => [
+      ...[...tasks.values()].map(({ message }) => message),
+      ...unreachableTasks.values(),
+      ...completedTasks.values(),
+    ])
+    .filter(({ taskId }) => query.taskId === null || taskId.value === query.taskId);
+  const began = ({ statuses }: TaskMessage): number => statuses?.[0]?.timestamp ?? 0;
+  tasks.sort((a, b) => (query.ascending ? began(a) - began(b) : began(b) - began(a)));
+  return { tasks: tasks.slice(query.offset, query.offset + query.limit).map(taskView) };
+}
+
+export function rolesView(state: MasterState): Json {
+  const roles = getRoles(state).map(({ name, weight, frameworks, allocated, offered, reserved }) => ({
+    name,
+    weight,
+    quota: { role: name, guarantee: {}, limit: {}, consumed: quantities(allocated.add(reserved)) },
+    resources: quantities(allocated.add(offered)),
+    allocated: quantities(allocated),
+    offered: quantities(offered),
+    reserved: quantities(reserved),
+    frameworks,
+  }));
+  return { roles };
+}
+
+/** Numbers by name; ranges and sets are counted. */
+function quantities(bag: Resources): Json {
+  const out: Record<string, number> = {};
+  for (const [name, milli] of bag.quantities()) out[name] = milli / 1000;
+  for (const { id, amount } of bag.entries) {
+    if (id.type === 'RANGES') out[id.name] = (out[id.name] ?? 0) + sizeOfRanges(amount as Ranges);
+    if (id.type === 'SET') out[id.name] = (out[id.name] ?? 0) + (amount as readonly string[]).length;
+  }
+  return out;
+}

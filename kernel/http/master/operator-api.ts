@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  encodeMessage,
+  messageToJson,
+  type MasterCall,
+  type MasterCallType,
+  type MasterResponse,
+} from '@mezzo/sdk/api';
+import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessages } from '../../core/master/views.js';
+import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, textAnswer, type Answer } from '../answer.js';
+import { isAnswer, readCall } from '../calls.js';
+import { fileError } from '../file-endpoints.js';
+import { masterCallError } from './call-validation.js';
+import { metricsSnapshot } from './metrics.js';
+import type { MasterSite } from './site.js';
+import { openStream } from './streams.js';
+
+/** `POST /api/v1`: answers undefined when the call became a stream. */
+export async function operatorApi(
+  site: MasterSite,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer | undefined> {
+  const read = await readCall(request, 'mesos.v1.master.Call');
+  if (isAnswer(read)) return read;
+  const { call } = read;
+  const error = masterCallError(call);
+  if (error !== undefined) return textAnswer(400, error);
+  const type = negotiate(request.headers.accept);
+  if (type === undefined) return NOT_ACCEPTABLE;
+  if (call.type === 'SUBSCRIBE') {
+    const connection = site.shell.newConnection();
+    site.shell.subscribeOperator(connection, openStream(site.shell, response, connection, type));
+    return undefined;
+  }
+  const result = await carryOut(site, call);
+  if (isAnswer(result)) return result;
+  const message: MasterResponse = { type: call.type as MasterResponse['type'], ...result };
+  const name = 'mesos.v1.master.Response';
+  return { status: 200, type, body: type === JSON_TYPE ? messageToJson(name, message) : encodeMessage(name, message) };
+}
+
+type View = (
+  site: MasterSite,
+  call: MasterCall,
+) => Omit<MasterResponse, 'type'> | Answer | Promise<Omit<MasterResponse, 'type'> | Answer>;
+
+const views: Partial<Record<MasterCallType, View>> = {
+  GET_HEALTH: () => ({ getHealth: { healthy: true } }),
+  GET_FLAGS: ({ flags }) => ({
+    getFlags: { flags: Object.entries(flags).map(([name, value]) => ({ name, value })) },
+  }),
+  GET_VERSION: ({ version: { mezzo: _, ...versionInfo } }) => ({ getVersion: { versionInfo } }),
+  GET_METRICS: ({ shell }) => {
+    const metrics = metricsSnapshot(shell.state, Date.now());
+    return { getMetrics: { metrics: [...metrics].map(([name, value]) => ({ name, value })) } };
+  },
+  GET_LOGGING_LEVEL: ({ log }) => ({ getLoggingLevel: { level: log.level === 'debug' ? 1 : 0 } }),
+  SET_LOGGING_LEVEL: (site, { setLoggingLevel }) => {
+    setLoggingLevelFor(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);
+    return { status: 200 };
+  },
+  LIST_FILES: listFiles,
+  READ_FILE: readFile,
+  GET_STATE: ({ shell }) => ({ getState: getState(shell.state) }),
+  GET_AGENTS: ({ shell }) => ({ getAgents: getAgents(shell.state) }),
+  GET_FRAMEWORKS: ({ shell }) => ({ getFrameworks: getFrameworks(shell.state) }),
+  GET_EXECUTORS: ({ shell }) => ({ getExecutors: getExecutors(shell.state) }),
+  GET_OPERATIONS: () => ({ getOperations: {} }),
+  GET_TASKS: ({ shell }) => ({ getTasks: getTasks(shell.state) }),
+  GET_ROLES: ({ shell }) => ({ getRoles: { roles: roleMessages(shell.state) } }),
+  GET_WEIGHTS: ({ shell }) => ({
+    getWeights: { weightInfos: [...shell.state.options.weights].map(([role, weight]) => ({ role, weight })) },
+  }),
+  GET_MASTER: ({ shell: { state } }) => ({
+    getMaster: {
+      masterInfo: state.options.info,
+      startTime: state.startedAtMs / 1000,
+      electedTime: state.startedAtMs / 1000,
+    },
+  }),
+  GET_QUOTA: () => ({ getQuota: { status: {} } }),
+  GET_MAINTENANCE_SCHEDULE: () => ({ getMaintenanceSchedule: { schedule: {} } }),
+  GET_MAINTENANCE_STATUS: () => ({ getMaintenanceStatus: { status: {} } }),
+};
+
+async function carryOut(site: MasterSite, call: MasterCall): Promise<Omit<MasterResponse, 'type'> | Answer> {
+  const view = views[call.type!];
+  if (view !== undefined) return view(site, call);
+  const { status, text } = await site.shell.call((request) => ({ type: 'operatorCalled', request, call }));
+  return text === undefined ? { status } : textAnswer(status, text);
+}
+
+const MAX_LEVEL_MS = 24 * 3_600_000;
+
+/** 1 and more = debug, for the time given. */
+function setLoggingLevelFor({ log, flags }: MasterSite, level: number, durationMs: number): void {
+  if (level < 1) return;
+  log.level = 'DEBUG';
+  setTimeout(
+    () => (log.level = flags.logging_level ?? 'INFO'),
+    Math.min(Math.max(durationMs, 0), MAX_LEVEL_MS),
+  ).unref();
+}
+
+async function listFiles(
+  { files }: MasterSite,
+  { listFiles }: MasterCall,
+): Promise<Omit<MasterResponse, 'type'> | Answer> {
+  try {
+    const entries = await files.browse(listFiles!.path);
+    return {
+      listFiles: {
+        fileInfos: entries.map(({ mtimeMs, ...entry }) => ({
+          ...entry,
+          mtime: { nanoseconds: BigInt(Math.round(mtimeMs)) * 1_000_000n },
+        })),
+      },
+    };
+  } catch (error) {
+    return fileError(error);
+  }
+}
+
+async function readFile(
+  { files }: MasterSite,
+  { readFile }: MasterCall,
+): Promise<Omit<MasterResponse, 'type'> | Answer> {
+  const { path, offset, length } = readFile!;
+  if (offset < 0) return textAnswer(400, `Negative offset provided: ${offset}`);
+  try {
+    const { size, data } = await files.read(path, Number(offset), length === undefined ? undefined : Number(length));
+    return { readFile: { size, data: data.toString('base64') } };
+  } catch (error) {
+    return fileError(error);
+  }
+}

@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { asId, type ConnectionId } from '@mezzo/sdk/contract';
+import type { MasterShell } from '../../shell/master/master-shell.js';
+import { negotiate, NOT_ACCEPTABLE, textAnswer, type Answer } from '../answer.js';
+import { isAnswer, readCall } from '../calls.js';
+import { openStream } from './streams.js';
+import { schedulerCallError } from './call-validation.js';
+
+const STREAM_ID = 'mesos-stream-id';
+
+/** `POST /api/v1/scheduler`: answers undefined when the call became a stream. */
+export async function schedulerApi(
+  shell: MasterShell,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer | undefined> {
+  const read = await readCall(request, 'mesos.v1.scheduler.Call');
+  if (isAnswer(read)) return read;
+  const { call } = read;
+  const error = schedulerCallError(call);
+  if (error !== undefined) return textAnswer(400, error);
+  const streamId = request.headers[STREAM_ID];
+  if (call.type !== 'SUBSCRIBE') {
+    const connection = streamId === undefined ? undefined : asId<ConnectionId>(String(streamId));
+    const { status, text } = await shell.call((number) => ({
+      type: 'schedulerCalled',
+      request: number,
+      call,
+      connection,
+    }));
+    return text === undefined ? { status } : textAnswer(status, text);
+  }
+  const type = negotiate(request.headers.accept);
+  if (type === undefined) return NOT_ACCEPTABLE;
+  if (streamId !== undefined) return textAnswer(400, "Subscribe calls should not include the 'Mesos-Stream-Id' header");
+  const connection = shell.newConnection();
+  const sink = openStream(shell, response, connection, type, { 'Mesos-Stream-Id': connection });
+  shell.subscribeScheduler(connection, sink, call.subscribe!, undefined);
+  return undefined;
+}

@@ -1,0 +1,19 @@
+import type { VersionInfo } from '@mezzo/sdk/api';
+import type { Logger } from '@mezzo/sdk/contract';
+import type { MasterShell } from '../../shell/master/master-shell.js';
+import type { FileTree } from '../files.js';
+
+/** What the master's HTTP side knows besides the machine. */
+export interface MasterSite {
+  readonly shell: MasterShell;
+  readonly clusterKey: Uint8Array;
+  readonly clusterName: string | undefined;
+  /** Text of every flag, secrets left out. */
+  readonly flags: Readonly<Record<string, string>>;
+  /** `version` is the Mesos version whose APIs we speak. */
+  readonly version: VersionInfo & { readonly mezzo: string };
+  readonly files: FileTree;
+  readonly log: Logger & { level: string };
+  readonly logDir: string | undefined;
+  readonly externalLogFile: string | undefined;
+}

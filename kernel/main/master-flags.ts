@@ -1,0 +1,114 @@
+import { MezzoError } from '@mezzo/sdk/contract';
+import { roleError, Resources } from '../core/resources/index.js';
+import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
+
+const list = (help: string): Flag<readonly string[] | undefined> => ({
+  help,
+  default: undefined,
+  parse: (value) =>
+    value
+      .split(',')
+      .filter((part) => part !== '')
+      .map(checkedRole),
+  show: (roles) => (roles ?? []).join(','),
+});
+
+function checkedRole(role: string): string {
+  const error = roleError(role);
+  if (error !== undefined) throw new Error(error);
+  return role;
+}
+
+const weights: Flag<ReadonlyMap<string, number>> = {
+  help: 'Weights of roles, as role=weight,role=weight; 1 for all others',
+  default: new Map(),
+  parse: (value) =>
+    new Map(
+      value
+        .split(',')
+        .filter((part) => part !== '')
+        .map(oneWeight),
+    ),
+  show: (map) => [...map].map(([role, weight]) => `${role}=${weight}`).join(','),
+};
+
+function oneWeight(part: string): readonly [string, number] {
+  const [role, weight, ...more] = part.split('=');
+  if (more.length > 0 || !(Number(weight) > 0)) throw new Error(`'${part}' is not role=weight with a positive weight`);
+  return [checkedRole(role!), Number(weight)];
+}
+
+const minAllocatable: Flag<readonly string[]> = {
+  help: 'An offer holds at least all of one of these sets of resources, separated by |',
+  default: ['cpus:0.01', 'mem:32'],
+  parse: (value) => value.split('|').map((set) => (Resources.parse(set), set)),
+  show: (sets) => sets.join('|'),
+};
+
+/** The flags of `mezzo master`, named as the field names them. */
+export const masterFlags = {
+  help: bool('Show this help', false),
+  version: bool('Show the version', false),
+  config: text('YAML file with flags, one `flag: value` per line', undefined),
+  ip: text('Address to listen on', '127.0.0.1'),
+  port: port('Port to listen on; 0 = any that is free', 5050),
+  advertise_ip: text('Address that others reach this master at (default: the one it listens on)', undefined),
+  advertise_port: number('Port that others reach this master at (default: the one it listens on)', 0, 0, 65535),
+  hostname: text('Name that others reach this master at (default: looked up)', undefined),
+  hostname_lookup: bool("Use this machine's name when --hostname is not given; else the address", true),
+  work_dir: text('Directory of the registry, and of all else that is kept', undefined),
+  cluster: text('Name of the cluster, for people', undefined),
+  offer_timeout: duration('Offers that nobody answered are rescinded after this time (default: never)', undefined),
+  agent_ping_timeout: duration('Time between pings to an agent', '15secs', { aliases: ['slave_ping_timeout'] }),
+  max_agent_ping_timeouts: number('Pings in a row without answer that make an agent unreachable', 5, 1, 1_000_000, {
+    aliases: ['max_slave_ping_timeouts'],
+  }),
+  agent_reregister_timeout: duration('Time that a disconnected agent has to come back', '10mins', {
+    aliases: ['slave_reregister_timeout'],
+  }),
+  roles: list('The only roles that may be used (default: any)'),
+  weights,
+  allocation_interval: duration(
+    'Resources that a framework refused stay hidden from it for at least this time',
+    '100ms',
+  ),
+  min_allocatable_resources: minAllocatable,
+  filter_gpu_resources: bool('Hide agents with GPUs from frameworks without GPU_RESOURCES', true),
+  root_submissions: bool('Frameworks may run as root', true),
+  max_completed_frameworks: number('Removed frameworks to remember', 50, 0, 1_000_000),
+  max_completed_tasks_per_framework: number('Ended tasks of each framework to remember', 1000, 0, 1_000_000),
+  max_unreachable_tasks_per_framework: number('Unreachable tasks of each framework to remember', 1000, 0, 1_000_000),
+  max_operator_event_stream_subscribers: number('Operator event streams at a time', 1000, 1, 100_000),
+  logging_level: oneOf('Least severe log lines to write', 'INFO', 'DEBUG', 'INFO', 'WARNING', 'ERROR'),
+  log_dir: text('Directory to write the log to as well', undefined),
+  external_log_file: text('File that something else writes our log to: shown by /files', undefined),
+  quiet: bool('No log on stdout', false),
+  secrets_dir: text("Directory of the cluster's key (default: secrets in the work directory)", undefined),
+  port_offset: number('What `mezzo up` added to all ports: plugins are told', 0, 0, 60_000),
+  plugins_registry: text('Directory of plugin packages', undefined),
+  insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
+};
+
+export type MasterFlags = FlagValues<typeof masterFlags>;
+
+/** Flags of the field that operators may try, and that nothing answers to yet. */
+export const unsupportedMasterFlags: readonly string[] = [
+  ...['zk', 'zk_session_timeout', 'quorum', 'registry', 'registry_strict', 'registry_fetch_timeout'],
+  ...['registry_store_timeout', 'registry_gc_interval', 'registry_max_agent_age', 'registry_max_agent_count'],
+  ...['log_auto_initialize', 'allocator', 'role_sorter', 'framework_sorter', 'fair_sharing_excluded_resource_names'],
+  ...['allocator_agent_recovery_factor', 'allocator_recovery_timeout', 'agent_removal_rate_limit'],
+  ...['recovery_agent_removal_limit', 'authenticate_agents', 'authenticate_frameworks', 'authenticate_http_frameworks'],
+  ...['authenticate_http_readonly', 'authenticate_http_readwrite', 'authenticators', 'http_authenticators'],
+  ...['http_framework_authenticators', 'authorizers', 'acls', 'credentials', 'rate_limits', 'firewall_rules'],
+  ...['modules', 'modules_dir', 'hooks', 'domain', 'require_agent_domain', 'whitelist', 'webui_dir'],
+  ...['ip_discovery_command', 'publish_per_framework_metrics', 'offer_constraints_re2_max_mem'],
+  ...['offer_constraints_re2_max_program_size', 'memory_profiling', 'logbufsecs', 'initialize_driver_logging'],
+];
+
+export function requireFlag<T>(name: string, value: T | undefined): T {
+  if (value !== undefined) return value;
+  throw new MezzoError('INVALID_FLAG', `flag --${name} is required`, {
+    blame: 'operator',
+    next: `give --${name}=VALUE, or set MEZZO_${name.toUpperCase()}`,
+  });
+}

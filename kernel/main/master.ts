@@ -1,0 +1,214 @@
+#!/usr/bin/env node
+import { randomUUID } from 'node:crypto';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MasterInfo, VersionInfo } from '@mezzo/sdk/api';
+import { asId, hasCode, messageOf, type MasterId } from '@mezzo/sdk/contract';
+import type Koa from 'koa';
+import { createMasterState, type MasterOptions } from '../core/master/index.js';
+import { FileTree } from '../http/files.js';
+import { assertMayListen, isLoopback, listen, packedIp, type Listening } from '../http/listen.js';
+import { masterHttp } from '../http/master/server.js';
+import type { Store } from '../ports/store.js';
+import { systemClock, systemRandom } from '../shell/clock.js';
+import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
+import { MasterShell } from '../shell/master/master-shell.js';
+import { clusterKey } from '../shell/secrets.js';
+import { LevelStore } from '../shell/store/level-store.js';
+import { loadConfig } from './config.js';
+import { flagHelp, showFlags } from './flags.js';
+import { createLog, type DaemonLog } from './log.js';
+import { masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
+
+/** The Mesos version whose APIs we speak: clients compare it. */
+const MESOS_VERSION = '1.11.0';
+
+/** A master that serves, with the seams that a plugin host needs. */
+export interface MasterDaemon {
+  readonly flags: MasterFlags;
+  readonly log: DaemonLog;
+  readonly workDir: string;
+  readonly secretsDir: string;
+  /** http://ADDRESS:PORT, as others on this machine reach it. */
+  readonly url: string;
+  readonly port: number;
+  readonly masterId: MasterId;
+  readonly epoch: number;
+  readonly clusterKey: Uint8Array;
+  readonly store: Store;
+  readonly shell: MasterShell;
+  readonly files: FileTree;
+  /** Mount routers here: what they answer comes before a 404. */
+  readonly app: Koa;
+  /** Stops in order: streams, listener, store. Tasks and agents run on. */
+  close(): Promise<void>;
+}
+
+export interface MasterParts {
+  readonly log?: DaemonLog;
+  /** Called when this master must not go on. Default: ends the process with code 1. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+/** Starts a master. Rejects with PORT_TAKEN, INSECURE_ADDRESS, STORE_LOCKED and the like; nothing stays open then. */
+export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): Promise<MasterDaemon> {
+  const workDir = requireFlag('work_dir', flags.work_dir);
+  assertMayListen(flags.ip, flags.insecure);
+  const secretsDir = flags.secrets_dir ?? join(workDir, 'secrets');
+  const log =
+    parts.log ?? createLog({ daemon: 'master', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
+  const listening = await listen(flags.ip, flags.port);
+  const opened: (() => Promise<void>)[] = [() => listening.close()];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+  try {
+    const masterId = asId<MasterId>(randomUUID());
+    const info = masterInfo(flags, masterId, listening.port);
+    const coordination = new EmbeddedCoordination(workDir);
+    opened.push(() => coordination.close());
+    await coordination.contend(info);
+    const store = await LevelStore.open(join(workDir, 'store'));
+    opened.push(() => store.close());
+    const options = masterOptions(flags, info, await store.startEpoch());
+    const shell = new MasterShell({
+      state: createMasterState(options),
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      onFatal: parts.onFatal ?? ((error) => die(log, error)),
+    });
+    opened.push(() => Promise.resolve(shell.stop()));
+    const key = clusterKey(secretsDir);
+    const files = logFiles(flags, log);
+    const site = {
+      shell,
+      clusterKey: key,
+      clusterName: flags.cluster,
+      flags: showFlags(masterFlags, flags),
+      version: versionInfo(),
+      files,
+      log,
+      logDir: flags.log_dir,
+      externalLogFile: flags.external_log_file,
+    };
+    const { listener, app } = masterHttp(site);
+    shell.start();
+    listening.serve(listener);
+    const url = urlOf(flags.ip, listening);
+    log.info('master is serving', { url, masterId, epoch: options.epoch });
+    const { epoch } = options;
+    const { port } = listening;
+    return {
+      flags,
+      log,
+      workDir,
+      secretsDir,
+      url,
+      port,
+      masterId,
+      epoch,
+      clusterKey: key,
+      store,
+      shell,
+      files,
+      app,
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+const urlOf = (ip: string, { port }: Listening): string => `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+
+function masterInfo(flags: MasterFlags, masterId: MasterId, listenPort: number): MasterInfo {
+  const ip = flags.advertise_ip ?? flags.ip;
+  const port = flags.advertise_port || listenPort;
+  const own = isLoopback(ip) ? 'localhost' : flags.hostname_lookup ? hostname() : ip;
+  const name = flags.hostname ?? own;
+  return {
+    id: masterId,
+    ip: packedIp(ip),
+    port,
+    pid: `master@${ip}:${port}`,
+    hostname: name,
+    version: MESOS_VERSION,
+    address: { hostname: name, ip, port },
+    capabilities: [{ type: 'AGENT_UPDATE' }],
+  };
+}
+
+const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): MasterOptions => ({
+  masterId: asId<MasterId>(info.id),
+  info,
+  epoch,
+  agentPingIntervalMs: flags.agent_ping_timeout,
+  maxAgentPingTimeouts: flags.max_agent_ping_timeouts,
+  agentReregisterTimeoutMs: flags.agent_reregister_timeout,
+  offerTimeoutMs: flags.offer_timeout,
+  allocationIntervalMs: flags.allocation_interval,
+  minAllocatableResources: flags.min_allocatable_resources,
+  roles: flags.roles,
+  weights: flags.weights,
+  filterGpuResources: flags.filter_gpu_resources,
+  rootSubmissions: flags.root_submissions,
+  maxCompletedFrameworks: flags.max_completed_frameworks,
+  maxCompletedTasksPerFramework: flags.max_completed_tasks_per_framework,
+  maxUnreachableTasksPerFramework: flags.max_unreachable_tasks_per_framework,
+  maxOperatorSubscribers: flags.max_operator_event_stream_subscribers,
+});
+
+function logFiles(flags: MasterFlags, log: DaemonLog): FileTree {
+  const files = new FileTree();
+  const file = flags.external_log_file ?? log.file;
+  if (file !== undefined) files.attach('/master/log', file);
+  return files;
+}
+
+function versionInfo(): VersionInfo & { mezzo: string } {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const buildTime = Math.floor(statSync(fileURLToPath(import.meta.url)).mtimeMs / 1000);
+  const buildDate = new Date(buildTime * 1000).toISOString().replace('T', ' ').replace(/\..*/, ' UTC');
+  return { version: MESOS_VERSION, buildDate, buildTime, buildUser: '', mezzo: manifest.version };
+}
+
+function die(log: DaemonLog, error: unknown): void {
+  const why = hasCode(error, 'STORE_FENCED') ? 'another master has taken over' : 'the master cannot go on';
+  log.error(why, { error: error instanceof Error ? error.stack : messageOf(error) });
+  process.exit(1);
+}
+
+/** One clear line, and what to do. */
+export function complain(error: unknown): void {
+  const { code, next } = error as { code?: string; next?: string };
+  process.stderr.write(`${code ?? 'FAILED'}: ${messageOf(error)}${next === undefined ? '' : ` (${next})`}\n`);
+}
+
+async function main(): Promise<void> {
+  const flags = loadConfig(masterFlags, unsupportedMasterFlags);
+  if (flags.help) return void process.stdout.write(`Usage: mezzo master [flags]\n\n${flagHelp(masterFlags)}\n`);
+  if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
+  const daemon = await startMaster(flags);
+  const stop = (signal: string): void => {
+    daemon.log.info('master is stopping', { signal });
+    void daemon.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    complain(error);
+    process.exit(1);
+  });
+}

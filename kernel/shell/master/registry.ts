@@ -1,0 +1,37 @@
+import { asId, type AgentId, type FrameworkId, type StoreWrite } from '@mezzo/sdk/contract';
+import type { AgentRecord, FrameworkRecord, RegistryWrite } from '../../core/master/index.js';
+import type { Store } from '../../ports/store.js';
+import { fromWireJson, toWireJson } from '../wire-json.js';
+
+/** Where the registrar keeps what outlives a master. */
+const AGENTS = 'registry/agents/';
+const FRAMEWORKS = 'registry/frameworks/';
+
+export function storeWrite(write: RegistryWrite): StoreWrite {
+  switch (write.op) {
+    case 'putAgent':
+      return { op: 'put', key: AGENTS + write.id, value: toWireJson(write.record) };
+    case 'putFramework':
+      return { op: 'put', key: FRAMEWORKS + write.id, value: toWireJson(write.record) };
+    case 'deleteAgent':
+      return { op: 'delete', key: AGENTS + write.id };
+    case 'deleteFramework':
+      return { op: 'delete', key: FRAMEWORKS + write.id };
+  }
+}
+
+export interface Registry {
+  readonly agents: Map<AgentId, AgentRecord>;
+  readonly frameworks: Map<FrameworkId, FrameworkRecord>;
+}
+
+/** What an earlier master wrote. */
+export const readRegistry = (store: Store): Registry => ({
+  agents: new Map(entries<AgentRecord>(store, AGENTS).map(([id, record]) => [asId<AgentId>(id), record])),
+  frameworks: new Map(
+    entries<FrameworkRecord>(store, FRAMEWORKS).map(([id, record]) => [asId<FrameworkId>(id), record]),
+  ),
+});
+
+const entries = <T>(store: Store, prefix: string): [string, T][] =>
+  store.list(prefix).map(({ key, value }) => [key.slice(prefix.length), fromWireJson(value) as T]);
