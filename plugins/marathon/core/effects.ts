@@ -1,4 +1,4 @@
-import type { Offer, SchedulerCall, SchedulerEventFailure, TaskStatus } from '@mezzo/sdk/api';
+import type { Offer, SchedulerCall, TaskStatus } from '@mezzo/sdk/api';
 import type { StoreWrite } from '@mezzo/sdk/contract';
 import type { Command } from './commands/command.js';
 
@@ -14,7 +14,8 @@ export type MarathonEvent =
   | { readonly type: 'offersReceived'; readonly offers: readonly Offer[] }
   | { readonly type: 'offerRescinded'; readonly offerId: string }
   | { readonly type: 'statusReceived'; readonly status: TaskStatus }
-  | { readonly type: 'failureReceived'; readonly failure: SchedulerEventFailure }
+  /** A call may not have arrived although the stream stands. */
+  | { readonly type: 'callFailed' }
   | { readonly type: 'timerFired'; readonly key: string }
   | { readonly type: 'probed'; readonly taskId: string; readonly index: number; readonly failure: string | undefined };
 

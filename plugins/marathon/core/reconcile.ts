@@ -42,6 +42,13 @@ export function onReconcileTimer(turn: Turn): void {
   if (state.phase === 'reconciling') return startActing(turn);
   askAll(turn);
   askAgainLater(turn);
+  reviveAnew(turn);
+}
+
+/** What was said about roles may be lost: it is said again if anything is wanted. */
+function reviveAnew(turn: Turn): void {
+  for (const interest of turn.state.roles.values()) interest.filtered = true;
+  turn.needsChanged = true;
 }
 
 function askAgainLater(turn: Turn): void {
@@ -58,6 +65,5 @@ function startActing(turn: Turn): void {
     if (instance.condition === 'running') startProbes(turn, instance);
   }
   for (const id of state.apps.keys()) turn.touched.add(id);
-  for (const interest of state.roles.values()) interest.filtered = true;
-  turn.needsChanged = true;
+  reviveAnew(turn);
 }

@@ -15,6 +15,8 @@ import type { Instance, MarathonState } from './state.js';
 import { applyUnreachableStrategy, onStatus } from './statuses.js';
 import { Turn } from './turn.js';
 
+const RETRY_AFTER_MS = 1000;
+
 /** The scheduler as a state machine. `atMs` is milliseconds since the epoch, never decreasing. */
 export function step(state: MarathonState, event: MarathonEvent, atMs: number): Effect[] {
   const turn = new Turn(state, atMs);
@@ -51,8 +53,8 @@ function handle(turn: Turn, event: MarathonEvent): void {
       return;
     case 'statusReceived':
       return onStatus(turn, event.status);
-    case 'failureReceived':
-      return;
+    case 'callFailed':
+      return turn.timer(RECONCILE_TIMER, RETRY_AFTER_MS);
     case 'timerFired':
       return onTimer(turn, event.key);
     case 'probed':

@@ -1,4 +1,4 @@
-import type { AppDefinition, Artifact, Constraint, Container, HealthCheck, Network, PortDefinition } from './app.js';
+import type { AppDefinition, Artifact, Container, HealthCheck, Network } from './app.js';
 
 /**
  * What a client may send for an app: types are checked, nothing else. Deprecated spellings are still here; `normalize` turns
@@ -104,5 +104,3 @@ export interface Violation {
   readonly path: string;
   readonly error: string;
 }
-
-export type ConstraintUpdate = Constraint;

@@ -41,6 +41,7 @@ export class FakeCluster {
   readonly probed = new Set<string>();
   /** Launched tasks run at once, killed ones end at once. */
   prompt = true;
+  onPublish: ((event: Publication) => void) | undefined;
   private readonly offers = new Map<string, Offer>();
   private readonly revived = new Set<string>();
   private readonly replies = new Map<number, Answer>();
@@ -88,6 +89,14 @@ export class FakeCluster {
     const answer = this.replies.get(requestId);
     assert(answer, 'every command is answered');
     return answer;
+  }
+
+  ask(command: Command): Promise<Answer> {
+    return Promise.resolve(this.command(command));
+  }
+
+  now(): number {
+    return this.nowMs;
   }
 
   dispatch(event: MarathonEvent): void {
@@ -160,6 +169,7 @@ export class FakeCluster {
         return;
       case 'publish':
         this.published.push(effect.event);
+        this.onPublish?.(effect.event);
         return;
       case 'setTimer':
         this.timers.set(effect.key, this.nowMs + effect.afterMs);

@@ -90,7 +90,7 @@ export function differsInConfig(from: AppDefinition, to: AppDefinition): boolean
 }
 
 function configText(app: AppDefinition): string {
-  const { instances, version, versionInfo, ...config } = app;
+  const { instances: _, version: __, versionInfo: ___, ...config } = app;
   return canonical(config);
 }
 

@@ -1,0 +1,91 @@
+import { MezzoError } from '@mezzo/sdk/contract';
+import type { Logger, PluginStore, StoreWrite } from '@mezzo/sdk/contract';
+
+const RETRY_FIRST_MS = 50;
+const RETRY_MAX_MS = 2000;
+/** Well below what the store takes at once. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+interface Waiting {
+  readonly writes: readonly StoreWrite[];
+  readonly landed: () => void;
+}
+
+/**
+ * Writes in order, one commit at a time; what comes meanwhile goes together into the next. While the store is away it tries
+ * again: puts and deletes may be repeated. Any other failure is fatal, for then what is believed is not what is stored.
+ */
+export class StoreWriter {
+  private readonly waiting: Waiting[] = [];
+  private writing = false;
+  private stopped = false;
+
+  constructor(
+    private readonly store: PluginStore,
+    private readonly log: Logger,
+    private readonly onFatal: (error: unknown) => void,
+  ) {}
+
+  /** `landed` is called when the writes are durable, in the order of the calls. */
+  write(writes: readonly StoreWrite[], landed: () => void): void {
+    this.waiting.push({ writes, landed });
+    if (!this.writing) void this.drain();
+  }
+
+  get pending(): number {
+    return this.waiting.length;
+  }
+
+  dispose(): void {
+    this.stopped = true;
+  }
+
+  private async drain(): Promise<void> {
+    this.writing = true;
+    while (this.waiting.length > 0 && !this.stopped) {
+      const group = this.takeGroup();
+      if (!(await this.commit(merge(group)))) break;
+      for (const { landed } of group) if (!this.stopped) landed();
+    }
+    this.writing = false;
+  }
+
+  private takeGroup(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { writes } of this.waiting) {
+      bytes += writes.reduce(
+        (sum, write) => sum + write.key.length + (write.op === 'put' ? write.value.length * 2 : 0),
+        0,
+      );
+      if (count > 0 && bytes > MAX_BATCH_BYTES) break;
+      count += 1;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private async commit(writes: readonly StoreWrite[]): Promise<boolean> {
+    for (let delayMs = RETRY_FIRST_MS; !this.stopped; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
+      try {
+        await this.store.commit(writes);
+        return true;
+      } catch (error) {
+        if (!(error instanceof MezzoError && error.retryable)) {
+          this.dispose();
+          this.onFatal(error);
+          return false;
+        }
+        this.log.warn('the store is away, trying again', { delayMs, error: error.message });
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+    return false;
+  }
+}
+
+/** The last write of a key wins. */
+function merge(group: readonly Waiting[]): StoreWrite[] {
+  const byKey = new Map<string, StoreWrite>();
+  for (const { writes } of group) for (const write of writes) byKey.set(write.key, write);
+  return [...byKey.values()];
+}
