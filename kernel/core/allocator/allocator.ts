@@ -64,7 +64,8 @@ const MAX_REFUSE_SECONDS = 365 * 24 * 3600;
 export class Allocator {
   readonly #ledger: Ledger;
   readonly #filters = new Filters();
-  readonly #dirty = new Set<AgentSlot>();
+  /** Agents with `isDirty`; some may be gone. */
+  readonly #dirty: AgentSlot[] = [];
   readonly #held = new Set<AgentSlot>();
   readonly #rules: CycleRules;
   readonly #minRefuseMs: number;
@@ -95,16 +96,15 @@ export class Allocator {
     if (!agent) return;
     agent.isRemote = spec.isRemote ?? agent.isRemote;
     this.#ledger.setTotal(agent, spec.total);
-    this.#filters.clearAgent(agent);
+    this.#filters.clearAgent(agent, this.#ledger.clients());
     this.#touch(agent);
   }
 
   removeAgent(agentId: string): void {
     const agent = this.#agent(agentId);
     if (!agent) return;
-    this.#filters.clearAgent(agent);
+    this.#filters.clearAgent(agent, this.#ledger.clients());
     this.#ledger.removeAgent(agent);
-    this.#dirty.delete(agent);
     this.#held.delete(agent);
   }
 
@@ -162,9 +162,11 @@ export class Allocator {
     this.#ownMinimums.delete(framework);
     for (const client of framework.clients.values()) {
       this.#settle(client, false);
-      for (const agent of client.agents) {
+      for (const agent of client.holds > 0 ? this.#ledger.agents.values() : []) {
+        const held = agent.allocations.get(client);
+        if (!held) continue;
         this.#touch(agent);
-        this.#ledger.release(client, agent, agent.allocations.get(client)!);
+        this.#ledger.release(client, agent, held);
       }
     }
     this.#ledger.frameworks.delete(frameworkId);
@@ -272,7 +274,7 @@ export class Allocator {
   /** Nothing new since the last run, refusals that end later apart: `allocate` would grant nothing. */
   get isIdle(): boolean {
     const { tree, quotas } = this.#ledger;
-    return this.#dirty.size === 0 && tree.root.fresh.length === 0 && quotas.loosened.size === 0;
+    return this.#dirty.length === 0 && tree.root.fresh.length === 0 && quotas.loosened.size === 0;
   }
 
   /** When the next refusal ends and `allocate` is worth another call. */
@@ -293,25 +295,25 @@ export class Allocator {
     if (quotas.hasUnmet) cycle.run(1, shuffled(this.#candidates(), orders[0]));
     cycle.run(2, shuffled(this.#candidates(), orders[1]));
     for (const agent of this.#dirty) agent.isDirty = false;
-    this.#dirty.clear();
+    this.#dirty.length = 0;
     tree.clearFresh();
     return cycle.grants;
   }
 
   #touch(agent: AgentSlot): void {
+    if (!agent.isDirty) this.#dirty.push(agent);
     agent.isDirty = true;
-    this.#dirty.add(agent);
   }
 
   /** Agents that may have news for somebody. */
-  #candidates(): AgentSlot[] {
+  #candidates(): readonly AgentSlot[] {
     const { open, tree } = this.#ledger;
-    return tree.root.fresh.length > 0 ? [...open] : [...this.#dirty].filter((agent) => open.has(agent));
+    return tree.root.fresh.length > 0 ? open : this.#dirty.filter(({ openIndex }) => openIndex >= 0);
   }
 
   /** Whatever makes an agent dirty may have freed some of what is kept for guarantees. */
   #recallHeld(): void {
-    if (this.#dirty.size === 0) return;
+    if (this.#dirty.length === 0) return;
     for (const agent of this.#held) this.#touch(agent);
     this.#held.clear();
   }

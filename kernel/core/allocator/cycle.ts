@@ -2,7 +2,7 @@ import type { Resources } from '../resources/index.js';
 import type { Filters } from './filters.js';
 import type { AgentSlot, Client, Ledger } from './ledger.js';
 import type { Stage } from './quota.js';
-import { placeOf, type Node, type View } from './tree.js';
+import { placeOf, topOf, type Node, type View } from './tree.js';
 import { isAllocatable, type Minimum } from './vector.js';
 
 export interface Grant {
@@ -42,22 +42,22 @@ export class Cycle {
   ) {}
 
   run(stage: Stage, agents: readonly AgentSlot[]): void {
-    const { root } = this.ledger.tree;
-    const { quotas } = this.ledger;
+    const { tree, quotas } = this.ledger;
+    const { root } = tree;
     this.#stage = stage;
     const unmet = (view: View) => root[view].filter(({ top }) => quotas.isUnmet(top!));
     const tops = stage === 1 ? { active: unmet('active'), fresh: unmet('fresh') } : root;
     for (const agent of agents) {
       this.#view = agent.isDirty ? 'active' : 'fresh';
       if (this.#begin(agent)) this.#visitTops(tops[this.#view]);
+      if (this.#granted.length === 0) continue;
       for (const { client, resources } of this.#granted) {
-        const top = this.ledger.tree.topOf(client.node);
-        if (stage === 1) for (const view of ['active', 'fresh'] as const) drop(tops[view], top);
-        this.ledger.tree.grant(client.node, resources);
-        if (stage === 1 && quotas.isUnmet(client.top)) {
-          insert(tops.active, top);
-          if (top.inFresh) insert(tops.fresh, top);
-        }
+        if (stage === 1) for (const view of ['active', 'fresh'] as const) drop(tops[view], topOf(client.node));
+        tree.grant(client.node, resources);
+        if (stage === 2 || !quotas.isUnmet(client.top)) continue;
+        const top = topOf(client.node);
+        insert(tops.active, top);
+        if (top.inFresh) insert(tops.fresh, top);
       }
       this.#granted = [];
     }
@@ -102,7 +102,7 @@ export class Cycle {
       if (isHeld) this.held.add(agent);
       resources = part;
     }
-    const minimum = framework.minAllocatable.get(role);
+    const minimum = this.hasOwnMinimum ? framework.minAllocatable.get(role) : undefined;
     if (minimum || resources !== agent.available) {
       if (!isAllocatable(resources, minimum ?? this.rules.minAllocatable)) return false;
     } else if (!this.#isWholeEnough) return false;

@@ -11,44 +11,48 @@ export interface Filter {
 
 /** More refusals of one framework on one agent than this: the one that ends first is forgotten. */
 const MAX_PER_PAIR = 16;
+const NONE: readonly Filter[] = [];
 
-/** What frameworks refused, for how long: found by agent and client, and in order of expiry through a binary heap. */
+/** What frameworks refused, for how long: found by client and agent, and in order of expiry through a binary heap. */
 export class Filters {
   readonly #heap: Filter[] = [];
   #dead = 0;
 
   add(agent: AgentSlot, client: Client, refused: Resources, expiresAtMs: number): void {
-    const filter: Filter = { agent, client, refused, expiresAtMs, isDead: false };
-    const others = agent.filters.get(client) ?? [];
+    const others = client.filters.get(agent) ?? NONE;
     if (others.some((other) => other.expiresAtMs >= expiresAtMs && other.refused.contains(refused))) return;
-    const subsumed = others.filter((other) => other.expiresAtMs <= expiresAtMs && refused.contains(other.refused));
-    const rest = others.filter((other) => !subsumed.includes(other)).sort((a, b) => b.expiresAtMs - a.expiresAtMs);
-    for (const other of [...subsumed, ...rest.splice(MAX_PER_PAIR - 1)]) this.#kill(other);
-    agent.filters.set(client, [...rest, filter]);
-    client.filtered.add(agent);
+    const filter: Filter = { agent, client, refused, expiresAtMs, isDead: false };
+    client.filters.set(agent, others.length === 0 ? [filter] : this.#joined(others, filter));
     this.#push(filter);
+  }
+
+  /** Without those that `filter` makes needless. */
+  #joined(others: readonly Filter[], filter: Filter): readonly Filter[] {
+    const isNeeded = (other: Filter) =>
+      other.expiresAtMs > filter.expiresAtMs || !filter.refused.contains(other.refused);
+    const kept = others.filter(isNeeded).sort((a, b) => b.expiresAtMs - a.expiresAtMs);
+    kept.length = Math.min(kept.length, MAX_PER_PAIR - 1);
+    for (const other of others) if (!kept.includes(other)) this.#kill(other);
+    return [...kept, filter];
   }
 
   /** A refusal hides an offer that is no more than what was refused. */
   hides(agent: AgentSlot, client: Client, offer: Resources): boolean {
-    const filters = agent.filters.size > 0 ? agent.filters.get(client) : undefined;
+    if (client.filters.size === 0) return false;
+    const filters = client.filters.get(agent);
     return filters !== undefined && filters.some(({ refused }) => refused.contains(offer));
   }
 
-  clearClient(client: Client): void {
-    for (const agent of client.filtered) {
-      for (const filter of agent.filters.get(client) ?? []) this.#kill(filter);
-      agent.filters.delete(client);
-    }
-    client.filtered.clear();
+  clearClient({ filters }: Client): void {
+    for (const each of filters.values()) for (const filter of each) this.#kill(filter);
+    filters.clear();
   }
 
-  clearAgent(agent: AgentSlot): void {
-    for (const [client, filters] of agent.filters) {
-      for (const filter of filters) this.#kill(filter);
-      client.filtered.delete(agent);
+  clearAgent(agent: AgentSlot, clients: Iterable<Client>): void {
+    for (const { filters } of clients) {
+      for (const filter of filters.get(agent) ?? NONE) this.#kill(filter);
+      filters.delete(agent);
     }
-    agent.filters.clear();
   }
 
   /** Ends what is due and tells the agents concerned. */
@@ -56,12 +60,9 @@ export class Filters {
     for (let next = this.#top(); next && next.expiresAtMs <= atMs; next = this.#top()) {
       const { agent, client } = next;
       this.#pop();
-      const rest = agent.filters.get(client)!.filter((filter) => filter !== next);
-      if (rest.length > 0) agent.filters.set(client, rest);
-      else {
-        agent.filters.delete(client);
-        client.filtered.delete(agent);
-      }
+      const rest = client.filters.get(agent)!.filter((filter) => filter !== next);
+      if (rest.length > 0) client.filters.set(agent, rest);
+      else client.filters.delete(agent);
       onExpired(agent);
     }
   }

@@ -2,27 +2,32 @@ import { assert } from '@mezzo/sdk/contract';
 import { Resources, type Entry } from '../resources/index.js';
 import type { Filter } from './filters.js';
 import { Quotas, type Top } from './quota.js';
-import { ShareTree, type Node } from './tree.js';
+import { ShareTree, topOf, type Node } from './tree.js';
 import { Names, type Minimum } from './vector.js';
 
-export interface AgentSlot {
-  readonly id: string;
-  /** Order of arrival; never used again. */
-  readonly slot: number;
-  total: Resources;
-  available: Resources;
+/** A class, so that all have the same shape: runs read little else. */
+export class AgentSlot {
+  total = Resources.empty;
+  available = Resources.empty;
   /** All that is available may go to anybody. */
-  isPlain: boolean;
+  isPlain = true;
   /** What it has is news to all. */
-  isDirty: boolean;
-  isActive: boolean;
-  isRemote: boolean;
-  hasGpus: boolean;
+  isDirty = false;
+  isActive = false;
+  isRemote = false;
+  hasGpus = false;
   /** More is allocated than there is. */
-  isOvercommitted: boolean;
+  isOvercommitted = false;
+  /** Its place in the list of open agents; -1 = not there. */
+  openIndex = -1;
   /** Without allocation roles, which the client tells. */
-  readonly allocations: Map<Client, Resources>;
-  readonly filters: Map<Client, readonly Filter[]>;
+  readonly allocations = new Map<Client, Resources>();
+
+  constructor(
+    readonly id: string,
+    /** Order of arrival; never used again. */
+    readonly slot: number,
+  ) {}
 }
 
 /** A framework in one of its roles, or in one that it left but still has resources in. */
@@ -31,21 +36,23 @@ export interface Client {
   readonly role: string;
   readonly node: Node;
   readonly top: Top;
-  readonly agents: Set<AgentSlot>;
-  readonly filtered: Set<AgentSlot>;
+  /** Number of agents on which it holds anything. */
+  holds: number;
+  readonly filters: Map<AgentSlot, readonly Filter[]>;
 }
 
-export interface FrameworkState {
-  readonly id: string;
+export class FrameworkState {
   /** Added, and not only known from what it holds. */
-  isKnown: boolean;
-  isActive: boolean;
-  roles: ReadonlySet<string>;
-  suppressed: Set<string>;
-  capabilities: ReadonlySet<string>;
-  minAllocatable: ReadonlyMap<string, readonly Minimum[]>;
-  accepts: ((role: string, agentId: string) => boolean) | undefined;
-  readonly clients: Map<string, Client>;
+  isKnown = false;
+  isActive = false;
+  roles: ReadonlySet<string> = new Set();
+  suppressed = new Set<string>();
+  capabilities: ReadonlySet<string> = new Set();
+  minAllocatable: ReadonlyMap<string, readonly Minimum[]> = new Map();
+  accepts: ((role: string, agentId: string) => boolean) | undefined = undefined;
+  readonly clients = new Map<string, Client>();
+
+  constructor(readonly id: string) {}
 }
 
 /** Who holds what where: agents, frameworks, shares and quota kept in step. Decides nothing. */
@@ -55,8 +62,8 @@ export class Ledger {
   readonly quotas: Quotas;
   readonly agents = new Map<string, AgentSlot>();
   readonly frameworks = new Map<string, FrameworkState>();
-  /** Active agents with anything available. */
-  readonly open = new Set<AgentSlot>();
+  /** Active agents with anything available, in no order. */
+  readonly open: AgentSlot[] = [];
   #nextSlot = 0;
 
   constructor(minAllocatable: readonly Minimum[], excluded: ReadonlySet<string>) {
@@ -65,11 +72,7 @@ export class Ledger {
   }
 
   addAgent(id: string): AgentSlot {
-    const agent: AgentSlot = {
-      ...{ id, slot: this.#nextSlot++, total: Resources.empty, available: Resources.empty, isPlain: true },
-      ...{ isDirty: false, isActive: false, isRemote: false, hasGpus: false, isOvercommitted: false },
-      ...{ allocations: new Map(), filters: new Map() },
-    };
+    const agent = new AgentSlot(id, this.#nextSlot++);
     this.agents.set(id, agent);
     return agent;
   }
@@ -101,10 +104,7 @@ export class Ledger {
   framework(id: string): FrameworkState {
     let framework = this.frameworks.get(id);
     if (!framework) {
-      framework = {
-        ...{ id, isKnown: false, isActive: false, roles: new Set(), suppressed: new Set(), capabilities: new Set() },
-        ...{ minAllocatable: new Map(), accepts: undefined, clients: new Map() },
-      };
+      framework = new FrameworkState(id);
       this.frameworks.set(id, framework);
     }
     return framework;
@@ -116,18 +116,22 @@ export class Ledger {
       const top = this.quotas.top(role);
       top.clients++;
       const node = this.tree.add(role, framework.id);
-      client = { framework, role, node, top, agents: new Set(), filtered: new Set() };
+      client = { framework, role, node, top, holds: 0, filters: new Map() };
       node.client = client;
-      this.tree.topOf(node).top = top;
+      topOf(node).top = top;
       framework.clients.set(role, client);
     }
     return client;
   }
 
+  *clients(): Iterable<Client> {
+    for (const { clients } of this.frameworks.values()) yield* clients.values();
+  }
+
   /** Takes a client away that neither wants nor holds anything. */
   prune(client: Client): void {
     const { framework, role, node, top } = client;
-    if (framework.roles.has(role) || client.agents.size > 0 || framework.clients.get(role) !== client) return;
+    if (framework.roles.has(role) || client.holds > 0 || framework.clients.get(role) !== client) return;
     framework.clients.delete(role);
     this.tree.remove(node);
     top.clients--;
@@ -139,7 +143,7 @@ export class Ledger {
   charge(client: Client, agent: AgentSlot, resources: Resources): void {
     const held = agent.allocations.get(client);
     agent.allocations.set(client, held ? held.add(resources) : resources);
-    client.agents.add(agent);
+    if (!held) client.holds++;
     this.quotas.consume(client.top, resources, 1);
     this.#setAvailable(agent, agent.available.subtract(withoutShared(resources)));
   }
@@ -151,7 +155,7 @@ export class Ledger {
     if (!rest.isEmpty) agent.allocations.set(client, rest);
     else {
       agent.allocations.delete(client);
-      client.agents.delete(agent);
+      client.holds--;
     }
     this.tree.release(client.node, resources);
     this.quotas.consume(client.top, resources, -1);
@@ -186,13 +190,23 @@ export class Ledger {
     this.#setAvailable(agent, agent.total.subtract(held));
   }
 
+  #setOpen(agent: AgentSlot, isOpen: boolean): void {
+    const { open } = this;
+    if (isOpen === agent.openIndex >= 0) return;
+    if (isOpen) agent.openIndex = open.push(agent) - 1;
+    else {
+      const last = open.pop()!;
+      if (last !== agent) open[(last.openIndex = agent.openIndex)] = last;
+      agent.openIndex = -1;
+    }
+  }
+
   #setAvailable(agent: AgentSlot, available: Resources): void {
     if (agent.isActive) this.quotas.changeFree(agent.available, -1);
     agent.available = available;
     agent.isPlain = available.isEmpty || available.entries.every(isPlain);
     if (agent.isActive) this.quotas.changeFree(available, 1);
-    if (agent.isActive && !available.isEmpty) this.open.add(agent);
-    else this.open.delete(agent);
+    this.#setOpen(agent, agent.isActive && !available.isEmpty);
   }
 }
 

@@ -20,8 +20,11 @@ const MAX_ITEMS = 2 ** 21;
 /** In an order that the salt decides, for any two items the same whatever else is in the list. Slots are distinct. */
 export function shuffled<T extends { readonly slot: number }>(items: readonly T[], salt: number): readonly T[] {
   if (items.length < 2) return items;
-  const keys = Float64Array.from(items, ({ slot }, i) => mix(slot ^ salt) * MAX_ITEMS + i).sort();
-  return Array.from(keys, (key) => items[key % MAX_ITEMS]!);
+  const keys = new Float64Array(items.length);
+  for (let i = 0; i < keys.length; i++) keys[i] = mix(items[i]!.slot ^ salt) * MAX_ITEMS + i;
+  const out: T[] = [];
+  for (const key of keys.sort()) out.push(items[key % MAX_ITEMS]!);
+  return out;
 }
 
 /** One-to-one on 32-bit numbers. */

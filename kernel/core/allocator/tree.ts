@@ -8,7 +8,8 @@ export type View = 'active' | 'fresh';
 
 /** A role, the frameworks directly in a role (key `.`), or one framework in one role (a leaf with a client). */
 export class Node {
-  share = 0;
+  /** Not the integer 0, for the sake of the engine: the field holds fractions from the start. */
+  share = -0;
   /** Number of the last grant; among equal shares who waited longest comes first. */
   stamp = 0;
   weight = 1;
@@ -80,13 +81,6 @@ export class ShareTree {
     for (let node = leaf; node.parent && node.children.size === 0; node = node.parent) {
       node.parent.children.delete(node.key);
     }
-  }
-
-  /** The node just below the root. */
-  topOf(leaf: Node): Node {
-    let node = leaf;
-    while (node.parent && node.parent !== this.root) node = node.parent;
-    return node;
   }
 
   setActive(leaf: Node, isActive: boolean): void {
@@ -179,6 +173,13 @@ export class ShareTree {
   }
 }
 
+/** The ancestor just below the root. */
+export function topOf(leaf: Node): Node {
+  let node = leaf;
+  while (node.parent?.parent) node = node.parent;
+  return node;
+}
+
 function child(parent: Node, key: string, weight = 1): Node {
   let node = parent.children.get(key);
   if (!node) {
@@ -221,11 +222,18 @@ export function placeOf(list: readonly Node[], node: Node, low = 0, high = list.
 /** Puts the node at `from`, whose share changed, back in order. */
 function move(list: Node[], from: number, node: Node): void {
   if (from + 1 < list.length && byShare(list[from + 1]!, node) < 0) {
-    const to = placeOf(list, node, from + 1) - 1;
-    for (let i = from; i < to; i++) list[i] = list[i + 1]!;
-    list[to] = node;
+    shift(list, from, placeOf(list, node, from + 1) - 1);
   } else if (from > 0 && byShare(list[from - 1]!, node) > 0) {
-    const to = placeOf(list, node, 0, from);
+    shift(list, from, placeOf(list, node, 0, from));
+  }
+}
+
+/** Steps for short ways, one block move each for long ones. */
+function shift(list: Node[], from: number, to: number): void {
+  const node = list[from]!;
+  if (Math.abs(to - from) > 32) list.splice(to, 0, ...list.splice(from, 1));
+  else {
+    for (let i = from; i < to; i++) list[i] = list[i + 1]!;
     for (let i = from; i > to; i--) list[i] = list[i - 1]!;
     list[to] = node;
   }

@@ -1,4 +1,4 @@
-import { milliOf, type Quantities, type Resources } from '../resources/index.js';
+import { KNOWN_SCALARS, milliOf, type Quantities, type Resources } from '../resources/index.js';
 import type { Identity } from '../resources/index.js';
 
 /** Thousandths by the index of a scalar's name; a missing place is 0. */
@@ -20,7 +20,7 @@ export function isAllocatable(resources: Resources, minimums: readonly Minimum[]
 
 /** Numbers the names of scalars, so that shares are computed on arrays. */
 export class Names {
-  readonly #indices = new Map<string, number>();
+  readonly #indices = new Map(KNOWN_SCALARS.map((name, index) => [name, index]));
 
   index(name: string): number {
     let index = this.#indices.get(name);
@@ -43,8 +43,9 @@ export class Names {
   /** Adds (sign 1) or takes away (-1) the scalars that `counts`. */
   accumulate(vector: Vector, resources: Resources, sign: 1 | -1, counts: (id: Identity) => boolean): void {
     for (const entry of resources.entries) {
-      if (entry.id.type === 'SCALAR' && counts(entry.id))
-        addAt(vector, this.index(entry.id.name), sign * milliOf(entry));
+      const { id } = entry;
+      if (id.type !== 'SCALAR' || !counts(id)) continue;
+      addAt(vector, id.knownIndex >= 0 ? id.knownIndex : this.index(id.name), sign * milliOf(entry));
     }
   }
 }

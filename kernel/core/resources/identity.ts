@@ -1,5 +1,7 @@
 import type { Labels, Resource, ResourceDiskInfo, ResourceReservationInfo, ValueType } from '@mezzo/sdk/api';
 
+export const KNOWN_SCALARS: readonly string[] = ['cpus', 'gpus', 'mem', 'disk'];
+
 export interface IdentityFields {
   readonly name: string;
   readonly type: ValueType;
@@ -30,7 +32,10 @@ export class Identity implements IdentityFields {
   readonly reservedRole: string | undefined;
   /** This identity without an allocation role. */
   readonly base: Identity;
+  /** Place of cpus, gpus, mem and disk in a fixed order; -1 for other names. */
+  readonly knownIndex: number;
   #allocated: Map<string, Identity> | undefined;
+  #lastAllocated: Identity | undefined;
 
   constructor(
     fields: IdentityFields,
@@ -47,6 +52,7 @@ export class Identity implements IdentityFields {
     this.providerId = fields.providerId;
     this.unitMilli = fields.unitMilli;
     this.reservedRole = fields.reservations.at(-1)?.role;
+    this.knownIndex = fields.type === 'SCALAR' ? KNOWN_SCALARS.indexOf(fields.name) : -1;
     this.base = base ?? this;
   }
 
@@ -61,6 +67,12 @@ export class Identity implements IdentityFields {
   }
 
   allocated(role: string): Identity {
+    const { base } = this;
+    if (base.#lastAllocated?.allocationRole === role) return base.#lastAllocated;
+    return (base.#lastAllocated = base.#allocatedTo(role));
+  }
+
+  #allocatedTo(role: string): Identity {
     const { base } = this;
     base.#allocated ??= new Map();
     const known = base.#allocated.get(role);
@@ -77,7 +89,7 @@ const MAX_CACHED = 4096;
 const cache = new Map<string, Identity>();
 
 /** In every list the well-known come first, in this order. */
-const RANKS = new Map(['cpus', 'gpus', 'mem', 'disk', 'ports'].map((name, rank) => [name, String(rank)]));
+const RANKS = new Map([...KNOWN_SCALARS, 'ports'].map((name, rank) => [name, String(rank)]));
 /** Lower than anything a name may contain: the order of keys is the order of their parts. */
 const SEPARATOR = '\u0001';
 

@@ -1,6 +1,6 @@
 export * from './attributes.js';
 export { milliOf, type Amount, type Entry } from './entry.js';
-export type { Identity } from './identity.js';
+export { KNOWN_SCALARS, type Identity } from './identity.js';
 export type { ReservationFormat } from './print.js';
 export { Resources, type Quantities } from './resources.js';
 export * from './roles.js';
