@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CLUSTER, ENDPOINTS, messageOf, type PluginContext } from '@mezzo/sdk/contract';
+import { OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
+import { definePlugin } from '@mezzo/sdk/runtime';
+import { reachable, type DnsConfig } from './shell/config.js';
+import { leaderOf } from './shell/leader.js';
+import { DnsServer } from './shell/server.js';
+
+const VERSION = '0.1.0';
+/** A master that is back is worth asking soon: names are served stale meanwhile. */
+const BACKOFF = { initialMs: 100, maxMs: 1000 };
+const RETRY_MS = 2000;
+
+export default definePlugin<DnsConfig>({
+  async activate(ctx, config) {
+    const cluster = ctx.resolve(CLUSTER);
+    const server = new DnsServer(config, cluster, ctx.log);
+    await server.listen(VERSION);
+    ctx.own(server);
+    const { port, httpPort, listenIp } = server.places;
+    ctx.log.info('answering', { port, httpPort, listenIp, domain: config.domain });
+    const host = reachable(listenIp, new URL(cluster.kernelUrl).hostname);
+    const url = `http://${host}:${httpPort}`;
+    ctx.own(await ctx.resolve(ENDPOINTS).announce({ name: 'mesos_dns', url }));
+    follow(ctx, server, cluster.kernelUrl);
+  },
+});
+
+/** Until the plugin stops. A refused subscription is told and tried again, and what was known is served on. */
+function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): void {
+  const stopped = new AbortController();
+  let events: OperatorEvents | undefined;
+  ctx.own(async () => {
+    stopped.abort();
+    await events?.close();
+  });
+  const run = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      events = ctx.resolve(OPERATOR_EVENTS).subscribe({ backoff: BACKOFF });
+      try {
+        for await (const event of events) {
+          if (event.subscribed) {
+            ctx.degraded(undefined);
+            void leaderOf(kernelUrl).then((leader) => server.mastersAre(leader ?? new URL(kernelUrl).host));
+          }
+          await server.feed.take(event);
+        }
+      } catch (error) {
+        ctx.degraded(`names are no longer kept current: ${messageOf(error)}`);
+      }
+      await sleep(RETRY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  };
+  void run();
+}

@@ -1,0 +1,71 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import type { Disposable } from '@mezzo/sdk/contract';
+import type { Reply } from '../core/responder.js';
+import { listenError } from './listen.js';
+
+export interface DnsHandler {
+  respond(query: Uint8Array, streamed: boolean): Reply;
+  /** The response of a query that `respond` gave back. Never rejects. */
+  forward(query: Uint8Array, streamed: boolean): Promise<Uint8Array>;
+}
+
+export interface UdpServer extends Disposable {
+  readonly port: number;
+}
+
+const RECEIVE_BUFFER_BYTES = 4 << 20;
+
+export async function serveUdp(host: string, port: number, handler: DnsHandler): Promise<UdpServer> {
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', lookup: asItIs });
+  socket.on('message', (query, from) => answer(socket, handler, query, from));
+  try {
+    const listening = once(socket, 'listening');
+    socket.bind({ address: host, port, exclusive: true });
+    await listening;
+  } catch (error) {
+    socket.close();
+    throw listenError(error, 'UDP', host, port, 'port');
+  }
+  socket.on('error', () => undefined);
+  widen(socket);
+  return { port: socket.address().port, dispose: () => void socket.close() };
+}
+
+function answer(socket: Socket, handler: DnsHandler, query: Uint8Array, from: RemoteInfo): void {
+  // Port 0 cannot be answered, and asking for it would throw.
+  if (from.port === 0) return;
+  const reply = handler.respond(query, false);
+  if (reply instanceof Uint8Array) socket.send(reply, from.port, from.address, sent);
+  else if (reply === 'forward')
+    void handler.forward(query, false).then((response) => {
+      // The socket may have been closed meanwhile, which is the only reason for a throw here.
+      try {
+        socket.send(response, from.port, from.address, sent);
+      } catch {
+        return;
+      }
+    });
+}
+
+/** A client that is gone is no error of ours. */
+const sent = (): void => undefined;
+
+/** The kernel drops what does not fit; a bigger buffer rides out bursts. Without the right to it, the default serves. */
+function widen(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    return;
+  }
+}
+
+/** Answers go to addresses, never names: no need to ask the resolver's thread for each. */
+function asItIs(
+  address: string,
+  options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void {
+  callback(null, address, isIPv6(address) ? 6 : 4);
+}
