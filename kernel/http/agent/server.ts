@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa from 'koa';
 import { errorAnswer, notFound, sendAnswer, textAnswer, type Answer } from '../answer.js';
 import { executorApi } from './executor-api.js';
@@ -6,8 +6,14 @@ import { legacyRouter } from './legacy.js';
 import { operatorApi } from './operator-api.js';
 import type { AgentSite } from './site.js';
 
+export interface AgentHttp {
+  readonly listener: RequestListener;
+  /** For further routers: what they answer comes before a 404. */
+  readonly app: Koa;
+}
+
 /** The agent's whole HTTP side: calls and streams go straight to their handlers, the rest through koa. */
-export function agentHttp(site: AgentSite): Server {
+export function agentHttp(site: AgentSite): AgentHttp {
   const app = new Koa();
   app.silent = true;
   app.use(async (ctx, next) => {
@@ -19,17 +25,19 @@ export function agentHttp(site: AgentSite): Server {
     }
   });
   app.use(legacyRouter(site).routes());
-  const koa = app.callback();
-  return createServer({ requireHostHeader: false }, (request, response) => {
+  let koa: ReturnType<Koa['callback']> | undefined;
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     request.url = normalised(request.url ?? '/');
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
     const direct = directHandler(site, request, response);
-    if (direct === undefined) return void koa(request, response);
+    // Made with the first request, so that routers mounted after this returns are in it.
+    if (direct === undefined) return void (koa ??= app.callback())(request, response);
     direct.then(
       (answer) => answer && sendAnswer(request, response, answer),
       (error: unknown) => sendAnswer(request, response, failed(site, request, error)),
     );
-  });
+  };
+  return { listener, app };
 }
 
 function answerKoa(ctx: Koa.Context, answer: Answer): void {

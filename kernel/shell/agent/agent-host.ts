@@ -48,8 +48,11 @@ export class AgentHost {
   private readonly master: MasterClient;
   private readonly containerizers: ReadonlyMap<string, Containerizer>;
   private stopped = false;
+  private startedAtMs = 0;
   fetchesFailed = 0;
   fetchesSucceeded = 0;
+  /** How long it took to take back the containers of the last life. */
+  recoveryMs = 0;
 
   constructor(private readonly options: AgentHostOptions) {
     const { clock, random, log } = options;
@@ -73,6 +76,7 @@ export class AgentHost {
   /** Recovers what an earlier life left, then looks for the master. */
   async start(): Promise<void> {
     const { checkpoints, random, bootId, recover } = this.options;
+    this.startedAtMs = this.options.clock.nowMs();
     const records = await checkpoints.load();
     this.dispatch({ type: 'checkpointsLoaded', seed: random.uuid(), bootId, recover, records });
   }
@@ -157,6 +161,7 @@ export class AgentHost {
         return this.options.onExit(1, `containerizer ${name} cannot recover: ${messageOf(error)}`);
       }
     }
+    this.recoveryMs = this.options.clock.nowMs() - this.startedAtMs;
     this.dispatch({ type: 'containersRecovered', containerIds: found.flatMap(({ ids }) => ids) });
     for (const { name, ids } of found) for (const id of ids) void this.watch(this.containerizers.get(name)!, id);
   }

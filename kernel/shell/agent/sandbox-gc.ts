@@ -20,6 +20,8 @@ export class SandboxGc {
   private stopped = false;
   removed = 0;
   failed = 0;
+  /** As of the last sweep. */
+  maxAgeMs: number;
 
   constructor(
     private readonly options: SandboxGcOptions,
@@ -27,7 +29,9 @@ export class SandboxGc {
     private readonly log: Logger,
     /** Names (container ids) of sandboxes in use. */
     private readonly isLive: (containerId: string) => boolean,
-  ) {}
+  ) {
+    this.maxAgeMs = options.gcDelayMs;
+  }
 
   start(): void {
     this.cancel = this.clock.after(this.options.intervalMs, () => {
@@ -46,18 +50,18 @@ export class SandboxGc {
   async sweep(): Promise<void> {
     const { gcDelayMs, headroom, workDir } = this.options;
     const { blocks, bavail } = await statfs(workDir);
-    const maxAgeMs = maxSandboxAgeMs(gcDelayMs, headroom, blocks === 0 ? 0 : 1 - bavail / blocks);
+    this.maxAgeMs = maxSandboxAgeMs(gcDelayMs, headroom, blocks === 0 ? 0 : 1 - bavail / blocks);
     for (const runs of await runDirectories(workDir)) {
       for (const name of await children(runs)) {
         if (this.stopped) return;
-        if (name !== 'latest' && !this.isLive(name)) await this.removeIfOlder(join(runs, name), maxAgeMs);
+        if (name !== 'latest' && !this.isLive(name)) await this.removeIfOlder(join(runs, name));
       }
     }
   }
 
-  private async removeIfOlder(directory: string, maxAgeMs: number): Promise<void> {
+  private async removeIfOlder(directory: string): Promise<void> {
     const { mtimeMs } = await stat(directory).catch(() => ({ mtimeMs: Infinity }));
-    if (this.clock.nowMs() - mtimeMs < maxAgeMs) return;
+    if (this.clock.nowMs() - mtimeMs < this.maxAgeMs) return;
     try {
       await removeSandbox(directory);
       this.removed += 1;

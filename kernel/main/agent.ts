@@ -1,0 +1,240 @@
+#!/usr/bin/env node
+import { mkdirSync, realpathSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MezzoError, messageOf } from '@mezzo/sdk/contract';
+import type { Containerizer } from '@mezzo/sdk/points/containerizer';
+import type Koa from 'koa';
+import type { AgentState } from '../core/agent/state.js';
+import { ExecutorHub } from '../http/agent/executor-api.js';
+import { SandboxFiles } from '../http/agent/sandbox-files.js';
+import { agentHttp } from '../http/agent/server.js';
+import { assertMayListen, listen, type Listening } from '../http/listen.js';
+import { AgentHost } from '../shell/agent/agent-host.js';
+import { FileCheckpointStore } from '../shell/agent/checkpoint-store.js';
+import { Fetcher } from '../shell/agent/fetcher.js';
+import { readHostFacts } from '../shell/agent/host-facts.js';
+import { SandboxGc } from '../shell/agent/sandbox-gc.js';
+import { systemClock, systemRandom } from '../shell/clock.js';
+import { LockFile } from '../shell/coordination/lock-file.js';
+import { agentConfig } from './agent-config.js';
+import { agentFlags, idleGiven, type AgentFlags } from './agent-flags.js';
+import { loadConfig } from './config.js';
+import { flagHelp, showFlags } from './flags.js';
+import { createLog, type DaemonLog } from './log.js';
+import { requireFlag } from './master-flags.js';
+import { versionInfo } from './version.js';
+
+const DEFAULT_PORT = 5051;
+
+/** What is there before the containerizers: enough to load the plugins that bring them. */
+export interface AgentSeam {
+  readonly flags: AgentFlags;
+  readonly log: DaemonLog;
+  readonly workDir: string;
+  readonly secretsDir: string;
+  /** http://ADDRESS:PORT, as others on this machine reach it. */
+  readonly url: string;
+  readonly port: number;
+}
+
+/** An agent that serves. */
+export interface AgentDaemon extends AgentSeam {
+  readonly host: AgentHost;
+  readonly state: AgentState;
+  /** Mount routers here: what they answer comes before a 404. */
+  readonly app: Koa;
+  /** Ends all tasks, unregisters, and exits by way of `onExit`. */
+  leave(): void;
+  /** Stops serving. Tasks run on; the next agent with this work directory takes them back. */
+  close(): Promise<void>;
+}
+
+export interface AgentParts {
+  /** What runs containers, or how to get it once the agent listens. */
+  readonly containerizers:
+    readonly Containerizer[] | ((seam: AgentSeam) => readonly Containerizer[] | Promise<readonly Containerizer[]>);
+  readonly log?: DaemonLog;
+  /** The agent is done or cannot go on; the daemon is closed already. Default: ends the process. */
+  readonly onExit?: (code: number, reason: string) => void;
+}
+
+/**
+ * Starts an agent; it registers in the background for as long as it takes. Rejects with PORT_TAKEN, INSECURE_ADDRESS,
+ * STORE_LOCKED (the work directory has an agent) and the like; nothing stays open then.
+ */
+export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<AgentDaemon> {
+  const master = masterAddress(requireFlag('master', flags.master));
+  const workDir = workDirectory(requireFlag('work_dir', flags.work_dir));
+  assertMayListen(flags.ip, flags.insecure);
+  const log =
+    parts.log ?? createLog({ daemon: 'agent', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
+  for (const name of idleGiven(flags)) log.warn(`flag --${name} has no effect yet`);
+  const opened: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+  try {
+    const lock = await LockFile.acquire(join(workDir, 'agent.lock'));
+    opened.push(() => lock.release());
+    const listening = await listen(flags.ip, flags.port ?? DEFAULT_PORT + flags.port_offset);
+    opened.push(() => listening.close());
+    const url = urlOf(flags.ip, listening);
+    const { port } = listening;
+    const seam: AgentSeam = {
+      flags,
+      log,
+      workDir,
+      secretsDir: flags.secrets_dir ?? join(workDir, 'secrets'),
+      url,
+      port,
+    };
+    const containerizers = await chosenContainerizers(seam, parts);
+    const facts = readHostFacts(workDir);
+    const names = containerizers.map((one) => one.name);
+    const config = agentConfig(flags, { workDir, port, facts, containerizers: names });
+    const executors = new ExecutorHub(systemRandom);
+    const host = new AgentHost({
+      config,
+      bootId: facts.bootId,
+      recover: flags.recover,
+      master: { master, tokenFile: flags.join_token_file ?? join(workDir, 'join.token') },
+      containerizers,
+      checkpoints: new FileCheckpointStore(join(workDir, 'meta'), log),
+      fetcher: new Fetcher({
+        maxBytes: flags.fetcher_max_size * 1024 * 1024,
+        stallTimeoutMs: flags.fetcher_stall_timeout,
+      }),
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      executors,
+      onExit: (code, reason) => void closeAll().then(() => (parts.onExit ?? exitProcess(log))(code, reason)),
+    });
+    opened.push(() => host.stop());
+    opened.push(() => Promise.resolve(executors.closeAll()));
+    const gc = new SandboxGc(
+      {
+        workDir,
+        gcDelayMs: flags.gc_delay,
+        headroom: flags.gc_disk_headroom,
+        intervalMs: flags.disk_watch_interval,
+      },
+      systemClock,
+      log,
+      (containerId) => host.state.runs.has(containerId),
+    );
+    opened.push(() => gc.stop());
+    const { listener, app } = agentHttp({
+      host,
+      executors,
+      gc,
+      files: sandboxFiles(host, log),
+      flags: showFlags(agentFlags, flags),
+      version: versionInfo(),
+      log,
+      logDir: flags.log_dir,
+      startedAtMs: Date.now(),
+    });
+    listening.serve(listener);
+    await host.start();
+    gc.start();
+    log.info('agent is serving', { url, owner: config.owner, containerizers: names });
+    return {
+      ...seam,
+      host,
+      state: host.state,
+      app,
+      leave: () => host.dispatch({ type: 'leaveRequested' }),
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function chosenContainerizers(seam: AgentSeam, parts: AgentParts): Promise<readonly Containerizer[]> {
+  const { containerizers: given } = parts;
+  const all = typeof given === 'function' ? await given(seam) : given;
+  const wanted = seam.flags.containerizers?.split(',').map((name) => name.trim());
+  for (const name of wanted ?? [])
+    if (!all.some((one) => one.name === name)) seam.log.warn(`no plugin brings the containerizer ${name}`);
+  const chosen = all.filter((one) => wanted?.includes(one.name) ?? true);
+  if (chosen.length === 0) seam.log.error('there is no containerizer: every task will fail');
+  return chosen;
+}
+
+function sandboxFiles(host: AgentHost, log: DaemonLog): SandboxFiles {
+  const { state } = host;
+  const files = new SandboxFiles(
+    state.config.workDir,
+    () => state.agentId,
+    () => state.runs.values(),
+  );
+  if (log.file !== undefined) files.attach('/slave/log', log.file);
+  return files;
+}
+
+const urlOf = (ip: string, { port }: Listening): string => `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+
+function masterAddress(text: string): string {
+  const address = text.replace(/^http:\/\//, '').replace(/\/$/, '');
+  if (/^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(address)) return address;
+  throw new MezzoError('INVALID_FLAG', `flag --master: '${text}' is not host:port`, {
+    blame: 'operator',
+    next: 'name a master as host:port; detection through zk:// is not supported yet',
+  });
+}
+
+/** Paths in answers, checkpoints and environments are absolute and have no links in them. */
+function workDirectory(path: string): string {
+  const absolute = isAbsolute(path) ? path : resolve(path);
+  try {
+    mkdirSync(absolute, { recursive: true, mode: 0o755 });
+    return realpathSync(absolute);
+  } catch (cause) {
+    throw new MezzoError('INVALID_FLAG', `flag --work_dir: cannot use ${absolute}: ${messageOf(cause)}`, {
+      blame: 'operator',
+      next: 'name a directory that this user may write to',
+      cause,
+    });
+  }
+}
+
+function exitProcess(log: DaemonLog): (code: number, reason: string) => void {
+  return (code, reason) => {
+    log[code === 0 ? 'info' : 'error']('agent is done', { reason });
+    process.exit(code);
+  };
+}
+
+/** One clear line, and what to do. */
+function complain(error: unknown): void {
+  const { code, next } = error as { code?: string; next?: string };
+  process.stderr.write(`${code ?? 'FAILED'}: ${messageOf(error)}${next === undefined ? '' : ` (${next})`}\n`);
+  if (code === undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+}
+
+async function main(): Promise<void> {
+  const flags = loadConfig(agentFlags, []);
+  if (flags.help) return void process.stdout.write(`Usage: mezzo agent [flags]\n\n${flagHelp(agentFlags)}\n`);
+  if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
+  const daemon = await startAgent(flags, { containerizers: [] });
+  const stop = (signal: string): void => {
+    daemon.log.info('agent is stopping; tasks run on', { signal });
+    void daemon.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  process.on('SIGUSR1', () => daemon.leave());
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    complain(error);
+    process.exit(1);
+  });
+}
