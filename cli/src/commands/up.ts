@@ -151,7 +151,7 @@ export default class Up extends MezzoCommand {
 
   /** The router leaves the first user's password in a file for us; it is shown once and forgotten. */
   private firstLogin(workDir: WorkDir): { uid: string; password: string; link: string } | undefined {
-    const file = workDir.at('plugins', 'state', 'router', 'first-login.json');
+    const file = workDir.at('plugins', 'router', 'state', 'first-login.json');
     const first = readJson<{ uid: string; password: string; link: string }>(file);
     if (first !== undefined) removeFile(file);
     return first;
