@@ -153,10 +153,8 @@ function normalizeFetch(raw: AppUpdate): Artifact[] {
   return (raw.uris ?? []).map((uri) => ({ uri, extract: ARCHIVE.test(uri), executable: false, cache: false }));
 }
 
-function upperCaseOperator(constraint: readonly string[]): Constraint {
-  const [field = '', operator = '', ...rest] = constraint;
-  return [field, operator.toUpperCase(), ...rest] as unknown as Constraint;
-}
+const upperCaseOperator = (constraint: readonly string[]): Constraint =>
+  constraint.map((part, index) => (index === 1 ? part.toUpperCase() : part)) as unknown as Constraint;
 
 function normalizeHealthCheck(raw: HealthCheckUpdate, portCount: number): HealthCheck {
   const protocol = raw.protocol ?? 'HTTP';

@@ -2,7 +2,7 @@ import type { Offer, Resource, SchedulerCall, TaskInfo, TaskState, TaskStatus } 
 import { assert } from '@mezzo/sdk/contract';
 import type { StoreEntry } from '@mezzo/sdk/contract';
 import type { Command } from '../core/commands/command.js';
-import type { Answer, Effect, MarathonEvent, Publication } from '../core/effects.js';
+import type { Answer, Effect, MarathonEvent, Probe, Publication } from '../core/effects.js';
 import { recover } from '../core/records.js';
 import { DEFAULT_SETTINGS, createState } from '../core/state.js';
 import type { MarathonState, Settings } from '../core/state.js';
@@ -39,6 +39,7 @@ export class FakeCluster {
   readonly store = new Map<string, string>();
   readonly timers = new Map<string, number>();
   readonly probed = new Set<string>();
+  readonly probes: Probe[] = [];
   /** Launched tasks run at once, killed ones end at once. */
   prompt = true;
   onPublish: ((event: Publication) => void) | undefined;
@@ -179,6 +180,7 @@ export class FakeCluster {
         return;
       case 'startProbes':
         this.probed.add(effect.taskId);
+        this.probes.push(...effect.probes);
         return;
       case 'stopProbes':
         this.probed.delete(effect.taskId);

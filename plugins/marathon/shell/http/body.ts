@@ -54,11 +54,11 @@ function invalidJson(issues: readonly z.core.$ZodIssue[]): Refusal {
   return new Refusal({ status: 422, body: { message: 'Invalid JSON', details } });
 }
 
-/** Of several possible shapes, the last one is described: it is the one with fields. */
+/** Of several possible shapes the last is the one with fields: it is meant by whoever sends an object. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
-  const last = issue.errors.at(-1) ?? [];
-  return last.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost);
+  const meant = issue.errors.at(typeof issue.input === 'object' ? -1 : 0) ?? [];
+  return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost);
 }
 
 function renderPath(path: readonly PropertyKey[]): string {
