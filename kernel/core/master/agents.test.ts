@@ -1,0 +1,220 @@
+import { asId, type AgentId } from '@mezzo/sdk/contract';
+import { expect, test } from 'vitest';
+import {
+  agentTask,
+  frameworkInfo,
+  MasterHarness,
+  MULTI_ROLE,
+  resources,
+  task,
+} from '../../../tests/support/master-harness.js';
+import type { AgentRecord } from './effects.js';
+
+const allocated = (id: string) =>
+  task(id, { agentId: { value: 'm-S0' } }, undefined, {
+    resources: resources('cpus:1;mem:128').map((one) => ({ ...one, allocationInfo: { role: 'web' } })),
+  });
+
+function withTask() {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler();
+  const agent = master.agent();
+  scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!));
+  agent.update(scheduler.id, 't', 'TASK_RUNNING');
+  scheduler.acknowledge();
+  return { master, scheduler, agent, told: agentTask(scheduler.id, allocated('t')) };
+}
+
+test('pings that nobody answers make an agent unreachable, and its tasks with it', () => {
+  const { master, scheduler, agent } = withTask();
+  master.pass(74_000);
+  expect(scheduler.types).not.toContain('FAILURE');
+  expect(agent.of('ping').length).toBe(5);
+  master.pass(16_000);
+  expect(scheduler.lastStatus).toMatchObject({
+    state: 'TASK_UNREACHABLE',
+    reason: 'REASON_AGENT_REMOVED',
+    message: 'health check timed out',
+  });
+  expect(scheduler.lastStatus!.unreachableTime).toBeDefined();
+  expect(scheduler.events.at(-1)).toMatchObject({ type: 'FAILURE', failure: { agentId: { value: 'm-S0' } } });
+  expect(master.registry.get('m-S0')).toMatchObject({ fate: 'unreachable' });
+  expect(master.isClosed(agent.connection)).toBe(true);
+});
+
+test('an agent that answers stays, however few pings it may miss', () => {
+  const master = new MasterHarness({ maxAgentPingTimeouts: 1 });
+  const agent = master.agent();
+  master.pass(3_600_000, [agent]);
+  expect(master.state.agents.size).toBe(1);
+});
+
+test('a framework that knows no partitions is told TASK_LOST instead', () => {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler({ capabilities: [MULTI_ROLE] });
+  master.agent();
+  scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!));
+  master.pass(100_000);
+  expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_LOST', reason: 'REASON_AGENT_REMOVED' });
+});
+
+test('an unreachable agent comes back with its tasks', () => {
+  const { master, scheduler, agent, told } = withTask();
+  master.pass(100_000);
+  agent.subscribe({ tasks: [told], frameworks: [frameworkInfo({ id: { value: scheduler.id } })] });
+  expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_RUNNING', reason: 'REASON_AGENT_REREGISTERED' });
+  expect(master.registry.get('m-S0')).toMatchObject({ fate: 'admitted' });
+  expect(agent.of('shutdownFramework')).toEqual([]);
+  expect(scheduler.offers.at(-1)!.resources).toContainEqual(
+    expect.objectContaining({ name: 'cpus', scalar: { value: 3 } }),
+  );
+});
+
+test('a broken stream rescinds offers and leaves the tasks alone until the time is over', () => {
+  const { master, scheduler, agent } = withTask();
+  scheduler.call({ type: 'REVIVE' });
+  agent.disconnect();
+  expect(scheduler.events.at(-1)).toMatchObject({ type: 'RESCIND' });
+  master.pass(599_000);
+  expect(scheduler.updates.at(-1)).toBe('t TASK_RUNNING');
+  master.pass(2_000);
+  expect(scheduler.updates.at(-1)).toBe('t TASK_UNREACHABLE');
+});
+
+test('what an agent does not know when it comes back has ended, or never began', () => {
+  const { master, scheduler, agent } = withTask();
+  scheduler.call({ type: 'REVIVE' });
+  scheduler.launch([scheduler.offers.at(-1)!], task('late', scheduler.offers.at(-1)!));
+  agent.disconnect();
+  agent.subscribe();
+  expect(scheduler.updates.slice(-2)).toEqual(['t TASK_GONE', 'late TASK_DROPPED']);
+  expect(scheduler.offers.at(-1)!.resources).toContainEqual(
+    expect.objectContaining({ name: 'cpus', scalar: { value: 4 } }),
+  );
+  expect(master.state.agents.get(asId<AgentId>('m-S0'))!.tasks.size).toBe(0);
+});
+
+test('a kill is said again to an agent that comes back', () => {
+  const { scheduler, agent, told } = withTask();
+  agent.disconnect();
+  scheduler.call({ type: 'KILL', kill: { taskId: { value: 't' } } });
+  agent.subscribe({ tasks: [told] });
+  expect(agent.of('killTask')[0]).toMatchObject({ frameworkId: scheduler.id, taskId: 't' });
+});
+
+test('a framework that was removed while the agent was away ends there too', () => {
+  const { scheduler, agent, told } = withTask();
+  agent.disconnect();
+  scheduler.call({ type: 'TEARDOWN' });
+  agent.subscribe({ tasks: [told], frameworks: [frameworkInfo({ id: { value: scheduler.id } })] });
+  expect(agent.of('shutdownFramework')[0]).toMatchObject({ frameworkId: scheduler.id });
+});
+
+test('a new master takes over agents, tasks and frameworks from the agents', () => {
+  const { master: old, scheduler, told } = withTask();
+  const record = old.registry.get('m-S0') as AgentRecord;
+  const framework = old.registry.get(scheduler.id) as never;
+  const master = new MasterHarness({ masterId: asId('n') }, [
+    { op: 'putAgent', id: asId<AgentId>('m-S0'), record },
+    { op: 'putFramework', id: asId(scheduler.id), record: framework },
+  ]);
+  const again = master.scheduler({ id: { value: scheduler.id } });
+  again.call({ type: 'RECONCILE', reconcile: { tasks: [{ taskId: { value: 't' } }] } });
+  expect(again.updates).toEqual([]);
+  const agent = master.agent(undefined, { agentInfo: { hostname: 'h', id: { value: 'm-S0' } }, tasks: [told] });
+  expect(agent.of('registered')[0]).toMatchObject({ agentId: 'm-S0' });
+  again.call({ type: 'RECONCILE', reconcile: {} });
+  expect(again.updates).toEqual(['t TASK_RUNNING']);
+  expect(master.state.recoveredAgents.size).toBe(0);
+});
+
+test('agents of the old master that do not come back become unreachable', () => {
+  const { master: old } = withTask();
+  const record = old.registry.get('m-S0') as AgentRecord;
+  const master = new MasterHarness({}, [{ op: 'putAgent', id: asId<AgentId>('m-S0'), record }]);
+  master.pass(600_000);
+  expect(master.state.unreachableAgents.size).toBe(1);
+  expect(master.registry.get('m-S0')).toMatchObject({ fate: 'unreachable' });
+});
+
+test('an agent that the registry does not know is believed about its frameworks', () => {
+  const master = new MasterHarness();
+  const info = frameworkInfo({ id: { value: 'old-0000' } });
+  const agent = master.agent(undefined, {
+    agentInfo: { hostname: 'h', id: { value: 'old-S1' } },
+    tasks: [agentTask('old-0000', allocated('t'))],
+    frameworks: [info],
+  });
+  expect(agent.of('registered')[0]).toMatchObject({ agentId: 'old-S1' });
+  expect(master.state.frameworks.get(asId('old-0000'))).toMatchObject({ recovered: true });
+  expect(master.registry.has('old-0000')).toBe(true);
+});
+
+test('an agent that comes without its id from a known address takes the place of the one before', () => {
+  const { master, scheduler, agent } = withTask();
+  const { address } = master.state.agents.get(asId<AgentId>('m-S0'))!;
+  agent.disconnect();
+  master.agent(undefined, { address });
+  expect(scheduler.updates.at(-1)).toBe('t TASK_GONE');
+  expect([...master.state.agents.keys()]).toEqual(['m-S1']);
+  expect(master.registry.has('m-S0')).toBe(false);
+});
+
+test('batches are counted: one that came twice is done once, a gap and an unknown session are refused', () => {
+  const { master, scheduler, agent } = withTask();
+  const send = (seq: number, session: string = agent.connection) => {
+    const request = master.request();
+    const status = { taskId: { value: 't' }, state: 'TASK_FINISHED', uuid: 'u' } as const;
+    const calls = [{ type: 'statusUpdate', frameworkId: scheduler.id, status, latestState: 'TASK_FINISHED' } as const];
+    master.dispatch({ type: 'agentCalled', request, batch: { session, seq, seen: 0, calls } });
+    return master.reply(request)!.status;
+  };
+  expect(send(3)).toBe(409);
+  expect(send(2, 'nobody')).toBe(409);
+  const before = scheduler.updates.length;
+  expect(send(2)).toBe(202);
+  expect(send(2)).toBe(202);
+  expect(scheduler.updates.length).toBe(before + 1);
+});
+
+test('a farewell takes the agent out of the registry and ends its tasks', () => {
+  const { master, scheduler, agent } = withTask();
+  agent.call({ type: 'unregister' });
+  expect(scheduler.updates.at(-1)).toBe('t TASK_GONE');
+  expect(master.registry.has('m-S0')).toBe(false);
+  expect(master.state.agents.size).toBe(0);
+});
+
+test('an agent that speaks another protocol or tells nonsense is refused', () => {
+  const master = new MasterHarness();
+  expect(master.agent(undefined, { protocol: 9 }).of('refused')).toHaveLength(1);
+  const bad = master.agent(undefined, { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: -1 } }] });
+  expect(bad.of('refused')[0]).toMatchObject({ reason: expect.stringContaining('invalid resources') });
+  expect(master.state.agents.size).toBe(0);
+});
+
+test('an agent that was marked gone is told so and stays away for ever', () => {
+  const { master, scheduler, agent, told } = withTask();
+  const request = master.request();
+  const call = { type: 'MARK_AGENT_GONE', markAgentGone: { agentId: { value: 'm-S0' } } } as const;
+  master.dispatch({ type: 'operatorCalled', request, call });
+  expect(master.reply(request)).toMatchObject({ status: 200 });
+  expect(agent.of('refused')).toHaveLength(1);
+  expect(scheduler.lastStatus).toMatchObject({
+    state: 'TASK_GONE_BY_OPERATOR',
+    reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
+  });
+  agent.subscribe({ tasks: [told] });
+  expect(agent.of('refused')).toHaveLength(1);
+});
+
+test('resources that shrink take offers back', () => {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler();
+  const agent = master.agent('cpus:4;mem:1024');
+  agent.call({ type: 'updateResources', resources: resources('cpus:2;mem:1024') });
+  expect(scheduler.types).toContain('RESCIND');
+  expect(scheduler.offers.at(-1)!.resources).toContainEqual(
+    expect.objectContaining({ name: 'cpus', scalar: { value: 2 } }),
+  );
+});
