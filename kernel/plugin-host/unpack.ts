@@ -140,7 +140,6 @@ function pathProblem(entry: ReadEntry): string | undefined {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `the path ${shown}... is too long`;
   if (entry.type !== 'Directory' && !FILE_TYPES.has(entry.type)) return `${shown} is a ${entry.type}`;
   const parts = path.replace(/\/$/, '').split('/');
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (parts.some((part) => part === '' || part === '.' || part === '..' || /[\\\u0000-\u001f]/.test(part)))
     return `the path ${shown} leaves the package`;
   if (parts.length < 2 && entry.type !== 'Directory') return `${shown} is outside of the package directory`;

@@ -1,6 +1,8 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MezzoError, messageOf, type Disposable, type EndpointAnnouncement } from '../contract/index.js';
+import { removeSocket } from './load-entry.js';
 import { onJsonLines } from './json-lines.js';
 import type { ControlMessage, ControlRequest, RunStatus } from './run-spec.js';
 
@@ -16,6 +18,8 @@ export interface ControlHandlers {
 export class ControlServer {
   private readonly sockets = new Set<Socket>();
   private readonly endpoints = new Map<string, string>();
+  /** Some host has heard the status as it is now. */
+  private told = false;
 
   private constructor(
     private readonly server: Server,
@@ -29,7 +33,7 @@ export class ControlServer {
       throw new MezzoError('CONTROL_SOCKET_OCCUPIED', `another process of this plugin listens on ${path}`, {
         blame: 'environment',
       });
-    rmSync(path, { force: true });
+    await removeSocket(path);
     const server = createServer();
     server.maxConnections = MAX_CONNECTIONS;
     const control = new ControlServer(server, path, status);
@@ -41,7 +45,13 @@ export class ControlServer {
 
   update(change: Partial<RunStatus>): void {
     this.status = { ...this.status, ...change };
+    this.told = this.sockets.size > 0;
     for (const socket of this.sockets) send(socket, { type: 'status', status: this.status });
+  }
+
+  /** For the last words of a short life, whose host may not have connected yet. */
+  async untilTold(timeoutMs: number): Promise<void> {
+    for (const deadline = performance.now() + timeoutMs; !this.told && performance.now() < deadline;) await sleep(10);
   }
 
   announce({ name, url }: EndpointAnnouncement): Disposable {
@@ -64,7 +74,7 @@ export class ControlServer {
     const timer = setTimeout(() => this.sockets.forEach((socket) => socket.destroy()), 500);
     await closed;
     clearTimeout(timer);
-    rmSync(this.path, { force: true });
+    await removeSocket(this.path);
   }
 
   private accept(socket: Socket, handlers: ControlHandlers): void {
@@ -77,6 +87,7 @@ export class ControlServer {
       if (request.type === 'metrics') void answerMetrics(socket, request.id, handlers);
     });
     send(socket, { type: 'status', status: this.status });
+    this.told = true;
   }
 }
 

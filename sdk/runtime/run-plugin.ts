@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import {
   CLUSTER,
   CLUSTER_KEY,
@@ -17,6 +15,7 @@ import { HostEndpoints, HostPluginStore, parseClusterKey, promMetrics } from './
 import { ControlServer } from './control-server.js';
 import { RootContainer } from './di.js';
 import { HostClient } from './host-client.js';
+import { loadEntry } from './load-entry.js';
 import { jsonLogger } from './log.js';
 import { PluginRun } from './plugin-run.js';
 import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec } from './run-spec.js';
@@ -24,6 +23,7 @@ import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec } from './run-spec.js';
 // Runs one plugin in this process: node run-plugin.js SPECFILE. Ends with 0 when it was asked to stop.
 
 const STOP_TIMEOUT_MS = 20_000;
+const LAST_WORDS_MS = 1_000;
 
 async function main(specFile: string): Promise<void> {
   const spec = JSON.parse(readFileSync(specFile, 'utf8')) as RunSpec;
@@ -56,19 +56,20 @@ class Runner {
     const { manifest, pluginDir, config } = this.spec;
     this.run = new PluginRun({
       manifest,
-      load: async () =>
-        ((await import(pathToFileURL(join(pluginDir, manifest.entry)).href)) as { default: unknown }).default,
+      load: () => loadEntry(pluginDir, manifest.entry),
       config,
       services: await this.services(control),
       log: this.log,
       onState: (state, reason) => {
-        this.log[state === 'failed' ? 'error' : 'info'](`plugin ${state}`, reason === undefined ? {} : { reason });
+        this.log[state === 'failed' ? 'error' : 'info'](`plugin ${state}${reason === undefined ? '' : `: ${reason}`}`);
         control.update({ state, reason });
       },
     });
     await this.run.start();
-    if (this.run.state === 'failed') await this.exit(1);
-    if (this.run.state === 'skipped') await this.exit(EXIT_SKIPPED);
+    const { state } = this.run;
+    if (state !== 'failed' && state !== 'skipped') return;
+    await control.untilTold(LAST_WORDS_MS);
+    await this.exit(state === 'failed' ? 1 : EXIT_SKIPPED);
   }
 
   private listen(): Promise<ControlServer> {

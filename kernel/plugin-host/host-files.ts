@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeSecret } from '@mezzo/sdk/secrets';
+import type { OwnPluginFiles } from './own-plugin.js';
+import { socketPath } from './unix-socket.js';
+
+/** Where the host keeps what, below the daemon's work directory. */
+export class HostFiles {
+  readonly plugins: string;
+  readonly registry: string;
+  readonly logs: string;
+  /** Records, specs, tokens and control sockets of running plugins. */
+  readonly run: string;
+
+  constructor(private readonly workDir: string) {
+    this.plugins = join(workDir, 'plugins');
+    this.registry = join(workDir, 'registry');
+    this.logs = join(workDir, 'logs');
+    this.run = join(workDir, 'run', 'plugins');
+    for (const dir of [this.plugins, this.registry, this.logs, this.run])
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+  }
+
+  get apiSocket(): string {
+    return socketPath(join(this.workDir, 'run'), 'kernel.sock');
+  }
+
+  controlSocket(id: string): string {
+    return socketPath(this.run, `${id}.sock`);
+  }
+
+  stateDir(id: string): string {
+    return join(this.plugins, id, 'state');
+  }
+
+  of(id: string): OwnPluginFiles {
+    return {
+      record: join(this.run, `${id}.json`),
+      spec: join(this.run, `${id}.spec`),
+      log: join(this.logs, `${id}.log`),
+    };
+  }
+
+  /** The plugin's token; kept, so that a running plugin stays welcome after a restart of the host. */
+  token(id: string): { readonly file: string; readonly token: string } {
+    const file = join(this.run, `${id}.token`);
+    try {
+      const token = readFileSync(file, 'utf8').trim();
+      if (token.length === 64) return { file, token };
+    } catch {
+      // none yet
+    }
+    const token = randomBytes(32).toString('hex');
+    writeSecret(file, token);
+    return { file, token };
+  }
+
+  /** Links the running SDK beside the unpacked plugins, where their imports of it are looked up. */
+  linkSdk(sdkDir: string): void {
+    const scope = join(this.plugins, 'node_modules', '@mezzo');
+    const link = join(scope, 'sdk');
+    if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(link) === sdkDir) return;
+    mkdirSync(scope, { recursive: true, mode: 0o700 });
+    const temp = `${link}.${process.pid}`;
+    rmSync(temp, { force: true });
+    symlinkSync(sdkDir, temp, 'dir');
+    renameSync(temp, link);
+  }
+}

@@ -1,0 +1,387 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  MezzoError,
+  messageOf,
+  type ClusterInfo,
+  type EndpointAnnouncement,
+  type ExtensionPoint,
+  type Logger,
+  type PluginManifest,
+  type PluginStatus,
+  type RunsOn,
+} from '@mezzo/sdk/contract';
+import { checkConfig, sdkPackage, type PhaseTimeouts, type RunSpec } from '@mezzo/sdk/runtime';
+import { EndpointDirectory } from './endpoint-directory.js';
+import { HostFiles } from './host-files.js';
+import { KernelPlugins, type KernelPlugin } from './kernel-plugins.js';
+import { Life } from './life.js';
+import { trimLog } from './log-file.js';
+import { requireSdk } from './manifest.js';
+import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
+import { PluginApi } from './plugin-api.js';
+import { noStore, type HostStore } from './plugin-store.js';
+import { entryOf, packageOf, readRegistry, type PluginPackage } from './registry.js';
+import { inspectPackage, integrityOf, readPackage, unpackPackage } from './unpack.js';
+
+export interface PluginHostOptions {
+  readonly runsOn: RunsOn;
+  /** Of the daemon: plugins/, registry/, run/ and logs/ are below it. */
+  readonly workDir: string;
+  /** The built-in plugins. */
+  readonly registryDir: string;
+  /** Holds cluster.key. */
+  readonly secretsDir: string;
+  readonly cluster: Omit<ClusterInfo, 'host' | 'stateDir'>;
+  readonly log: Logger;
+  /** Of plugins in processes of their own: debug, info (default), warn, error. */
+  readonly logLevel?: string;
+  /** Masters only. */
+  readonly store?: HostStore;
+  /** By plugin id; goes before what the store holds. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Installed on the cluster: a master knows them from its store, an agent from its master. */
+  readonly installed?: readonly PluginPackage[];
+  readonly timeouts?: Partial<PhaseTimeouts>;
+  readonly supervision?: Partial<Supervision>;
+}
+
+const INSTALLED = 'kernel/plugins/';
+const CONFIG = 'kernel/plugin-config/';
+const TRIM_EVERY_MS = 30_000;
+const SETTLE_TIMEOUT_MS = 15_000;
+
+/** All plugins of one daemon. Knows none of them by name. */
+export class PluginHost {
+  readonly directory: EndpointDirectory;
+  private readonly files: HostFiles;
+  private readonly sdk = sdkPackage();
+  private readonly api: PluginApi;
+  private readonly kernel: KernelPlugins;
+  private readonly own = new Map<string, OwnPlugin>();
+  private readonly packages = new Map<string, PluginPackage>();
+  /** Those that cannot even be started. */
+  private readonly broken = new Map<string, PluginStatus>();
+  private readonly trimming: NodeJS.Timeout;
+  private leading: boolean | undefined;
+  /** The whole cluster is being stopped. */
+  private halted = false;
+
+  private constructor(private readonly options: PluginHostOptions) {
+    const store = options.store ?? noStore;
+    this.files = new HostFiles(options.workDir);
+    this.directory = new EndpointDirectory(options.log);
+    this.api = new PluginApi(store, this.directory, options.log);
+    this.kernel = new KernelPlugins(store, options.log, options.timeouts);
+    this.trimming = setInterval(() => this.trimLogs(), TRIM_EVERY_MS);
+    this.trimming.unref();
+  }
+
+  /**
+   * Adopts what an earlier host left running, loads the plugins of this process (resolves when they serve) and starts the others
+   * (does not wait for them). Rejects with PLUGIN_REGISTRY_INVALID, or with PLUGIN_REQUIRED when a plugin of this process fails
+   * whose manifest says that the daemon must not run without it.
+   */
+  static async start(options: PluginHostOptions): Promise<PluginHost> {
+    const host = new PluginHost(options);
+    try {
+      await host.begin();
+      return host;
+    } catch (error) {
+      await host.shutdown({ keepPlugins: true });
+      throw error;
+    }
+  }
+
+  /** What the plugins of this process contribute to a point. */
+  contributions<T>(point: ExtensionPoint<T>): T[] {
+    return this.kernel.contributions(point);
+  }
+
+  statuses(): PluginStatus[] {
+    const own = [...this.own.values()].map((plugin) => plugin.status());
+    const all = [...own, ...this.kernel.statuses(), ...this.broken.values()];
+    return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  endpoints(): EndpointAnnouncement[] {
+    return this.directory.list();
+  }
+
+  /** Prometheus text of one plugin. */
+  metrics(id: string): Promise<string> {
+    return this.own.get(id)?.metrics() ?? this.kernel.metrics(id);
+  }
+
+  /** Starts or stops the plugins that run on the leading master only. Resolves when those that had to stop are gone. */
+  async setLeading(leading: boolean): Promise<void> {
+    this.leading = leading;
+    await Promise.all([...this.own].map(([id]) => this.place(id)));
+  }
+
+  /** Installs or upgrades from the bytes of a tarball. Those in processes of their own run when it resolves, or say why not. */
+  async install(bytes: Buffer): Promise<{ plugin: PluginStatus; message: string }> {
+    const manifest = await inspectPackage(bytes);
+    const integrity = integrityOf(bytes);
+    requireSdk(manifest, this.sdk.version);
+    this.requireNew(manifest, integrity);
+    const pkg = {
+      manifest,
+      integrity,
+      file: join(this.files.registry, `${manifest.id}-${manifest.version}.tgz`),
+      builtIn: false,
+    };
+    await unpackPackage(this.files.plugins, manifest, bytes, integrity);
+    // One that cannot run as it is configured does not replace one that does.
+    checkConfig(manifest.id, manifest.config, this.configOf(manifest.id));
+    writeFileSync(`${pkg.file}.tmp`, bytes, { mode: 0o600 });
+    renameSync(`${pkg.file}.tmp`, pkg.file);
+    await this.record(manifest.id, pkg);
+    if (this.runsHere(manifest) && manifest.process === 'own') await this.upsert(pkg);
+    else this.packages.set(manifest.id, pkg);
+    const plugin = await this.settled(manifest);
+    return { plugin, message: messageAfterInstall(plugin) };
+  }
+
+  /** Takes an installed plugin away; where it had replaced a built-in one, that one comes back. */
+  async remove(id: string): Promise<void> {
+    const pkg = this.packages.get(id);
+    if (pkg === undefined)
+      throw new MezzoError('PLUGIN_NOT_FOUND', `there is no plugin ${id}`, {
+        blame: 'user',
+        next: 'mezzo plugin list',
+      });
+    if (pkg.builtIn)
+      throw new MezzoError('PLUGIN_BUILT_IN', `plugin ${id} ships with Mezzo and cannot be removed`, {
+        blame: 'user',
+        next: 'leave it out of distribution.json of the registry that --plugins-registry names',
+      });
+    await this.record(id, undefined);
+    this.packages.delete(id);
+    rmSync(pkg.file, { force: true });
+    const builtIn = this.builtIns().find(({ manifest }) => manifest.id === id);
+    if (builtIn !== undefined && builtIn.manifest.process === 'own') return this.upsert(builtIn);
+    await this.own.get(id)?.stop();
+    this.own.delete(id);
+    this.broken.delete(id);
+  }
+
+  /** What operators installed, for agents to fetch. */
+  installed(): PluginPackage[] {
+    return [...this.packages.values()].filter(({ builtIn }) => !builtIn);
+  }
+
+  /** Ends the plugins in processes of their own and starts none from now on: the whole cluster is about to stop. */
+  async stopPlugins(): Promise<void> {
+    this.halted = true;
+    await Promise.all([...this.own.values()].map((plugin) => plugin.stop()));
+  }
+
+  /** `keepPlugins`: those in processes of their own run on, for the next host to adopt. */
+  async shutdown({ keepPlugins }: { readonly keepPlugins: boolean }): Promise<void> {
+    clearInterval(this.trimming);
+    if (keepPlugins) for (const plugin of this.own.values()) plugin.detach();
+    else await this.stopPlugins();
+    await this.kernel.stop();
+    await this.api.close();
+  }
+
+  private async begin(): Promise<void> {
+    this.files.linkSdk(this.sdk.dir);
+    for (const pkg of [...this.builtIns(), ...(this.options.installed ?? this.installedInStore())])
+      if (this.runsHere(pkg.manifest) || !pkg.builtIn) this.packages.set(pkg.manifest.id, pkg);
+    const here = [...this.packages.values()].filter(({ manifest }) => this.runsHere(manifest));
+    const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');
+    for (const pkg of here) if (pkg.manifest.process === 'own') await this.prepareOwn(pkg);
+    // Who was announced stays announced: nobody can ask before we know what runs.
+    await Promise.all([...[...this.own.values()].map((plugin) => plugin.adopt()), this.endStrangers()]);
+    await this.api.listen(this.files.apiSocket);
+    for (const id of this.own.keys()) await this.place(id);
+    await this.kernel.start(await this.prepareKernel(inKernel));
+    this.requireEssential();
+  }
+
+  private builtIns(): PluginPackage[] {
+    return readRegistry(this.options.registryDir, this.options.log);
+  }
+
+  private installedInStore(): PluginPackage[] {
+    const { store, log } = this.options;
+    return (store?.list(INSTALLED) ?? []).flatMap(
+      ({ value }) => packageOf(this.files.registry, JSON.parse(value), false, log) ?? [],
+    );
+  }
+
+  private runsHere({ runsOn }: PluginManifest): boolean {
+    return runsOn.includes(this.options.runsOn);
+  }
+
+  /** Unpacks it and makes it known; an installed one that runs is exchanged. */
+  private async upsert(pkg: PluginPackage): Promise<void> {
+    this.packages.set(pkg.manifest.id, pkg);
+    await this.prepareOwn(pkg);
+    await this.place(pkg.manifest.id);
+  }
+
+  private async prepareOwn(pkg: PluginPackage): Promise<void> {
+    const { manifest } = pkg;
+    const { id } = manifest;
+    try {
+      const spec = await this.specOf(pkg);
+      this.broken.delete(id);
+      const running = this.own.get(id);
+      if (running !== undefined) return await running.replace(spec);
+      const onChange = () => this.directory.set(id, plugin.endpoints);
+      const supervision = { ...SUPERVISION, ...this.options.supervision };
+      const log = this.options.log.child({ plugin: id });
+      const plugin = new OwnPlugin(spec, this.files.of(id), this.sdk.runner, log, onChange, supervision);
+      this.own.set(id, plugin);
+    } catch (error) {
+      this.breakDown(manifest, error);
+    }
+  }
+
+  private async prepareKernel(packages: readonly PluginPackage[]): Promise<KernelPlugin[]> {
+    const ready: KernelPlugin[] = [];
+    for (const { manifest, file, integrity } of packages)
+      try {
+        requireSdk(manifest, this.sdk.version);
+        const dir = await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity);
+        ready.push({ manifest, dir, config: this.configOf(manifest.id), cluster: this.clusterOf(manifest.id) });
+      } catch (error) {
+        this.breakDown(manifest, error);
+      }
+    return ready;
+  }
+
+  private breakDown(manifest: PluginManifest, error: unknown): void {
+    this.options.log.error(`plugin ${manifest.id} cannot be started: ${messageOf(error)}`, { plugin: manifest.id });
+    const { id, version, process, runsOn } = manifest;
+    this.broken.set(id, {
+      id,
+      version,
+      state: 'failed',
+      reason: messageOf(error),
+      process,
+      runsOn,
+      restarts: 0,
+      endpoints: {},
+    });
+  }
+
+  private requireEssential(): void {
+    for (const { id, state, reason } of this.statuses())
+      if (state === 'failed' && this.packages.get(id)?.manifest.onFailure === 'abort')
+        throw new MezzoError('PLUGIN_REQUIRED', `this daemon must not run without plugin ${id}: ${reason ?? state}`, {
+          blame: 'plugin',
+        });
+  }
+
+  private async place(id: string): Promise<void> {
+    const plugin = this.own.get(id);
+    const placement = this.packages.get(id)?.manifest.placement;
+    if (plugin === undefined || this.halted) return;
+    if (placement === 'every' || this.leading === true) plugin.start();
+    else if (this.leading === false) await plugin.stop('runs on the leading master');
+  }
+
+  private async specOf({ manifest, file, integrity }: PluginPackage): Promise<RunSpec> {
+    const { id } = manifest;
+    requireSdk(manifest, this.sdk.version);
+    const { file: tokenFile, token } = this.files.token(id);
+    this.api.admit(token, manifest);
+    const spec = {
+      format: 1 as const,
+      pluginDir: await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity),
+      manifest,
+      config: checkConfig(id, manifest.config, this.configOf(id)),
+      cluster: this.clusterOf(id),
+      apiSocket: this.files.apiSocket,
+      tokenFile,
+      controlSocket: this.files.controlSocket(id),
+      logLevel: this.options.logLevel ?? 'info',
+      ...(manifest.requires.includes('cluster-key') && {
+        clusterKeyFile: join(this.options.secretsDir, 'cluster.key'),
+      }),
+    };
+    return {
+      ...spec,
+      digest: createHash('sha256')
+        .update(JSON.stringify([spec, integrity]))
+        .digest('hex'),
+    };
+  }
+
+  private configOf(id: string): unknown {
+    const stored = this.options.store?.get(CONFIG + id)?.value;
+    return {
+      ...(stored === undefined ? {} : (JSON.parse(stored) as object)),
+      ...(this.options.config?.[id] as object),
+    };
+  }
+
+  private clusterOf(id: string): ClusterInfo {
+    return { ...this.options.cluster, host: this.options.runsOn, stateDir: this.files.stateDir(id) };
+  }
+
+  private async record(id: string, pkg: PluginPackage | undefined): Promise<void> {
+    const key = INSTALLED + id;
+    const write =
+      pkg === undefined
+        ? ({ op: 'delete', key } as const)
+        : ({ op: 'put', key, value: JSON.stringify(entryOf(pkg)) } as const);
+    await (this.options.store ?? noStore).commit([write]);
+  }
+
+  private requireNew({ id, version }: PluginManifest, integrity: string): void {
+    const known = [...this.builtIns(), ...this.packages.values()].find(
+      (p) => p.manifest.id === id && p.manifest.version === version,
+    );
+    if (known === undefined || known.integrity === integrity) return;
+    throw new MezzoError(
+      'PLUGIN_VERSION_EXISTS',
+      `there is another ${id} ${version} already: a version never changes`,
+      {
+        blame: 'user',
+        next: 'raise the version in package.json and pack it again',
+      },
+    );
+  }
+
+  private async settled({ id, version, process, runsOn }: PluginManifest): Promise<PluginStatus> {
+    const now = () => this.statuses().find((status) => status.id === id && status.process === 'own');
+    const settled = () => ['active', 'degraded', 'failed', 'skipped', 'stopped'].includes(now()?.state ?? 'stopped');
+    for (const deadline = Date.now() + SETTLE_TIMEOUT_MS; !settled() && Date.now() < deadline;)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    return now() ?? { id, version, state: 'discovered', process, runsOn, restarts: 0, endpoints: {} };
+  }
+
+  /** Processes of plugins that are no longer wanted at all. */
+  private async endStrangers(): Promise<void> {
+    const names = readdirSync(this.files.run).filter(
+      (name) => name.endsWith('.json') && !this.own.has(name.slice(0, -5)),
+    );
+    await Promise.all(
+      names.map(async (name) => {
+        const file = join(this.files.run, name);
+        const record = readRecord(file);
+        if (record !== undefined)
+          await Life.adopted(record, record.controlSocket, () => {}).stop(SUPERVISION.stopGraceMs);
+        rmSync(file, { force: true });
+      }),
+    );
+  }
+
+  private trimLogs(): void {
+    for (const id of this.own.keys()) void trimLog(this.files.of(id).log);
+  }
+}
+
+function messageAfterInstall({ id, version, state, reason, process, runsOn }: PluginStatus): string {
+  const name = `${id} ${version}`;
+  if (process === 'kernel')
+    return `${name} is installed: ${runsOn.join('s and ')}s take it when they are restarted, tasks run on`;
+  if (!runsOn.includes('master')) return `${name} is installed: agents take it when they are restarted, tasks run on`;
+  return `${name} is ${state}${reason === undefined ? '' : `: ${reason}`}`;
+}

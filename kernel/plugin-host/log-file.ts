@@ -1,0 +1,56 @@
+import { closeSync, copyFileSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
+import { copyFile, stat, truncate } from 'node:fs/promises';
+
+export const MAX_LOG_BYTES = 16 * 1024 * 1024;
+const LAST_WORDS_BYTES = 8 * 1024;
+
+/** Opens a plugin's log for appending, an overlong one moved to `<file>.1` first. */
+export function openLog(file: string): number {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) {
+    copyFileSync(file, `${file}.1`);
+    truncateSync(file, 0);
+  }
+  return openSync(file, 'a', 0o600);
+}
+
+/** The same while the plugin writes: it appends, so that after the cut it goes on at the start. */
+export async function trimLog(file: string, maxBytes = MAX_LOG_BYTES): Promise<void> {
+  try {
+    if ((await stat(file)).size <= maxBytes) return;
+    await copyFile(file, `${file}.1`);
+    await truncate(file, 0);
+  } catch {
+    // no log, or no room for the copy: the next attempt comes
+  }
+}
+
+/** What a plugin wrote last, for people: messages of its log lines, or plain text such as a stack trace. */
+export function lastWords(file: string, lines = 3): string {
+  const text = tail(file).trimEnd().split('\n').slice(-lines);
+  return text.map(messageIn).join(' | ').slice(0, 400);
+}
+
+function messageIn(line: string): string {
+  try {
+    const { msg } = JSON.parse(line) as { msg?: unknown };
+    return typeof msg === 'string' ? msg : line;
+  } catch {
+    return line.trim();
+  }
+}
+
+function tail(file: string): string {
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      const { size } = statSync(file);
+      const buffer = Buffer.alloc(Math.min(size, LAST_WORDS_BYTES));
+      readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+      return buffer.toString('utf8');
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return '';
+  }
+}

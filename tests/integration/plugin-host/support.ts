@@ -1,0 +1,186 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MezzoError, type Logger, type PluginStatus, type StoreEntry } from '@mezzo/sdk/contract';
+import type { HostStore, PluginHostOptions } from '@mezzo/kernel/plugin-host/index';
+import { create } from 'tar';
+import { root } from '../../tidy/sources.js';
+
+/** Plugins in processes of their own run the built SDK. */
+export function buildSdk(): void {
+  spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b', 'sdk'], { cwd: root });
+}
+
+export interface TestPlugin {
+  readonly id: string;
+  readonly version?: string;
+  readonly code: string;
+  readonly mezzo?: Record<string, unknown>;
+}
+
+export const hello = (): TestPlugin => ({
+  id: 'hello',
+  code: readFileSync(join(root, 'examples/hello-plugin/plugin.js'), 'utf8'),
+  mezzo: (JSON.parse(readFileSync(join(root, 'examples/hello-plugin/package.json'), 'utf8')) as { mezzo: object })
+    .mezzo as Record<string, unknown>,
+});
+
+/** A plugin whose activation is this code; `ctx`, `config` and the exports of the contract are in scope. */
+export const plugin = (
+  id: string,
+  activate: string,
+  mezzo: Record<string, unknown> = {},
+  version?: string,
+): TestPlugin => ({
+  id,
+  mezzo,
+  ...(version !== undefined && { version }),
+  code: `import * as contract from '@mezzo/sdk/contract';
+import { definePlugin, skipped } from '@mezzo/sdk/runtime';
+export default definePlugin({ async activate(ctx, config) { ${activate} } });`,
+});
+
+export function packageJsonOf({ id, version = '1.0.0', mezzo }: TestPlugin) {
+  return {
+    name: id,
+    version,
+    type: 'module',
+    description: `test plugin ${id}`,
+    mezzo: { id, sdk: '*', runsOn: ['master'], entry: 'plugin.js', ...mezzo },
+  };
+}
+
+/** A tarball as `npm pack` makes it. */
+export function pack(dir: string, made: TestPlugin): Buffer {
+  const json = packageJsonOf(made);
+  const staging = mkdtempSync(join(dir, 'pack-'));
+  mkdirSync(join(staging, 'package'));
+  writeFileSync(join(staging, 'package', 'package.json'), JSON.stringify(json));
+  writeFileSync(join(staging, 'package', 'plugin.js'), made.code);
+  const file = join(staging, 'package.tgz');
+  create({ gzip: true, sync: true, file, cwd: staging, portable: true, mtime: new Date(0) }, ['package']);
+  const bytes = readFileSync(file);
+  rmSync(staging, { recursive: true });
+  return bytes;
+}
+
+export function makeRegistry(dir: string, plugins: readonly TestPlugin[]): string {
+  const registry = join(dir, 'built-in');
+  mkdirSync(registry, { recursive: true });
+  const index = plugins.map((made) => {
+    const bytes = pack(dir, made);
+    const { mezzo, name, version, description } = packageJsonOf(made);
+    const file = `${made.id}-${version}.tgz`;
+    writeFileSync(join(registry, file), bytes);
+    const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
+    return { manifest: { ...mezzo, name, version, description }, file, integrity };
+  });
+  writeFileSync(join(registry, 'index.json'), JSON.stringify({ plugins: index }));
+  writeFileSync(join(registry, 'distribution.json'), JSON.stringify({ plugins: plugins.map(({ id }) => id) }));
+  return registry;
+}
+
+export class MapStore implements HostStore {
+  readonly map = new Map<string, StoreEntry>();
+  available = true;
+  private version = 0;
+
+  get(key: string) {
+    return this.map.get(key);
+  }
+  list(prefix: string) {
+    return [...this.map.values()].filter(({ key }) => key.startsWith(prefix)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+  async commit(writes: Parameters<HostStore['commit']>[0]) {
+    if (!this.available) throw new MezzoError('STORE_UNAVAILABLE', 'not leading', { blame: 'kernel', retryable: true });
+    this.version++;
+    for (const write of writes)
+      if (write.op === 'put') this.map.set(write.key, { key: write.key, value: write.value, version: this.version });
+      else this.map.delete(write.key);
+    return this.version;
+  }
+}
+
+export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
+
+export function hostOptions(workDir: string, registryDir: string, store: HostStore): PluginHostOptions {
+  const secretsDir = join(workDir, 'secrets');
+  mkdirSync(secretsDir, { recursive: true });
+  writeFileSync(join(secretsDir, 'cluster.key'), '0'.repeat(64), { mode: 0o600 });
+  return {
+    runsOn: 'master',
+    workDir,
+    registryDir,
+    secretsDir,
+    cluster: {
+      clusterId: 'c1',
+      clusterName: 'test',
+      kernelUrl: 'http://127.0.0.1:5050',
+      listenIp: '127.0.0.1',
+      portOffset: 0,
+    },
+    log: quiet,
+    store,
+  };
+}
+
+export const newDir = (): string => mkdtempSync(join(tmpdir(), 'mezzo-ph-'));
+
+/** Pids of all processes whose command line names the directory. */
+export function processesOf(dir: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+          .split('\0')
+          .some((arg) => arg.startsWith(dir));
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Ends what a red test left, and says so: nothing of a green one is left. */
+export function requireNothingLeft(dir: string): void {
+  const left = processesOf(dir);
+  for (const pid of left) process.kill(pid, 'SIGKILL');
+  rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  if (left.length > 0) throw new Error(`processes were left behind: ${left.join(', ')}`);
+}
+
+export const find = (plugins: readonly PluginStatus[], id: string): PluginStatus => {
+  const found = plugins.find((status) => status.id === id);
+  if (found === undefined) throw new Error(`no plugin ${id} in ${JSON.stringify(plugins)}`);
+  return found;
+};
+
+/** A request on a Unix socket, as a plugin makes it. */
+export function overSocket(
+  socketPath: string,
+  path: string,
+  token: string,
+  body?: unknown,
+): Promise<{ status: number; json: Record<string, unknown> }> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      socketPath,
+      path,
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${token}` },
+    };
+    request(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, json: JSON.parse(text) as Record<string, unknown> }),
+      );
+    })
+      .once('error', reject)
+      .end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
