@@ -1,0 +1,65 @@
+// A custom executor with nothing but what its environment tells it: runs what it is given until it is told otherwise.
+import { randomBytes } from 'node:crypto';
+
+const { MESOS_AGENT_ENDPOINT, MESOS_FRAMEWORK_ID, MESOS_EXECUTOR_ID, MESOS_DIRECTORY } = process.env;
+const url = `http://${MESOS_AGENT_ENDPOINT}/api/v1/executor`;
+const ids = { framework_id: { value: MESOS_FRAMEWORK_ID }, executor_id: { value: MESOS_EXECUTOR_ID } };
+const tasks = new Map();
+const updates = new Map();
+
+const post = (call) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify({ ...ids, ...call }),
+  });
+
+async function update(taskId, state, message = '') {
+  const uuid = randomBytes(16).toString('base64');
+  const status = { task_id: { value: taskId }, state, message, source: 'SOURCE_EXECUTOR', uuid };
+  updates.set(uuid, { status });
+  await post({ type: 'UPDATE', update: { status } }).catch(() => {});
+}
+
+async function obey(event) {
+  const { launch, kill, message, acknowledged } = event;
+  if (launch) {
+    const id = launch.task.task_id.value;
+    tasks.set(id, launch.task);
+    await update(id, 'TASK_STARTING');
+    await update(id, 'TASK_RUNNING', `in ${MESOS_DIRECTORY}`);
+  }
+  if (acknowledged) {
+    tasks.delete(acknowledged.task_id.value);
+    updates.delete(acknowledged.uuid);
+  }
+  if (kill) await update(kill.task_id.value, 'TASK_KILLED');
+  if (message) await post({ type: 'MESSAGE', message });
+  if (event.type === 'SHUTDOWN') process.exit(0);
+}
+
+async function subscribe() {
+  const subscribe = {
+    unacknowledged_tasks: [...tasks.values()],
+    unacknowledged_updates: [...updates.values()],
+  };
+  const response = await post({ type: 'SUBSCRIBE', subscribe });
+  if (response.status !== 200) throw new Error(await response.text());
+  let buffer = Buffer.alloc(0);
+  for await (const chunk of response.body) {
+    buffer = Buffer.concat([buffer, chunk]);
+    for (let eol; (eol = buffer.indexOf('\n')) >= 0;) {
+      const end = eol + 1 + Number(buffer.toString('latin1', 0, eol));
+      if (buffer.length < end) break;
+      const event = JSON.parse(buffer.toString('utf8', eol + 1, end));
+      buffer = buffer.subarray(end);
+      await obey(event);
+    }
+  }
+}
+
+// The agent may be restarting: come back, for as long as an executor that checkpoints may.
+for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+  await subscribe().catch((error) => console.error(String(error)));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
