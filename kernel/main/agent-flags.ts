@@ -128,6 +128,8 @@ const own = {
   port_offset: number('Added to the default port and to the detected task ports', 0, 0, 30_000),
   secrets_dir: text("Directory of the cluster's key, for plugins (default: secrets in the work directory)", undefined),
   plugins_registry: text('Directory of plugin packages', undefined),
+  plugin_config: text('JSON file with the configuration of plugins, by id', undefined),
+  cluster_id: text('Id of the cluster, which plugins are told', undefined),
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 

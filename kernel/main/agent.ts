@@ -17,6 +17,7 @@ import { readHostFacts } from '../shell/agent/host-facts.js';
 import { SandboxGc } from '../shell/agent/sandbox-gc.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { LockFile } from '../shell/coordination/lock-file.js';
+import { AgentPlugins } from './agent-plugins.js';
 import { agentConfig } from './agent-config.js';
 import { agentFlags, idleGiven, type AgentFlags } from './agent-flags.js';
 import { loadConfig } from './config.js';
@@ -55,6 +56,8 @@ export interface AgentParts {
   readonly containerizers:
     readonly Containerizer[] | ((seam: AgentSeam) => readonly Containerizer[] | Promise<readonly Containerizer[]>);
   readonly log?: DaemonLog;
+  /** Awaited between the two when the agent ends on its own. */
+  readonly beforeExit?: () => Promise<void>;
   /** The agent is done or cannot go on; the daemon is closed already. Default: ends the process. */
   readonly onExit?: (code: number, reason: string) => void;
 }
@@ -109,7 +112,10 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       random: systemRandom,
       log,
       executors,
-      onExit: (code, reason) => void closeAll().then(() => (parts.onExit ?? exitProcess(log))(code, reason)),
+      onExit: (code, reason) =>
+        void closeAll()
+          .then(() => parts.beforeExit?.())
+          .finally(() => (parts.onExit ?? exitProcess(log))(code, reason)),
     });
     opened.push(() => host.stop());
     opened.push(() => Promise.resolve(executors.closeAll()));
@@ -220,10 +226,16 @@ async function main(): Promise<void> {
   const flags = loadConfig(agentFlags, []);
   if (flags.help) return void process.stdout.write(`Usage: mezzo agent [flags]\n\n${flagHelp(agentFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
-  const daemon = await startAgent(flags, { containerizers: [] });
+  const plugins = new AgentPlugins();
+  const daemon = await startAgent(flags, {
+    containerizers: plugins.containerizers,
+    beforeExit: () => plugins.shutdown({ keepPlugins: false }),
+  });
+  plugins.serve(daemon);
   const stop = (signal: string): void => {
     daemon.log.info('agent is stopping; tasks run on', { signal });
-    void daemon.close().then(
+    const stopped = daemon.close().then(() => plugins.shutdown({ keepPlugins: true }));
+    void stopped.then(
       () => process.exit(0),
       () => process.exit(1),
     );

@@ -86,6 +86,8 @@ export const masterFlags = {
   secrets_dir: text("Directory of the cluster's key (default: secrets in the work directory)", undefined),
   port_offset: number('What `mezzo up` added to all ports: plugins are told', 0, 0, 60_000),
   plugins_registry: text('Directory of plugin packages', undefined),
+  plugin_config: text('JSON file with the configuration of plugins, by id', undefined),
+  cluster_id: text('Id of the cluster, which plugins are told', undefined),
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 

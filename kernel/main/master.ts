@@ -20,6 +20,7 @@ import { LevelStore } from '../shell/store/level-store.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
+import { startMasterPlugins } from './master-plugins.js';
 import { masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
 
 /** The Mesos version whose APIs we speak: clients compare it. */
@@ -196,9 +197,11 @@ async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(`Usage: mezzo master [flags]\n\n${flagHelp(masterFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
   const daemon = await startMaster(flags);
+  const plugins = await startMasterPlugins(daemon);
   const stop = (signal: string): void => {
-    daemon.log.info('master is stopping', { signal });
-    void daemon.close().then(
+    daemon.log.info('master is stopping; plugins in processes of their own run on', { signal });
+    const stopped = plugins.shutdown({ keepPlugins: true }).then(() => daemon.close());
+    void stopped.then(
       () => process.exit(0),
       () => process.exit(1),
     );

@@ -29,8 +29,8 @@ export interface PluginHostOptions {
   readonly runsOn: RunsOn;
   /** Of the daemon: plugins/, registry/, run/ and logs/ are below it. */
   readonly workDir: string;
-  /** The built-in plugins. */
-  readonly registryDir: string;
+  /** The built-in plugins; undefined = there are none. */
+  readonly registryDir: string | undefined;
   /** Holds cluster.key. */
   readonly secretsDir: string;
   readonly cluster: Omit<ClusterInfo, 'host' | 'stateDir'>;
@@ -203,7 +203,8 @@ export class PluginHost {
   }
 
   private builtIns(): PluginPackage[] {
-    return readRegistry(this.options.registryDir, this.options.log);
+    const { registryDir, log } = this.options;
+    return registryDir === undefined ? [] : readRegistry(registryDir, log);
   }
 
   private installedInStore(): PluginPackage[] {

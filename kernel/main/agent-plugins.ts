@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
+import { fetchInstalled, operatorApi, PluginHost } from '../plugin-host/index.js';
+import { clusterKey, verifyToken } from '../shell/secrets.js';
+import type { AgentDaemon, AgentSeam } from './agent.js';
+import { mount } from './mount.js';
+import { clusterInfo, readPluginConfig } from './plugin-config.js';
+
+/** The plugins of an agent: first those that bring containerizers, then, once it serves, `/plugins/v1`. */
+export class AgentPlugins {
+  private host: PluginHost | undefined;
+
+  /** For `startAgent`: loads the plugins and answers the containerizers that they contribute. */
+  readonly containerizers = async (seam: AgentSeam): Promise<readonly Containerizer[]> => {
+    const { flags, log, workDir, secretsDir } = seam;
+    if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
+    this.host = await PluginHost.start({
+      runsOn: 'agent',
+      workDir,
+      registryDir: flags.plugins_registry,
+      secretsDir,
+      cluster: clusterInfo(flags, seam.port),
+      log,
+      logLevel: log.level,
+      config: readPluginConfig(flags.plugin_config),
+      installed: await fetchInstalled({
+        url: `http://${(flags.master ?? '').replace(/^http:\/\//, '').replace(/\/$/, '')}`,
+        token: readToken(flags.join_token_file ?? join(workDir, 'join.token')),
+        dir: join(workDir, 'registry'),
+        log,
+      }),
+    });
+    return this.host.contributions(CONTAINERIZER);
+  };
+
+  serve({ app, secretsDir, log }: AgentDaemon): void {
+    const key = clusterKey(secretsDir);
+    if (this.host !== undefined)
+      mount(
+        app,
+        '/plugins/v1',
+        operatorApi(this.host, (token, ...scopes) => verifyToken(key, token, ...scopes), log),
+      );
+  }
+
+  async shutdown(options: { readonly keepPlugins: boolean }): Promise<void> {
+    await this.host?.shutdown(options);
+  }
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

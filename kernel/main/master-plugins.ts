@@ -1,0 +1,48 @@
+import { hasCode, MezzoError } from '@mezzo/sdk/contract';
+import { operatorApi, PluginHost, type HostStore } from '../plugin-host/index.js';
+import type { Store } from '../ports/store.js';
+import { verifyToken } from '../shell/secrets.js';
+import type { MasterDaemon } from './master.js';
+import { mount } from './mount.js';
+import { clusterInfo, readPluginConfig } from './plugin-config.js';
+
+/** Starts the plugins of a master that leads, and mounts `/plugins/v1`. To be shut down before the daemon is closed. */
+export async function startMasterPlugins(daemon: MasterDaemon): Promise<PluginHost> {
+  const { flags, log, workDir, secretsDir, clusterKey } = daemon;
+  if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
+  const host = await PluginHost.start({
+    runsOn: 'master',
+    workDir,
+    registryDir: flags.plugins_registry,
+    secretsDir,
+    cluster: clusterInfo(flags, daemon.port),
+    log,
+    logLevel: log.level,
+    store: leaderStore(daemon.store, daemon.epoch),
+    config: readPluginConfig(flags.plugin_config),
+  });
+  mount(
+    daemon.app,
+    '/plugins/v1',
+    operatorApi(host, (token, ...scopes) => verifyToken(clusterKey, token, ...scopes), log),
+  );
+  await host.setLeading(true);
+  return host;
+}
+
+/** The store as plugins of this leader may write it: a deposed leader's writes are refused as unavailable. */
+function leaderStore(store: Store, epoch: number): HostStore {
+  return {
+    get: (key) => store.get(key),
+    list: (prefix) => store.list(prefix),
+    commit: (writes) =>
+      store.commit({ epoch, writes }).catch((cause: unknown) => {
+        if (!hasCode(cause, 'STORE_FENCED')) throw cause;
+        throw new MezzoError('STORE_UNAVAILABLE', 'this master does not lead any more', {
+          blame: 'kernel',
+          retryable: true,
+          cause,
+        });
+      }),
+  };
+}
