@@ -243,11 +243,7 @@ export class Allocator {
   /** Of a top-level role; an empty quota removes it. */
   setQuota(role: string, quota: Quota): void {
     const { open } = this.#ledger;
-    this.#ledger.quotas.set(
-      role,
-      quota,
-      Array.from(open, ({ available }) => available),
-    );
+    this.#ledger.quotas.set(role, quota, () => open.map(({ available }) => available));
     for (const agent of open) this.#touch(agent);
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NaiveAllocator } from '../../../bench/naive-allocator.js';
+import { NaiveAllocator } from '../../../bench/reference/naive-allocator.js';
 import { Resources } from '../resources/index.js';
 import { Allocator, type FrameworkSpec, type Grant, type Quota } from './index.js';
 

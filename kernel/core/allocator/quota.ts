@@ -67,20 +67,24 @@ export class Quotas {
     if (isEmpty) this.#tops.delete(top.role);
   }
 
-  /** `free`: what all active agents have free. */
-  set(role: string, { guarantee, limit }: Quota, free: Iterable<Resources>): void {
+  /** `free`: what all active agents have free; read when there were no guarantees before. */
+  set(role: string, { guarantee, limit }: Quota, free: () => Iterable<Resources>): void {
     const top = this.top(role);
-    if (top.limit) this.#limited--;
+    const hadGuarantees = this.hasGuarantees;
+    this.#addUnmet(top, 1);
     this.#guaranteed.delete(top);
+    if (top.limit) this.#limited--;
     top.guarantee = guarantee && guarantee.size > 0 ? this.names.vector(guarantee) : undefined;
     top.limit = limit && limit.size > 0 ? this.#limits(limit) : undefined;
     if (top.limit) this.#limited++;
     if (top.guarantee) this.#guaranteed.add(top);
+    if (this.hasGuarantees && !hadGuarantees) {
+      this.#surplus.length = 0;
+      for (const resources of free()) this.changeFree(resources, 1);
+    }
+    this.#addUnmet(top, -1);
     this.#checkExhausted(top);
     this.prune(top);
-    this.#surplus.length = 0;
-    for (const resources of free) this.changeFree(resources, 1);
-    for (const each of this.#guaranteed) this.#addUnmet(each, -1);
   }
 
   consumed(role: string): Map<string, number> {
@@ -150,9 +154,9 @@ export class Quotas {
   }
 
   #change(top: Top, resources: Resources, sign: 1 | -1, counts: (id: Identity) => boolean): void {
-    if (top.guarantee) this.#addUnmet(top, 1);
+    this.#addUnmet(top, 1);
     this.names.accumulate(top.consumed, resources, sign, counts);
-    if (top.guarantee) this.#addUnmet(top, -1);
+    this.#addUnmet(top, -1);
     if (top.limit) this.#checkExhausted(top);
     if (sign < 0 && (top.limit || top.guarantee)) this.loosened.add(top);
   }

@@ -1,4 +1,4 @@
-import { Salts, shuffled } from '../kernel/core/allocator/order.js';
+import { Salts, shuffled } from '../../kernel/core/allocator/order.js';
 import {
   Resources,
   isWithinRole,
@@ -6,8 +6,8 @@ import {
   topLevelRole,
   type Entry,
   type Quantities,
-} from '../kernel/core/resources/index.js';
-import type { AgentSpec, FrameworkSpec, Grant, Quota, Refusal } from '../kernel/core/allocator/index.js';
+} from '../../kernel/core/resources/index.js';
+import type { AgentSpec, FrameworkSpec, Grant, Quota, Refusal } from '../../kernel/core/allocator/index.js';
 
 interface NaiveAgent {
   readonly id: string;
