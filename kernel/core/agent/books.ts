@@ -84,7 +84,7 @@ export function retireIfDone(turn: Turn, run: Run): void {
   if (framework.runs.size === 0) retireFramework(turn, framework);
 }
 
-function retireFramework(turn: Turn, framework: AgentFramework): void {
+export function retireFramework(turn: Turn, framework: AgentFramework): void {
   const { state } = turn;
   const id = framework.info.id?.value ?? '';
   state.frameworks.delete(id);

@@ -42,7 +42,7 @@ export interface TaskRecord {
 
 export const AGENT_KEY = 'agent';
 const frameworkKey = (frameworkId: string): string => `frameworks/${frameworkId}`;
-const runKey = (containerId: string): string => `runs/${containerId}`;
+export const runKey = (containerId: string): string => `runs/${containerId}`;
 const taskKey = (containerId: string, taskId: string): string => `tasks/${containerId}/${taskId}`;
 
 export function saveAgent(turn: Turn, state: AgentState): void {

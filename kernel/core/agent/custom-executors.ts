@@ -5,7 +5,7 @@ import { neverRan } from './ends.js';
 import { killRun } from './kill.js';
 import { durationMs } from './spec.js';
 import type { AgentState, Run, Task, TaskEnd } from './state.js';
-import { emit, type Turn } from './turn.js';
+import { count, emit, type Turn } from './turn.js';
 import { containerStatusOf, enqueue } from './updates.js';
 import { agentInfoOf } from './views.js';
 
@@ -86,6 +86,7 @@ export function executorDisconnected(turn: Turn, connection: string): void {
 
 export function messageExecutor(turn: Turn, frameworkId: string, executorId: string, data: string): void {
   const run = liveExecutor(turn.state, frameworkId, executorId);
+  count(turn.state, run === undefined ? 'slave/invalid_framework_messages' : 'slave/valid_framework_messages');
   if (run !== undefined) send(turn, run, { type: 'MESSAGE', message: { data } });
 }
 

@@ -25,6 +25,7 @@ export function runOver(turn: Turn, run: Run, status: number): void {
   const { frameworkId, executorId } = run;
   if (run.kind === 'custom')
     emit(turn, { type: 'sendMaster', call: { type: 'executorExited', frameworkId, executorId, status } });
+  count(turn.state, 'slave/executors_terminated');
   emit(turn, { type: 'retireSandbox', directory: run.directory });
   retireIfDone(turn, run);
 }

@@ -14,7 +14,8 @@ function booksBreach(state: AgentState): string | undefined {
       if (state.runs.get(run.containerId) !== run) return `run ${run.containerId} is not in the index`;
       // A crash may forget the last task and still remember its run: recovery retires such a run.
       const recovering = state.phase === 'recovering';
-      if (run.phase === 'ended' && run.tasks.size === 0 && !recovering) return `run ${run.containerId} is over but not retired`;
+      if (run.phase === 'ended' && run.tasks.size === 0 && !recovering)
+        return `run ${run.containerId} is over but not retired`;
       for (const [taskId, task] of run.tasks) {
         if (framework.taskRuns.get(taskId) !== run) return `task ${taskId} is in two runs`;
         if (run.phase === 'ended' && !isTerminal(task.state)) return `task ${taskId} outlives its container`;

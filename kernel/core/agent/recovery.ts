@@ -1,7 +1,8 @@
-import { addRun, addTask, newFramework, retireIfDone } from './books.js';
+import { addRun, addTask, newFramework, retireFramework, retireIfDone } from './books.js';
 import {
   AGENT_KEY,
   CHECKPOINT_VERSION,
+  runKey,
   saveAgent,
   type AgentRecord,
   type FrameworkRecord,
@@ -12,7 +13,7 @@ import { awaitSubscription } from './custom-executors.js';
 import { runOver } from './ends.js';
 import type { AgentEvent, CheckpointRecord } from './events.js';
 import { endRuns } from './frameworks.js';
-import { killTask } from './kill.js';
+import { killRun, killTask } from './kill.js';
 import { newTask } from './launch.js';
 import { leave } from './leave.js';
 import { connect } from './registration.js';
@@ -38,14 +39,13 @@ export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type:
   const { state } = turn;
   const { seed, bootId, recover, records } = event;
   const agent = recordsUnder<AgentRecord>(records, AGENT_KEY)[0];
-  Object.assign(state, { phase: 'recovering', seed, bootId, recover, agentId: agent?.agentId || undefined });
-  readBooks(state, records);
+  Object.assign(state, { phase: 'recovering', seed, bootId, recover });
+  readBooks(turn, records);
+  state.agentId = agent?.agentId || agentIdOfTasks(state);
   // No container survives a reboot, whatever its checkpoint says: pids would name strangers.
   const rebooted = agent !== undefined && agent.bootId !== bootId;
-  if (rebooted) {
-    for (const run of state.runs.values()) run.checkpoint = undefined;
-    if (agent.agentId !== '') saveAgent(turn, state);
-  }
+  if (rebooted) for (const run of state.runs.values()) run.checkpoint = undefined;
+  if (state.agentId !== undefined && (agent === undefined || rebooted)) saveAgent(turn, state);
   const containers = [...state.runs.values()].flatMap(({ containerizer, checkpoint, phase }) =>
     checkpoint === undefined || phase === 'ended' ? [] : [{ containerizer, checkpoint }],
   );
@@ -60,13 +60,18 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
     if (alive.has(run.containerId)) resume(turn, run);
     else lost(turn, run);
   }
-  for (const framework of [...state.frameworks.values()]) if (framework.shuttingDown) endRuns(turn, framework);
+  for (const framework of [...state.frameworks.values()]) {
+    if (framework.runs.size === 0) retireFramework(turn, framework);
+    else if (framework.shuttingDown) endRuns(turn, framework);
+  }
   if (state.recover === 'cleanup') return leave(turn, 0, 'cleaned up');
   if (turn.state.phase === 'serving') connect(turn);
 }
 
 function resume(turn: Turn, run: Run): void {
   run.phase = 'running';
+  // A damaged checkpoint: nobody knows what runs there.
+  if (run.kind === 'command' && run.tasks.size === 0) return killRun(turn, run, 0);
   if (run.kind === 'custom') return awaitSubscription(turn, run, turn.state.config.executorReregistrationTimeoutMs);
   for (const task of run.tasks.values()) {
     if (isTerminal(task.state)) continue;
@@ -89,19 +94,32 @@ function lost(turn: Turn, run: Run): void {
   else runOver(turn, run, 0);
 }
 
-function readBooks(state: AgentState, records: readonly CheckpointRecord[]): void {
+/** The tasks know it too, should the agent's own record be damaged. */
+function agentIdOfTasks(state: AgentState): string | undefined {
+  const [task] = [...state.runs.values()].flatMap((run) => [...run.tasks.values()]);
+  return task?.info.agentId.value;
+}
+
+/** Records that no other one leads to are of no use to anybody, and are forgotten. */
+function readBooks(turn: Turn, records: readonly CheckpointRecord[]): void {
+  const { state } = turn;
   for (const { info, shuttingDown } of recordsUnder<FrameworkRecord>(records, 'frameworks/'))
     if (info.id !== undefined) state.frameworks.set(info.id.value, newFramework(info, shuttingDown));
   for (const record of recordsUnder<RunRecord>(records, 'runs/')) {
     const framework = state.frameworks.get(record.frameworkId);
     if (framework !== undefined) addRun(state, framework, runOf(record));
+    else emit(turn, { type: 'forget', key: runKey(record.containerId) });
   }
   for (const { key, value } of records) {
     const [kind, containerId] = key.split('/');
-    const run = kind === 'tasks' ? state.runs.get(containerId ?? '') : undefined;
-    const framework = run && state.frameworks.get(run.frameworkId);
     const record = value as TaskRecord;
-    if (run === undefined || framework === undefined || record.version !== CHECKPOINT_VERSION) continue;
+    if (kind !== 'tasks' || record.version !== CHECKPOINT_VERSION) continue;
+    const run = state.runs.get(containerId ?? '');
+    const framework = run && state.frameworks.get(run.frameworkId);
+    if (run === undefined || framework === undefined) {
+      emit(turn, { type: 'forget', key });
+      continue;
+    }
     const { info, state: taskState, statuses, updates, delivered, killing } = record;
     const last = statuses.at(-1);
     addTask(framework, run, {

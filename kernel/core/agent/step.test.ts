@@ -227,7 +227,8 @@ describe('a command task', () => {
     world.exited(exit);
     const last = world.updates().at(-1)!;
     expect([last.state, last.message, last.reason]).toEqual([state, message, reason]);
-    expect(last.limitation?.resources?.[0]?.scalar?.value).toBe(exit.limitation === 'oom' ? 64 : undefined);
+    const isOom = 'limitation' in exit && exit.limitation === 'oom';
+    expect(last.limitation?.resources?.[0]?.scalar?.value).toBe(isOom ? 64 : undefined);
   });
 
   test('is launched once, however often the master says so', () => {
@@ -567,6 +568,28 @@ describe('after a restart', () => {
     expect(types(world.effects)).not.toContain('connectMaster');
     expect(types(world.effects)).toContain('killContainer');
     expect(world.exited({ signal: 'SIGTERM' })).toContainEqual(expect.objectContaining({ type: 'exit', code: 0 }));
+  });
+
+  test('whatever half of the records a torn disk left, the books hold and nothing is left behind', () => {
+    world.run(task('t'));
+    const whole = [...world.disk];
+    const { containerId } = world;
+    for (let kept = 0; kept < 2 ** whole.length; kept++) {
+      world.disk.clear();
+      for (const [i, [key, value]] of whole.entries()) if (kept & (1 << i)) world.disk.set(key, value);
+      world.start([containerId]);
+      if (world.state.runs.size > 0) world.exited({ signal: 'SIGKILL' });
+      world.register();
+      for (let i = 0; i < 4; i++) if (world.state.frameworks.size > 0) world.acknowledge();
+      expect([...world.disk.keys()]).toEqual(['agent']);
+    }
+  });
+
+  test('the tasks know the id of an agent whose own record is damaged', () => {
+    world.run(task('t'));
+    world.disk.delete('agent');
+    world.start([world.containerId]);
+    expect(world.state.agentId).toBe('M-S0');
   });
 
   test('a record of another format is left alone', () => {

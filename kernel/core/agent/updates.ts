@@ -52,6 +52,7 @@ export function enqueue(turn: Turn, run: Run, task: Task, status: TaskStatus): b
     if (ended) removeTask(turn, run, task);
     return true;
   }
+  count(turn.state, 'slave/valid_status_updates');
   task.updates.push(status);
   saveTask(turn, run, task);
   if (task.updates.length === 1) sendOldest(turn, run, task, RETRY_FIRST_MS);
