@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { CLUSTER, ENDPOINTS, METRICS, STORE } from '@mezzo/sdk/contract';
-import type { Metrics, PluginContext } from '@mezzo/sdk/contract';
+import type { Metrics, PluginContext, PluginStore, StoreEntry } from '@mezzo/sdk/contract';
 import { SCHEDULER } from '@mezzo/sdk/framework';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import type { Effect } from './core/effects.js';
-import { recover } from './core/records.js';
+import { RECORD_KINDS, recover } from './core/records.js';
 import { DEFAULT_SETTINGS, createState } from './core/state.js';
 import { Engine } from './shell/engine.js';
 import { EventRing } from './shell/event-ring.js';
@@ -33,7 +33,7 @@ export default definePlugin<Config>({
     const cluster = ctx.resolve(CLUSTER);
     const store = ctx.resolve(STORE);
     const state = createState({ ...DEFAULT_SETTINGS, ...settingsOf(config) });
-    recover(state, await store.list(''));
+    recover(state, await readAll(store));
 
     const ring = new EventRing(Date.now());
     const writer = ctx.own(new StoreWriter(store, log, crash));
@@ -86,6 +86,12 @@ export default definePlugin<Config>({
     }
   },
 });
+
+/** Kind by kind: an answer of the store is bounded. */
+async function readAll(store: PluginStore): Promise<StoreEntry[]> {
+  const kinds = await Promise.all(RECORD_KINDS.map((kind) => store.list(kind)));
+  return kinds.flat();
+}
 
 /** Ends the process: its supervisor starts a fresh one, which reads what is stored. */
 function crash(error: unknown): void {

@@ -11,6 +11,7 @@ const MAX_TASKS_PER_CALL = 1000;
 export function startReconciling(turn: Turn): void {
   const { state } = turn;
   state.phase = 'reconciling';
+  state.reconcileRounds = 0;
   state.heldOffers.clear();
   state.unreconciled.clear();
   for (const id of state.instancesByTask.keys()) state.unreconciled.add(id);
@@ -21,12 +22,17 @@ export function startReconciling(turn: Turn): void {
 
 /** Each task by name, then all that the master knows: the latter brings up strangers. */
 function askAll(turn: Turn): void {
-  const tasks = [...turn.state.instancesByTask.values()].flatMap(({ task }) =>
-    task ? [{ taskId: { value: task.id }, agentId: { value: task.agentId } }] : [],
-  );
+  ask(turn, turn.state.instancesByTask.keys());
+  turn.call({ type: 'RECONCILE', reconcile: {} });
+}
+
+function ask(turn: Turn, taskIds: Iterable<string>): void {
+  const tasks = [...taskIds].flatMap((id) => {
+    const task = turn.state.instancesByTask.get(id)?.task;
+    return task ? [{ taskId: { value: task.id }, agentId: { value: task.agentId } }] : [];
+  });
   for (let from = 0; from < tasks.length; from += MAX_TASKS_PER_CALL)
     turn.call({ type: 'RECONCILE', reconcile: { tasks: tasks.slice(from, from + MAX_TASKS_PER_CALL) } });
-  turn.call({ type: 'RECONCILE', reconcile: {} });
 }
 
 export function noteAnswered(turn: Turn, taskId: string): void {
@@ -35,12 +41,13 @@ export function noteAnswered(turn: Turn, taskId: string): void {
   if (state.phase === 'reconciling' && state.unreconciled.size === 0) startActing(turn);
 }
 
-/** Those that got no answer (their agent is on its way back) count as alive: they are asked for again. */
+/** Those that got no answer (their agent is on its way back) count as alive, and are asked for again. */
 export function onReconcileTimer(turn: Turn): void {
   const { state } = turn;
   if (state.phase === 'offline') return;
   if (state.phase === 'reconciling') return startActing(turn);
-  askAll(turn);
+  if (state.unreconciled.size > 0) ask(turn, state.unreconciled);
+  else askAll(turn);
   askAgainLater(turn);
   reviveAnew(turn);
 }
@@ -51,9 +58,12 @@ function reviveAnew(turn: Turn): void {
   turn.needsChanged = true;
 }
 
+/** Soon and then more and more seldom while answers are missing; else now and then. */
 function askAgainLater(turn: Turn): void {
-  const { unreconciled, settings } = turn.state;
-  turn.timer(RECONCILE_TIMER, unreconciled.size > 0 ? settings.reconcileTimeoutMs : settings.reconcileIntervalMs);
+  const { state } = turn;
+  const { reconcileTimeoutMs, reconcileIntervalMs } = state.settings;
+  const soonMs = Math.min(reconcileTimeoutMs * 2 ** state.reconcileRounds++, reconcileIntervalMs);
+  turn.timer(RECONCILE_TIMER, state.unreconciled.size > 0 ? soonMs : reconcileIntervalMs);
 }
 
 function startActing(turn: Turn): void {

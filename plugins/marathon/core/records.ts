@@ -10,6 +10,8 @@ import type { Turn } from './turn.js';
 /** How the state lies in the store, one record for each thing that changes by itself. */
 
 const FRAMEWORK = 'framework';
+/** Prefixes of all keys. */
+export const RECORD_KINDS = [FRAMEWORK, 'app/', 'version/', 'failure/', 'instance/', 'deployment/'];
 const appKey = (id: string) => `app/${safePath(id)}`;
 const versionKey = (id: string, version: string) => `version/${safePath(id)}@${version}`;
 const instanceKey = (id: string) => `instance/${id}`;

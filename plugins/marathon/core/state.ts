@@ -14,6 +14,8 @@ export interface Settings {
   readonly maxInstancesPerApp: number;
   readonly maxRunningDeployments: number;
   readonly maxVersionsPerApp: number;
+  /** Of all apps together: with many apps, fewer are kept of each. */
+  readonly maxVersions: number;
   /** How long an offer that fits nothing stays away, unless needs change. */
   readonly declineSeconds: number;
   readonly maxInstancesPerOffer: number;
@@ -33,11 +35,12 @@ export const DEFAULT_SETTINGS: Settings = {
   maxInstancesPerApp: 20_000,
   maxRunningDeployments: 100,
   maxVersionsPerApp: 25,
+  maxVersions: 30_000,
   declineSeconds: 120,
   maxInstancesPerOffer: 100,
   launchTimeoutMs: 300_000,
   killRetryMs: 30_000,
-  reconcileTimeoutMs: 10_000,
+  reconcileTimeoutMs: 1000,
   reconcileIntervalMs: 600_000,
 };
 
@@ -175,6 +178,8 @@ export interface MarathonState {
   readonly roles: Map<string, RoleInterest>;
   /** Tasks whose fate the master has not told since the subscription. */
   readonly unreconciled: Set<string>;
+  /** How often it has asked since. */
+  reconcileRounds: number;
   /** Offers that came while reconciling. */
   readonly heldOffers: Map<string, Offer>;
   /** How many apps use a service port. */
@@ -196,6 +201,7 @@ export function createState(settings: Settings = DEFAULT_SETTINGS): MarathonStat
     launchable: new Set(),
     roles: new Map(settings.roles.map((role) => [role, { suppressed: true, filtered: false }])),
     unreconciled: new Set(),
+    reconcileRounds: 0,
     heldOffers: new Map(),
     servicePorts: new Map(),
     portCursor: 0,

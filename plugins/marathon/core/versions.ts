@@ -11,7 +11,9 @@ export function addVersion(turn: Turn, entry: AppEntry, definition: AppDefinitio
 
 /** Keeps the newest, and those that an instance runs or a deployment came from. */
 export function pruneVersions(turn: Turn, entry: AppEntry): void {
-  const surplus = entry.versions.size - turn.state.settings.maxVersionsPerApp;
+  const { settings, apps } = turn.state;
+  const share = Math.max(1, Math.floor(settings.maxVersions / Math.max(1, apps.size)));
+  const surplus = entry.versions.size - Math.min(settings.maxVersionsPerApp, share);
   if (surplus <= 0) return;
   const used = new Set<string>([entry.definition.version]);
   for (const { version } of entry.instances.values()) used.add(version);

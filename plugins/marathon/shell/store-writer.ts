@@ -5,6 +5,7 @@ const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 2000;
 /** Well below what the store takes at once. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+const MAX_BATCH_WRITES = 5000;
 
 interface Waiting {
   readonly writes: readonly StoreWrite[];
@@ -44,24 +45,27 @@ export class StoreWriter {
     this.writing = true;
     while (this.waiting.length > 0 && !this.stopped) {
       const group = this.takeGroup();
-      if (!(await this.commit(merge(group)))) break;
+      if (!(await this.commitAll(merge(group)))) break;
       for (const { landed } of group) if (!this.stopped) landed();
     }
     this.writing = false;
   }
 
   private takeGroup(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const { writes } of this.waiting) {
-      bytes += writes.reduce(
-        (sum, write) => sum + write.key.length + (write.op === 'put' ? write.value.length * 2 : 0),
-        0,
-      );
-      if (count > 0 && bytes > MAX_BATCH_BYTES) break;
+    let [bytes, writes, count] = [0, 0, 0];
+    for (const waiting of this.waiting) {
+      bytes += waiting.writes.reduce((sum, write) => sum + sizeOf(write), 0);
+      writes += waiting.writes.length;
+      if (count > 0 && (bytes > MAX_BATCH_BYTES || writes > MAX_BATCH_WRITES)) break;
       count += 1;
     }
     return this.waiting.splice(0, count);
+  }
+
+  /** In parts when one step wrote more than a batch holds: what is missing after a crash is worked out anew. */
+  private async commitAll(writes: readonly StoreWrite[]): Promise<boolean> {
+    for (const part of parts(writes)) if (!(await this.commit(part))) return false;
+    return true;
   }
 
   private async commit(writes: readonly StoreWrite[]): Promise<boolean> {
@@ -81,6 +85,24 @@ export class StoreWriter {
     }
     return false;
   }
+}
+
+const sizeOf = (write: StoreWrite): number =>
+  write.key.length + (write.op === 'put' ? Buffer.byteLength(write.value) : 0);
+
+function parts(writes: readonly StoreWrite[]): StoreWrite[][] {
+  const all: StoreWrite[][] = [[]];
+  let bytes = 0;
+  for (const write of writes) {
+    bytes += sizeOf(write);
+    const last = all.at(-1);
+    if (last && last.length < MAX_BATCH_WRITES && (bytes <= MAX_BATCH_BYTES || last.length === 0)) last.push(write);
+    else {
+      all.push([write]);
+      bytes = sizeOf(write);
+    }
+  }
+  return all;
 }
 
 /** The last write of a key wins. */
