@@ -3,6 +3,9 @@ import { isIP, type AddressInfo } from 'node:net';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { sendAnswer, textAnswer } from './answer.js';
 
+/** Longer than proxies and agents keep idle connections, so that they close them and not we, in mid-request. */
+const KEEP_ALIVE_MS = 65_000;
+
 export interface Listening {
   readonly server: Server;
   /** The one that was given, when it was 0. */
@@ -19,6 +22,7 @@ export function listen(ip: string, port: number): Promise<Listening> {
     sendAnswer(request, response, textAnswer(503, 'Starting: not ready to serve yet', { 'Retry-After': '1' }));
   // Old clients send no Host; what we serve depends on none.
   const server = createServer({ requireHostHeader: false }, (request, response) => listener(request, response));
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, ip, port)));
     server.listen(port, ip, () =>

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { RecordDecoder } from '@mezzo/sdk/api';
+import { afterEach, expect, test } from 'vitest';
+import { RecordStream, type StreamEnd } from './stream.js';
+
+let server: Server;
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+async function open(maxBufferedBytes = 1_000_000) {
+  const ends: StreamEnd[] = [];
+  let made: (stream: RecordStream) => void;
+  const stream = new Promise<RecordStream>((resolve) => (made = resolve));
+  server = createServer((_, response) =>
+    made(
+      new RecordStream(response, { contentType: 'application/json', maxBufferedBytes, onEnd: (end) => ends.push(end) }),
+    ),
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const call = request({ port: (server.address() as AddressInfo).port, agent: false }).end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  return { stream: await stream, response, ends };
+}
+
+test('records arrive framed, and a closed stream ends after them', async () => {
+  const { stream, response, ends } = await open();
+  stream.send('{"a":"ü"}');
+  stream.send(Buffer.from('bytes'));
+  stream.close();
+  expect(stream.send('late')).toBe(false);
+  const decoder = new RecordDecoder();
+  const records: string[] = [];
+  for await (const chunk of response)
+    for (const record of decoder.push(chunk as Buffer)) records.push(Buffer.from(record).toString());
+  expect(records).toEqual(['{"a":"ü"}', 'bytes']);
+  expect(ends).toEqual(['ended']);
+});
+
+test('a reader that leaves is noticed once', async () => {
+  const { stream, response, ends } = await open();
+  response.destroy();
+  while (!stream.closed) await new Promise((resolve) => setImmediate(resolve));
+  expect(ends).toEqual(['left']);
+});
+
+test('a reader that does not read is cut off, and what waits for it stays within the bound', async () => {
+  const { stream, response, ends } = await open(100_000);
+  response.on('error', () => {}).pause();
+  const record = Buffer.alloc(50_000);
+  let sent = 0;
+  while (stream.send(record)) {
+    sent += record.length;
+    if (sent > 50_000_000) throw new Error('never cut off');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(ends).toEqual(['slow']);
+});
+
+test('heartbeats stop with the stream', async () => {
+  const { stream, response } = await open();
+  stream.beat('beat', 5);
+  await once(response, 'data');
+  stream.close();
+  response.resume();
+  await once(response, 'end');
+  expect(stream.closed).toBe(true);
+});
