@@ -1,4 +1,4 @@
-import { decodeMessage } from '@mezzo/sdk/api';
+import { decodeMessage, type ContainerStatus, type TaskStatus } from '@mezzo/sdk/api';
 import { until } from '../support/poll.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -77,24 +77,24 @@ test('a whole session: subscribe, offer, launch, update, acknowledge, kill, fini
   await golden('run-task', run);
 
   const uuid = Buffer.from('0123456789abcdef').toString('base64');
-  const containerStatus = {
+  const containerStatus: ContainerStatus = {
     containerId: { value: 'c1' },
     networkInfos: [{ ipAddresses: [{ protocol: 'IPv4', ipAddress: '10.0.0.9' }] }],
-  } as const;
-  const status = {
+  };
+  const status: TaskStatus = {
     taskId: { value: 'task-1' },
     state: 'TASK_RUNNING',
     source: 'SOURCE_EXECUTOR',
     timestamp: 1.5,
     uuid,
     containerStatus,
-  } as const;
+  };
   const update = {
-    type: 'statusUpdate',
+    type: 'statusUpdate' as const,
     frameworkId: frameworkId.value as string,
     status,
-    latestState: 'TASK_RUNNING',
-  } as const;
+    latestState: status.state,
+  };
   expect((await agent.call(update)).status).toBe(202);
   await scheduler.until(({ records }) => records.find((r) => r.type === 'UPDATE'));
   const acknowledge = { agent_id: { value: agentId }, task_id: { value: 'task-1' }, uuid };

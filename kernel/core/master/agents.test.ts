@@ -1,4 +1,4 @@
-import { asId, type AgentId } from '@mezzo/sdk/contract';
+import { asId, type AgentId, type MasterId } from '@mezzo/sdk/contract';
 import { expect, test } from 'vitest';
 import {
   agentTask,
@@ -114,7 +114,7 @@ test('a new master takes over agents, tasks and frameworks from the agents', () 
   const { master: old, scheduler, told } = withTask();
   const record = old.registry.get('m-S0') as AgentRecord;
   const framework = old.registry.get(scheduler.id) as never;
-  const master = new MasterHarness({ masterId: asId('n') }, [
+  const master = new MasterHarness({ masterId: asId<MasterId>('n') }, [
     { op: 'putAgent', id: asId<AgentId>('m-S0'), record },
     { op: 'putFramework', id: asId(scheduler.id), record: framework },
   ]);
