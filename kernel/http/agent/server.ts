@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa from 'koa';
 import { errorAnswer, notFound, sendAnswer, textAnswer, type Answer } from '../answer.js';
+import { koaCallback } from '../koa-callback.js';
 import { executorApi } from './executor-api.js';
 import { legacyRouter } from './legacy.js';
 import { operatorApi } from './operator-api.js';
@@ -25,13 +26,13 @@ export function agentHttp(site: AgentSite): AgentHttp {
     }
   });
   app.use(legacyRouter(site).routes());
-  let koa: ReturnType<Koa['callback']> | undefined;
+  const koa = koaCallback(app);
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     request.url = normalised(request.url ?? '/');
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
     const direct = directHandler(site, request, response);
     // Made with the first request, so that routers mounted after this returns are in it.
-    if (direct === undefined) return void (koa ??= app.callback())(request, response);
+    if (direct === undefined) return koa(request, response);
     direct.then(
       (answer) => answer && sendAnswer(request, response, answer),
       (error: unknown) => sendAnswer(request, response, failed(site, request, error)),

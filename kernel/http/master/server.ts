@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Koa from 'koa';
 import { errorAnswer, notFound, sendAnswer, textAnswer, type Answer } from '../answer.js';
+import { koaCallback } from '../koa-callback.js';
 import { agentApi } from './agent-api.js';
 import { legacyRouter } from './legacy.js';
 import { operatorApi } from './operator-api.js';
@@ -26,12 +27,12 @@ export function masterHttp(site: MasterSite): MasterHttp {
     }
   });
   app.use(legacyRouter(site).routes());
-  let koa: ReturnType<Koa['callback']> | undefined;
+  const koa = koaCallback(app);
   const listener: RequestListener = (request, response) => {
     request.url = normalised(request.url ?? '/');
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
     const direct = directHandler(site, request, response);
-    if (direct === undefined) return void (koa ??= app.callback())(request, response);
+    if (direct === undefined) return koa(request, response);
     direct.then(
       (answer) => answer && sendAnswer(request, response, answer),
       (error: unknown) => sendAnswer(request, response, failed(site, request, error)),
