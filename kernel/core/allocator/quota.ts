@@ -1,5 +1,4 @@
-import { Resources, topLevelRole, type Entry, type Quantities } from '../resources/index.js';
-import type { Identity } from '../resources/index.js';
+import { Resources, topLevelRole, type Entry, type Identity, type Quantities } from '../resources/index.js';
 import { addAt, type Minimum, type Names, type Vector } from './vector.js';
 
 export interface Quota {

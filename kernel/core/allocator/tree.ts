@@ -231,8 +231,10 @@ function move(list: Node[], from: number, node: Node): void {
 /** Steps for short ways, one block move each for long ones. */
 function shift(list: Node[], from: number, to: number): void {
   const node = list[from]!;
-  if (Math.abs(to - from) > 32) list.splice(to, 0, ...list.splice(from, 1));
-  else {
+  if (Math.abs(to - from) > 32) {
+    list.splice(from, 1);
+    list.splice(to, 0, node);
+  } else {
     for (let i = from; i < to; i++) list[i] = list[i + 1]!;
     for (let i = from; i > to; i--) list[i] = list[i - 1]!;
     list[to] = node;

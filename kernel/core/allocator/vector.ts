@@ -1,5 +1,4 @@
-import { KNOWN_SCALARS, milliOf, type Quantities, type Resources } from '../resources/index.js';
-import type { Identity } from '../resources/index.js';
+import { KNOWN_SCALARS, milliOf, type Identity, type Quantities, type Resources } from '../resources/index.js';
 
 /** Thousandths by the index of a scalar's name; a missing place is 0. */
 export type Vector = number[];
