@@ -66,7 +66,7 @@ const idleTexts = [
   ...['external_log_file', 'xfs_project_range', 'xfs_kill_containers', 'domain_socket_location', 'volume_gid_range'],
 ];
 const idleSwitches = [
-  ...['strict', 'cgroups_enable_cfs', 'cgroups_limit_swap', 'cgroups_cpu_enable_pids_and_tids_count'],
+  ...['cgroups_enable_cfs', 'cgroups_limit_swap', 'cgroups_cpu_enable_pids_and_tids_count'],
   ...['enforce_container_disk_quota', 'docker_kill_orphans', 'docker_ignore_runtime', 'docker_volume_chown'],
   ...['authenticate_http_readonly', 'authenticate_http_readwrite', 'authenticate_http_executors'],
   ...['http_executor_domain_sockets', 'http_command_executor', 'systemd_enable_support', 'hostname_lookup'],
@@ -107,6 +107,7 @@ const own = {
   executor_shutdown_grace_period: duration('Time between asking an executor to end and ending it', '5secs'),
   executor_environment_variables: environment,
   recover: oneOf('After a restart: take running tasks back, or end them and exit', 'reconnect', 'reconnect', 'cleanup'),
+  strict: bool('Do not start when nothing here can take back the containers of the last life', true),
   recovery_timeout: duration('Time that executors wait for an agent that is away', '15mins'),
   registration_backoff_factor: duration('First wait between attempts to register; doubles up to 1mins', '1secs'),
   gc_delay: duration('How long the sandboxes of ended tasks are kept, at most', '1weeks'),

@@ -101,6 +101,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       config,
       bootId: facts.bootId,
       recover: flags.recover,
+      strict: flags.strict,
       master: { master, tokenFile: flags.join_token_file ?? join(workDir, 'join.token') },
       containerizers,
       checkpoints: new FileCheckpointStore(join(workDir, 'meta'), log),

@@ -100,8 +100,8 @@ afterEach(async () => {
   await rm(workDir, { recursive: true });
 });
 
-async function start(masterAddress = address): Promise<{ host: AgentHost; fake: FakeContainerizer }> {
-  const fake = new FakeContainerizer({ machine });
+async function start(masterAddress = address, name = 'mesos'): Promise<{ host: AgentHost; fake: FakeContainerizer }> {
+  const fake = new FakeContainerizer({ machine, name });
   const host = new AgentHost({
     config: {
       owner: 'o',
@@ -112,7 +112,7 @@ async function start(masterAddress = address): Promise<{ host: AgentHost; fake: 
       version: '1.12.0',
       resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 2 } }],
       attributes: [],
-      containerizers: ['mesos'],
+      containerizers: [name],
       executorEnvironment: {},
       user: 'me',
       switchUser: false,
@@ -125,6 +125,7 @@ async function start(masterAddress = address): Promise<{ host: AgentHost; fake: 
     },
     bootId: 'b',
     recover: 'reconnect',
+    strict: true,
     master: { master: masterAddress, tokenFile: join(workDir, 'join.token') },
     containerizers: [fake],
     checkpoints: new FileCheckpointStore(join(workDir, 'meta'), quiet),
@@ -194,6 +195,19 @@ test('a task survives the agent, which registers again with all it knows', async
   master.acknowledge();
   fake.end(fake.running[0]!.containerId, { code: 0 });
   await states('TASK_STARTING', 'TASK_STARTING', 'TASK_RUNNING', 'TASK_FINISHED');
+});
+
+test('tasks are not given up because their containerizer is missing', async () => {
+  const { host } = await start();
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  runTask('t', 'sleep 99');
+  await states('TASK_STARTING');
+  await expect.poll(() => [...host.state.runs.values()][0]?.phase).toBe('running');
+  await host.stop();
+  await start(address, 'docker');
+  expect(exits).toEqual([[1, expect.stringContaining('containerizer mesos')]]);
+  expect(machine.containers.size).toBe(1);
+  expect(master.subscribed).toHaveLength(1);
 });
 
 test('a lost stream, and a batch that the master does not take, mean a new session', async () => {

@@ -25,6 +25,8 @@ export interface AgentHostOptions {
   readonly config: AgentConfig;
   readonly bootId: string;
   readonly recover: 'reconnect' | 'cleanup';
+  /** Refuses to give up tasks because the containerizer that runs them is missing. */
+  readonly strict: boolean;
   readonly master: MasterClientOptions;
   readonly containerizers: readonly Containerizer[];
   readonly checkpoints: FileCheckpointStore;
@@ -152,6 +154,12 @@ export class AgentHost {
   /** Telling tasks as lost because a containerizer is not ready would be a lie: rather no agent at all. */
   private async recover(containers: readonly RecoverableContainer[]): Promise<void> {
     const { owner } = this.options.config;
+    const orphaned = containers.find((c) => !this.containerizers.has(c.containerizer))?.containerizer;
+    if (orphaned !== undefined && this.options.strict)
+      return this.options.onExit(
+        1,
+        `tasks run in containerizer ${orphaned}, which no plugin brings now: mend the plugin, or give these tasks up with --no-strict`,
+      );
     const found: { name: string; ids: readonly string[] }[] = [];
     for (const [name, containerizer] of this.containerizers) {
       const mine = containers.filter((c) => c.containerizer === name).map((c) => c.checkpoint);
