@@ -92,7 +92,8 @@ function eachRole(
   change: (turn: Turn, framework: Framework, roles: readonly string[]) => void,
 ): void {
   const roles = named === undefined || named.length === 0 ? framework.roles : named;
-  const stray = roles.find((role) => !framework.roles.includes(role));
+  const own = new Set(framework.roles);
+  const stray = roles.find((role) => !own.has(role));
   if (stray === undefined) change(turn, framework, roles);
   else log(turn, 'warn', 'call for a role that the framework has not', { framework: framework.id, role: stray });
 }

@@ -1,6 +1,6 @@
 import type { FrameworkInfo, SchedulerOfferConstraints } from '@mezzo/sdk/api';
 import { roleError } from '../resources/index.js';
-import { idError } from './names.js';
+import { firstRepeated, idError } from './names.js';
 import type { MasterOptions } from './options.js';
 import type { Framework } from './state.js';
 
@@ -53,7 +53,7 @@ function rolesError(info: FrameworkInfo, options: MasterOptions): string | undef
     return "'FrameworkInfo.role' must not be set by a framework with the MULTI_ROLE capability";
   }
   const roles = rolesOf(info);
-  const twice = roles.find((role, i) => roles.indexOf(role) !== i);
+  const twice = firstRepeated(roles);
   if (twice !== undefined) return `'FrameworkInfo.roles' contains duplicate items: { ${twice} }`;
   for (const role of roles) {
     const error = roleError(role);
@@ -65,8 +65,8 @@ function rolesError(info: FrameworkInfo, options: MasterOptions): string | undef
 }
 
 export function suppressedError(request: SubscriptionRequest): string | undefined {
-  const roles = rolesOf(request.frameworkInfo);
-  const stray = (request.suppressedRoles ?? []).filter((role) => !roles.includes(role));
+  const roles = new Set(rolesOf(request.frameworkInfo));
+  const stray = (request.suppressedRoles ?? []).filter((role) => !roles.has(role));
   return stray.length > 0
     ? `Suppressed roles { ${stray.join(', ')} } are not contained in the set of roles`
     : undefined;

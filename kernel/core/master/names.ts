@@ -28,3 +28,9 @@ const TERMINAL = new Set([
   'TASK_GONE_BY_OPERATOR',
 ]);
 export const isTerminal = (state: string): boolean => TERMINAL.has(state);
+
+/** The first item that was there before. */
+export function firstRepeated(items: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return items.find((item) => seen.size === seen.add(item).size);
+}

@@ -2,6 +2,7 @@ import type { Filters, Offer as OfferMessage } from '@mezzo/sdk/api';
 import { asId, type AgentId, type OfferId } from '@mezzo/sdk/contract';
 import type { Refusal } from '../allocator/index.js';
 import { allocate, release, type Grant } from './ledger.js';
+import { firstRepeated } from './names.js';
 import type { Agent, Framework, Offer } from './state.js';
 import { bump, cancelTimer, count, sendScheduler, setTimer, type Turn } from './turn.js';
 
@@ -132,7 +133,7 @@ export function takeOffers(turn: Turn, framework: Framework, ids: readonly strin
 
 function togetherError(turn: Turn, framework: Framework, ids: readonly string[]): string | undefined {
   if (ids.length === 0) return 'No offers specified';
-  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  const twice = firstRepeated(ids);
   if (twice !== undefined) return `Duplicate offer ${twice} in offer list`;
   let first: { id: string; agentId: AgentId; role: string } | undefined;
   for (const id of ids) {

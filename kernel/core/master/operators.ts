@@ -29,6 +29,8 @@ export function operatorCalled(turn: Turn, { request, call }: Called): void {
       return teardown(turn, request, call.teardown!.frameworkId.value);
     case 'MARK_AGENT_GONE':
       return markGone(turn, request, call.markAgentGone!.agentId.value);
+    case 'REMOVE_QUOTA':
+      return reply(turn, request, 400, `Role '${call.removeQuota!.role}' has no quota set`);
     default:
       return notSupported(turn, request, call);
   }

@@ -1,7 +1,7 @@
 import type { ExecutorInfo, Resource, TaskGroupInfo, TaskInfo } from '@mezzo/sdk/api';
 import { asId, type TaskId } from '@mezzo/sdk/contract';
 import { resourceError, Resources } from '../resources/index.js';
-import { idError } from './names.js';
+import { firstRepeated, idError } from './names.js';
 import { executorKey, type Agent, type Framework } from './state.js';
 
 /** Where a launch takes place. */
@@ -39,8 +39,7 @@ export function checkGroup(site: Site, group: TaskGroupInfo, executorInfo: Execu
   if (tasks.length === 0) return 'Task group cannot be empty';
   const error = groupExecutorError(site, executorInfo) ?? tasks.map((task) => groupTaskError(site, task)).find(Boolean);
   if (error !== undefined) return error;
-  const ids = tasks.map((task) => task.taskId.value);
-  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  const twice = firstRepeated(tasks.map((task) => task.taskId.value));
   if (twice !== undefined) return `Task has duplicate ID: ${twice}`;
   const { executor, executorResources } = withExecutor(site, executorInfo);
   const checked = tasks.map((info, i): Checked => {
