@@ -26,7 +26,7 @@ function fieldOf(value: Value): Partial<Attribute> {
 export const attributesSummary = (attributes: readonly Attribute[]): Record<string, number | string> =>
   Object.fromEntries(attributes.map((attribute) => [attribute.name, plainValue(attribute)]));
 
-export function plainValue({ type, scalar, text, ranges, set }: Attribute): number | string {
+function plainValue({ type, scalar, text, ranges, set }: Attribute): number | string {
   if (type === 'SCALAR') return scalar?.value ?? 0;
   if (type === 'TEXT') return text?.value ?? '';
   return type === 'SET' ? printSet(setOf(set?.item ?? [])) : printRanges(rangesOf(ranges?.range ?? []));

@@ -1,5 +1,5 @@
 import type { Resource } from '@mezzo/sdk/api';
-import { addRanges, parseResourcesText, type NamedValue, type Ranges } from '@mezzo/sdk/contract';
+import { parseResourcesText, type NamedValue } from '@mezzo/sdk/contract';
 import { compare, covers, difference, entryOf, isSomething, milliOf, sum, type Entry } from './entry.js';
 import type { Identity } from './identity.js';
 import { messagesOf, summaryOf, textOf, type ReservationFormat } from './print.js';
@@ -145,12 +145,6 @@ export class Resources {
       if (milli > 0) out.set(entry.id.name, (out.get(entry.id.name) ?? 0) + milli);
     }
     return out;
-  }
-
-  /** All ranges of that name together (`ports`). */
-  ranges(name: string): Ranges {
-    const found = this.entries.filter(({ id }) => id.name === name && id.type === 'RANGES');
-    return found.reduce<Ranges>((all, { amount }) => addRanges(all, amount as Ranges), []);
   }
 
   /** `post` for frameworks with RESERVATION_REFINEMENT, `pre` for others, `both` for the endpoints. */
