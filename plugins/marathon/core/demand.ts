@@ -9,22 +9,28 @@ export function refreshWaiting(turn: Turn, entry: AppEntry): void {
   const waits = entry.scheduled.size > 0 && !entry.stopping;
   if (waits) entry.waiting ??= { sinceMs: turn.atMs, processed: 0, unused: 0, declined: new Map(), last: new Map() };
   else entry.waiting = undefined;
-  const { launchable } = turn.state;
-  if (!waits || delayLeftMs(entry, turn.atMs) > 0) launchable.delete(entry.id);
-  else if (!launchable.has(entry.id)) {
-    launchable.add(entry.id);
-    turn.needsChanged = true;
-  }
+  if (!waits || delayLeftMs(entry, turn.atMs) > 0) return dropDemand(turn.state, entry.id);
+  const { state } = turn;
+  const roles = entry.definition.acceptedResourceRoles;
+  if (state.launchable.get(entry.id) === roles) return;
+  dropDemand(state, entry.id);
+  state.launchable.set(entry.id, roles);
+  for (const role of roles) state.demand.set(role, (state.demand.get(role) ?? 0) + 1);
+  turn.needsChanged = true;
+}
+
+export function dropDemand({ launchable, demand }: MarathonState, id: string): void {
+  for (const role of launchable.get(id) ?? []) demand.set(role, (demand.get(role) ?? 0) - 1);
+  launchable.delete(id);
 }
 
 export function updateInterest(turn: Turn): void {
   const { state } = turn;
   if (state.phase !== 'acting') return;
-  const wanted = wantedRoles(state);
   const revive: string[] = [];
   const suppress: string[] = [];
   for (const [role, interest] of state.roles) {
-    if (wanted.has(role)) {
+    if ((state.demand.get(role) ?? 0) > 0) {
       if (!interest.suppressed && !(interest.filtered && turn.needsChanged)) continue;
       Object.assign(interest, { suppressed: false, filtered: false });
       revive.push(role);
@@ -35,13 +41,4 @@ export function updateInterest(turn: Turn): void {
   }
   if (suppress.length > 0) turn.call({ type: 'SUPPRESS', suppress: { roles: suppress } });
   if (revive.length > 0) turn.call({ type: 'REVIVE', revive: { roles: revive } });
-}
-
-function wantedRoles(state: MarathonState): Set<string> {
-  const wanted = new Set<string>();
-  for (const id of state.launchable) {
-    for (const role of state.apps.get(id)?.definition.acceptedResourceRoles ?? []) wanted.add(role);
-    if (wanted.size >= state.roles.size) break;
-  }
-  return wanted;
 }

@@ -43,9 +43,9 @@ export interface Probe {
   readonly port: number;
   readonly path: string;
   readonly ignore1xx: boolean;
-  /** Before the first probe. */
-  readonly delayMs: number;
   readonly intervalMs: number;
+  /** Until its first success, and for so long, it is probed in quick steps: failures do not count yet. */
+  readonly eagerMs: number;
   readonly timeoutMs: number;
 }
 

@@ -93,8 +93,8 @@ describe('a health check by the scheduler', () => {
         port: 31_001,
         path: '/',
         ignore1xx: false,
-        delayMs: 2000,
         intervalMs: 2000,
+        eagerMs: 300_000,
         timeoutMs: 1000,
       },
     ]);

@@ -5,9 +5,6 @@ import { checkTarget, definitionOf, findEntry, healthOf, kill } from './instance
 import type { CheckHealth, Instance } from './state.js';
 import type { Turn } from './turn.js';
 
-const FIRST_PROBE_MS = 5000;
-const DEFAULT_PORT_HOST = '127.0.0.1';
-
 /** A task runs: its scheduler-side checks begin. */
 export function startProbes(turn: Turn, instance: Instance): void {
   const entry = findEntry(turn.state, instance);
@@ -22,16 +19,15 @@ export function startProbes(turn: Turn, instance: Instance): void {
 }
 
 function probeOf(check: HealthCheck, index: number, { host, port }: { host: string; port: number }): Probe {
-  const intervalMs = check.intervalSeconds * 1000;
   return {
     index,
     kind: check.protocol === 'HTTPS' ? 'https' : check.protocol === 'TCP' ? 'tcp' : 'http',
-    host: host || DEFAULT_PORT_HOST,
+    host,
     port,
     path: check.path ?? '/',
     ignore1xx: check.ignoreHttp1xx ?? false,
-    delayMs: Math.min(intervalMs, FIRST_PROBE_MS),
-    intervalMs,
+    intervalMs: check.intervalSeconds * 1000,
+    eagerMs: check.gracePeriodSeconds * 1000,
     timeoutMs: check.timeoutSeconds * 1000,
   };
 }

@@ -157,6 +157,34 @@ describe('an app', () => {
   });
 });
 
+describe('a deployment that is cut short', () => {
+  it('by a forced change still ends with one configuration', () => {
+    create({ id: '/web', instances: 4, upgradeStrategy: { minimumHealthCapacity: 0.5, maximumOverCapacity: 0 } });
+    cluster.prompt = false;
+    update({ id: '/web', cmd: 'sleep 2000' });
+    update({ id: '/web', instances: 3 }, true);
+    cluster.prompt = true;
+    for (let round = 0; cluster.state.deployments.size > 0 && round < 20; round++) {
+      const killed = cluster.callsOf('KILL').map(({ kill }) => kill?.taskId.value ?? '');
+      for (const [id, task] of [...cluster.tasks])
+        if (killed.includes(id)) cluster.status(id, 'TASK_KILLED');
+        else if (task.state === 'TASK_STAGING') cluster.status(id, 'TASK_RUNNING');
+    }
+    expect(cluster.tasksOf('/web').map((id) => cluster.infoOf(id).command?.value)).toEqual(Array(3).fill('sleep 2000'));
+  });
+
+  it('by a cancellation keeps its instances and their number', () => {
+    create({ id: '/web', instances: 2 });
+    cluster.prompt = false;
+    update({ id: '/web', cmd: 'sleep 2000' });
+    const [id = ''] = cluster.state.deployments.keys();
+    cluster.command({ kind: 'cancelDeployment', id });
+    expect(cluster.state.locks.size).toBe(0);
+    expect(cluster.eventsOf('deployment_failed')).toHaveLength(1);
+    expect(update({ id: '/web', instances: 2 })).toMatchObject({ status: 200 });
+  });
+});
+
 describe('a restarted scheduler', () => {
   it('touches no task', () => {
     create({ id: '/web', instances: 3 });

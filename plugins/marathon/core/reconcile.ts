@@ -74,6 +74,6 @@ function startActing(turn: Turn): void {
     if (instance.condition === 'killing') sendKill(turn, instance);
     if (instance.condition === 'running') startProbes(turn, instance);
   }
-  for (const id of state.apps.keys()) turn.touched.add(id);
+  for (const id of [...state.apps.keys(), ...state.locks.keys()]) turn.touched.add(id);
   reviveAnew(turn);
 }

@@ -106,6 +106,7 @@ export function recover(state: MarathonState, entries: readonly StoreEntry[]): v
     if (entry) entry.lastFailure = failure;
   }
   for (const value of byKind('instance/')) recoverInstance(state, JSON.parse(value) as InstanceRecord);
+  for (const { key } of entries) if (isOrphan(state, key)) state.orphans.push(key);
   for (const value of byKind('deployment/')) recoverDeployment(state, JSON.parse(value) as Deployment);
 }
 
@@ -116,10 +117,18 @@ function recoverApp(state: MarathonState, { definition, stopping, lastVersionMs 
   countServicePorts(state.servicePorts, definition, 1);
 }
 
+/** Without its app an instance is a stranger: should its task live, it is ended as one. */
 function recoverInstance(state: MarathonState, record: InstanceRecord): void {
+  const entry = state.apps.get(record.appId);
+  if (entry === undefined) return;
   const instance: Instance = { ...record, health: [] };
   state.instancesByTask.set(record.task.id, instance);
-  state.apps.get(record.appId)?.instances.set(record.id, instance);
+  entry.instances.set(record.id, instance);
+}
+
+function isOrphan(state: MarathonState, key: string): boolean {
+  const [, path] = /^(?:version|failure|instance)\/(.*?)(?:@.*|\.instance-.*)?$/.exec(key) ?? [];
+  return path !== undefined && !state.apps.has(`/${path.replaceAll('_', '/')}`);
 }
 
 function recoverDeployment(state: MarathonState, deployment: Deployment): void {

@@ -2,7 +2,7 @@ import type { Offer } from '@mezzo/sdk/api';
 import type { AppDefinition } from './app.js';
 import type { Deployment } from './deployments/plan.js';
 import type { AgentFacts } from './offers/facts.js';
-import type { Reason } from './offers/reasons.js';
+import type { Reason, Refusal } from './offers/reasons.js';
 
 export interface Settings {
   /** Roles the framework is subscribed to. */
@@ -115,10 +115,8 @@ export interface Delay {
 }
 
 /** The last word of one agent's offer. */
-export interface Rejection {
+export interface Rejection extends Refusal {
   readonly offer: Offer;
-  readonly reason: Reason;
-  readonly detail: string;
   readonly atMs: number;
 }
 
@@ -173,13 +171,17 @@ export interface MarathonState {
   readonly deployments: Map<string, Deployment>;
   /** Which deployment holds an app. */
   readonly locks: Map<string, string>;
-  /** Apps with instances that may be launched now. */
-  readonly launchable: Set<string>;
+  /** Apps with instances that may be launched now, and the roles whose offers they take. */
+  readonly launchable: Map<string, readonly string[]>;
+  /** How many of them want a role. */
+  readonly demand: Map<string, number>;
   readonly roles: Map<string, RoleInterest>;
   /** Tasks whose fate the master has not told since the subscription. */
   readonly unreconciled: Set<string>;
   /** How often it has asked since. */
   reconcileRounds: number;
+  /** Keys of records that belong to nothing any more. */
+  readonly orphans: string[];
   /** Offers that came while reconciling. */
   readonly heldOffers: Map<string, Offer>;
   /** How many apps use a service port. */
@@ -198,10 +200,12 @@ export function createState(settings: Settings = DEFAULT_SETTINGS): MarathonStat
     instancesByTask: new Map(),
     deployments: new Map(),
     locks: new Map(),
-    launchable: new Set(),
+    launchable: new Map(),
+    demand: new Map(),
     roles: new Map(settings.roles.map((role) => [role, { suppressed: true, filtered: false }])),
     unreconciled: new Set(),
     reconcileRounds: 0,
+    orphans: [],
     heldOffers: new Map(),
     servicePorts: new Map(),
     portCursor: 0,

@@ -1,6 +1,7 @@
 import { createApp, removeApp, restartApp, updateApps } from './commands/apps.js';
 import type { Command } from './commands/command.js';
 import { cancelDeployment, resetAppDelay, revertDeployment } from './commands/deployments.js';
+import { putGroup, removeGroup } from './commands/groups.js';
 import { Refusal } from './commands/refusal.js';
 import { killAppTasks, killTasks } from './commands/tasks.js';
 import { updateInterest } from './demand.js';
@@ -77,6 +78,10 @@ function dispatch(turn: Turn, command: Command): Answer {
       return createApp(turn, command);
     case 'updateApps':
       return updateApps(turn, command);
+    case 'putGroup':
+      return putGroup(turn, command);
+    case 'removeGroup':
+      return removeGroup(turn, command);
     case 'removeApp':
       return removeApp(turn, command);
     case 'restartApp':
@@ -98,6 +103,7 @@ function dispatch(turn: Turn, command: Command): Answer {
 function onStarted(turn: Turn, nonce: string): void {
   const { state } = turn;
   state.nonce = nonce;
+  for (const key of state.orphans.splice(0)) turn.remove(key);
   for (const instance of state.instancesByTask.values()) {
     if (isLaunching(instance)) turn.timer(launchTimer(instance), state.settings.launchTimeoutMs);
     applyUnreachableStrategy(turn, instance);

@@ -99,6 +99,18 @@ export interface ContainerUpdate {
 
 export type HealthCheckUpdate = Partial<HealthCheck>;
 
+/** What a client may send for a group. A list that is absent keeps what is there; one that is present replaces it. */
+export interface GroupUpdate {
+  id?: string;
+  apps?: AppUpdate[];
+  groups?: GroupUpdate[];
+  /** Instances of each app below times this, rounded up. */
+  scaleBy?: number;
+  version?: string;
+  dependencies?: string[];
+  pods?: unknown[];
+}
+
 /** One thing that is wrong: where (`/healthChecks(0)/portIndex`) and what. */
 export interface Violation {
   readonly path: string;

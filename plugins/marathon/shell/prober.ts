@@ -5,6 +5,8 @@ import type { Probe } from '../core/effects.js';
 
 const MAX_AT_ONCE = 256;
 const MAX_CAUSE_CHARS = 200;
+const EAGER_FIRST_MS = 50;
+const EAGER_MAX_MS = 1000;
 
 type Report = (taskId: string, index: number, failure: string | undefined) => void;
 
@@ -22,9 +24,14 @@ export class Prober {
     const handles: NodeJS.Timeout[] = [];
     this.tasks.set(taskId, handles);
     probes.forEach((probe, slot) => {
-      const again = (afterMs: number) =>
-        (handles[slot] = setTimeout(() => this.enqueue(taskId, probe, again), afterMs));
-      again(probe.delayMs);
+      const rhythm = new Rhythm(probe);
+      const again = (afterMs: number) => {
+        handles[slot] = setTimeout(
+          () => this.enqueue(taskId, probe, (healthy) => again(rhythm.next(healthy))),
+          afterMs,
+        );
+      };
+      again(EAGER_FIRST_MS);
     });
   }
 
@@ -38,12 +45,12 @@ export class Prober {
     this.queue.length = 0;
   }
 
-  private enqueue(taskId: string, probe: Probe, again: (afterMs: number) => void): void {
+  private enqueue(taskId: string, probe: Probe, again: (healthy: boolean) => void): void {
     this.queue.push(async () => {
       if (!this.tasks.has(taskId)) return;
       const failure = await probeOnce(probe);
       if (!this.tasks.has(taskId)) return;
-      again(probe.intervalMs);
+      again(failure === undefined);
       this.report(taskId, probe.index, failure);
     });
     this.pump();
@@ -57,6 +64,24 @@ export class Prober {
           this.running -= 1;
           this.pump();
         });
+  }
+}
+
+/** Quick steps until the first success, as long as failures are forgiven; then the check's own interval. */
+class Rhythm {
+  private readonly eagerUntilMs: number;
+  private eager = true;
+  private stepMs = EAGER_FIRST_MS;
+
+  constructor(private readonly probe: Probe) {
+    this.eagerUntilMs = performance.now() + probe.eagerMs;
+  }
+
+  next(healthy: boolean): number {
+    this.eager &&= !healthy && performance.now() < this.eagerUntilMs;
+    if (!this.eager) return this.probe.intervalMs;
+    this.stepMs = Math.min(this.stepMs * 1.5, EAGER_MAX_MS, this.probe.intervalMs);
+    return this.stepMs;
   }
 }
 

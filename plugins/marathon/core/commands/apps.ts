@@ -91,11 +91,13 @@ export function merge(before: AppDefinition, update: AppUpdate): AppUpdate {
 
 const copyOf = <T>(value: unknown): T => JSON.parse(JSON.stringify(value)) as T;
 
-export function draftOf(state: MarathonState, id: string, raw: AppUpdate): AppDraft {
+/** `at` is where the app stands in the body: `/apps(0)`. */
+export function draftOf(state: MarathonState, id: string, raw: AppUpdate, at = ''): AppDraft {
   const { settings } = state;
   const draft = normalize(id, raw, { role: settings.roles[0] ?? '*', networkName: settings.defaultNetworkName });
   const violations = validateApp(raw, draft, settings);
-  if (violations.length > 0) throw invalid(violations);
+  if (violations.length > 0)
+    throw invalid(violations.map(({ path, error }) => ({ path: path === '/' ? at || path : at + path, error })));
   return draft;
 }
 

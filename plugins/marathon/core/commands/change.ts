@@ -1,8 +1,9 @@
 import type { AppDefinition } from '../app.js';
 import { conflictsOf, endDeployment, startDeployment } from '../deployments/run.js';
 import { dependencyDepth, differsInConfig, planSteps } from '../deployments/plan.js';
-import type { AppChange, Deployment } from '../deployments/plan.js';
+import type { Action, AppChange, Deployment } from '../deployments/plan.js';
 import { newUuid, newVersion } from '../ids.js';
+import { isCurrent } from '../instances.js';
 import type { AppDraft } from '../normalize.js';
 import { isBelow } from '../path-id.js';
 import { saveApp } from '../records.js';
@@ -72,6 +73,16 @@ export function applyChange(turn: Turn, wishes: Wishes, options: ChangeOptions):
   return { id, version };
 }
 
+/** The steps that a change would take. */
+export function dryRun(turn: Turn, wishes: Wishes, options: ChangeOptions): Action[][] {
+  const { state } = turn;
+  const changes = workOut(state, wishes, options, newVersion(state, turn.atMs));
+  checkTarget(state, changes);
+  const target = definitions(state);
+  for (const { appId, to } of changes) if (to) target.set(appId, to);
+  return planSteps(changes, target);
+}
+
 /** A PUT of what is already there: answered like a deployment that has ended, so that waiting clients go on. */
 function nothingToDo(turn: Turn, id: string, appIds: readonly string[]): Deployed {
   const version = current(turn.state, appIds[0] ?? '')?.version ?? turn.now;
@@ -96,9 +107,15 @@ function workOut(state: MarathonState, wishes: Wishes, { restart }: ChangeOption
     const forced = restart?.has(appId) ?? false;
     const config = forced || from === undefined || differsInConfig(from, draft as AppDefinition);
     if (!config && from.instances === draft.instances) continue;
-    changes.push({ appId, from, to: stamp(draft, from, version, config) });
+    const to = stamp(draft, from, version, config);
+    changes.push({ appId, from, to, mixed: isMixed(state, appId, to) });
   }
   return changes;
+}
+
+function isMixed(state: MarathonState, id: string, to: AppDefinition): boolean {
+  const instances = [...(state.apps.get(id)?.instances.values() ?? [])];
+  return instances.some((instance) => instance.goal === 'running' && !isCurrent(to, instance));
 }
 
 function stamp(draft: AppDraft, from: AppDefinition | undefined, version: string, config: boolean): AppDefinition {

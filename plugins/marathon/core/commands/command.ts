@@ -1,4 +1,4 @@
-import type { AppUpdate } from '../update.js';
+import type { AppUpdate, GroupUpdate } from '../update.js';
 
 /** Who asked, for api_post_event. */
 export interface Origin {
@@ -28,6 +28,16 @@ export type Command =
       readonly single: boolean;
       readonly origin?: Origin;
     }
+  | {
+      readonly kind: 'putGroup';
+      readonly id: string;
+      readonly group: GroupUpdate;
+      readonly force: boolean;
+      /** It must not exist yet. */
+      readonly create: boolean;
+      readonly dryRun: boolean;
+    }
+  | { readonly kind: 'removeGroup'; readonly id: string; readonly force: boolean }
   | { readonly kind: 'removeApp'; readonly id: string; readonly force: boolean }
   | { readonly kind: 'restartApp'; readonly id: string; readonly force: boolean }
   /** `id` may end in `/*`: all apps below. */

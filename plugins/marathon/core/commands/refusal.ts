@@ -26,6 +26,14 @@ export function invalid(violations: readonly Violation[]): Refusal {
 
 export const alreadyExists = (id: string): Refusal => refuse(409, `An app with id [${id}] already exists.`);
 
+export const groupExists = (id: string, isApp: boolean): Refusal =>
+  refuse(
+    409,
+    isApp
+      ? `An app with the path ${id} already exists.`
+      : `Group ${id} is already created. Use PUT to change this group.`,
+  );
+
 export function locked(deploymentIds: readonly string[]): Refusal {
   const message =
     "App is locked by one or more deployments. Override with the option '?force=true'. " +

@@ -30,6 +30,8 @@ export interface AppChange {
   readonly appId: string;
   readonly from: AppDefinition | undefined;
   readonly to: AppDefinition | undefined;
+  /** It has instances of an earlier configuration: left by a deployment that was cut short. */
+  readonly mixed?: boolean;
 }
 
 export const MAX_DEPENDENCY_DEPTH = 100;
@@ -41,10 +43,10 @@ export function planSteps(changes: readonly AppChange[], target: ReadonlyMap<str
   const removed = changes.filter(({ to }) => to === undefined);
   const added = changes.filter(({ from, to }) => from === undefined && to !== undefined);
   const layers = new Map<number, Action[]>();
-  for (const { appId, from, to } of changes) {
+  for (const { appId, from, to, mixed = false } of changes) {
     if (to === undefined) continue;
     const depth = dependencyDepth(to, target);
-    const action = actionFor(from, to);
+    const action = actionFor(from, to, mixed);
     layers.set(depth, [...(layers.get(depth) ?? []), { action, app: appId, done: false }]);
   }
   const ordered = [...layers].sort(([a], [b]) => a - b).map(([, actions]) => actions);
@@ -52,11 +54,10 @@ export function planSteps(changes: readonly AppChange[], target: ReadonlyMap<str
   return steps.filter((step) => step.length > 0);
 }
 
-function actionFor(from: AppDefinition | undefined, to: AppDefinition): ActionType {
+function actionFor(from: AppDefinition | undefined, to: AppDefinition, mixed: boolean): ActionType {
   if (from === undefined || to.instances === 0) return 'ScaleApplication';
-  return from.versionInfo.lastConfigChangeAt === to.versionInfo.lastConfigChangeAt
-    ? 'ScaleApplication'
-    : 'RestartApplication';
+  const same = from.versionInfo.lastConfigChangeAt === to.versionInfo.lastConfigChangeAt;
+  return same && !mixed ? 'ScaleApplication' : 'RestartApplication';
 }
 
 /** Apps that `app` waits for: those it names, and those below groups it names. */

@@ -1,5 +1,5 @@
 import { resetDelay } from '../delay.js';
-import { refreshWaiting } from '../demand.js';
+import { dropDemand, refreshWaiting } from '../demand.js';
 import { addInstance, definitionOf, isActive, isCurrent, isReady, kill } from '../instances.js';
 import { dropApp, dropDeployment, saveDeployment } from '../records.js';
 import { countServicePorts } from '../service-ports.js';
@@ -57,7 +57,7 @@ function removeEntry(turn: Turn, entry: AppEntry): void {
   resetDelay(turn, entry);
   dropApp(turn, entry);
   turn.state.apps.delete(entry.id);
-  turn.state.launchable.delete(entry.id);
+  dropDemand(turn.state, entry.id);
   countServicePorts(turn.state.servicePorts, entry.definition, -1);
   turn.publish('app_terminated_event', { appId: entry.id });
 }

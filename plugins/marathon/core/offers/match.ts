@@ -11,7 +11,7 @@ import { factsOf } from './facts.js';
 import type { AgentFacts } from './facts.js';
 import { OfferPool, portResources, toMilli } from './pool.js';
 import type { Needs, TakenPort } from './pool.js';
-import type { Reason } from './reasons.js';
+import type { Refusal } from './reasons.js';
 import { buildTask } from './task-info.js';
 
 /** An offer while instances are placed on it. */
@@ -24,12 +24,7 @@ interface Slot {
   readonly refused: Set<string>;
 }
 
-interface Refusal {
-  readonly reason: Reason;
-  readonly detail: string;
-}
-
-const MAX_REMEMBERED_AGENTS = 200;
+const MAX_REMEMBERED_AGENTS = 100;
 const MAX_PORT_CURSOR = 65_535;
 
 /**
@@ -40,8 +35,8 @@ export function matchOffers(turn: Turn, offers: readonly Offer[]): void {
   const slots = offers.map((offer): Slot => {
     return { offer, pool: new OfferPool(offer), facts: factsOf(offer), launches: [], refused: new Set() };
   });
-  placeAll(turn, slots, [...turn.state.launchable], true);
-  const grouped = [...turn.state.launchable].filter((id) => usesGroups(turn.state.apps.get(id)));
+  placeAll(turn, slots, [...turn.state.launchable.keys()], true);
+  const grouped = [...turn.state.launchable.keys()].filter((id) => usesGroups(turn.state.apps.get(id)));
   for (const slot of slots) slot.refused.clear();
   placeAll(turn, slots, grouped, false);
   answer(turn, slots);
@@ -95,33 +90,27 @@ export const needsOf = (app: AppDefinition): Needs => ({
   gpusMilli: toMilli(app.gpus),
 });
 
+const SCALARS = [
+  ['cpus', 'cpusMilli', 'InsufficientCpus'],
+  ['mem', 'memMilli', 'InsufficientMemory'],
+  ['disk', 'diskMilli', 'InsufficientDisk'],
+  ['gpus', 'gpusMilli', 'InsufficientGpus'],
+] as const;
+
 /** Why this offer does not serve, apart from ports; in the order of REASONS. */
-function sift(
-  app: AppDefinition,
-  entry: AppEntry,
-  { pool, facts, offer }: Slot,
-  rivals: AgentFacts[] | undefined,
-): Refusal | undefined {
+function sift(app: AppDefinition, entry: AppEntry, slot: Slot, rivals: AgentFacts[] | undefined): Refusal | undefined {
+  const { pool, facts, offer } = slot;
   const roles = app.acceptedResourceRoles;
-  if (!pool.hasRole(roles))
-    return { reason: 'UnfulfilledRole', detail: `offers nothing for the roles ${roles.join(', ')}` };
+  if (!pool.hasRole(roles)) return { reason: 'UnfulfilledRole', wanted: roles };
   const placed = placedFacts(app, entry);
-  for (const constraint of app.constraints)
-    if (!satisfies(constraint, facts, placed, rivals))
-      return { reason: 'UnfulfilledConstraint', detail: `does not meet ${constraint.join(' ')}` };
-  if (offer.unavailability) return { reason: 'AgentMaintenance', detail: 'is scheduled for maintenance' };
+  const unmet = app.constraints.find((constraint) => !satisfies(constraint, facts, placed, rivals));
+  if (unmet) return { reason: 'UnfulfilledConstraint', wanted: unmet as readonly string[] };
+  if (offer.unavailability) return { reason: 'AgentMaintenance' };
   const needs = needsOf(app);
-  const lacks = (name: 'cpus' | 'mem' | 'disk' | 'gpus', milli: number, unit: string): string | undefined => {
-    const left = pool.leftMilli(name, roles);
-    return left >= milli ? undefined : `has ${left / 1000}${unit} ${name} free, ${milli / 1000}${unit} is needed`;
-  };
-  const shortages: [Reason, string | undefined][] = [
-    ['InsufficientCpus', lacks('cpus', needs.cpusMilli, '')],
-    ['InsufficientMemory', lacks('mem', needs.memMilli, ' MiB')],
-    ['InsufficientDisk', lacks('disk', needs.diskMilli, ' MiB')],
-    ['InsufficientGpus', lacks('gpus', needs.gpusMilli, '')],
-  ];
-  for (const [reason, detail] of shortages) if (detail !== undefined) return { reason, detail };
+  for (const [name, amount, reason] of SCALARS) {
+    const [have, need] = [pool.leftMilli(name, roles), needs[amount]];
+    if (have < need) return { reason, have, need };
+  }
   return undefined;
 }
 
@@ -152,12 +141,9 @@ function takeHostPorts(
 }
 
 function portRefusal(app: AppDefinition, pool: OfferPool): Refusal {
-  const fixed = portSpecs(app).flatMap(({ hostPort }) => (hostPort ? [hostPort] : []));
-  const wanted = fixed.length > 0 ? `ports ${fixed.join(', ')}` : `${portSpecs(app).length} ports`;
-  return {
-    reason: 'InsufficientPorts',
-    detail: `has ${pool.portsLeft(app.acceptedResourceRoles)} ports free, but not the ${wanted}`,
-  };
+  const specs = portSpecs(app);
+  const wanted = specs.flatMap(({ hostPort }) => (hostPort ? [hostPort] : []));
+  return { reason: 'InsufficientPorts', have: pool.portsLeft(app.acceptedResourceRoles), need: specs.length, wanted };
 }
 
 function launch(
@@ -189,15 +175,15 @@ function launch(
   turn.touched.add(entry.id);
 }
 
-function noteRefusal(turn: Turn, { waiting }: AppEntry, { offer }: Slot, { reason, detail }: Refusal): void {
+function noteRefusal(turn: Turn, { waiting }: AppEntry, { offer }: Slot, refusal: Refusal): void {
   if (waiting === undefined) return;
   waiting.processed += 1;
   waiting.unused += 1;
   waiting.lastUnusedAtMs = turn.atMs;
-  waiting.declined.set(reason, (waiting.declined.get(reason) ?? 0) + 1);
+  waiting.declined.set(refusal.reason, (waiting.declined.get(refusal.reason) ?? 0) + 1);
   const agentId = offer.agentId.value;
   waiting.last.delete(agentId);
-  waiting.last.set(agentId, { offer, reason, detail, atMs: turn.atMs });
+  waiting.last.set(agentId, { ...refusal, offer, atMs: turn.atMs });
   if (waiting.last.size > MAX_REMEMBERED_AGENTS) waiting.last.delete(waiting.last.keys().next().value ?? agentId);
 }
 

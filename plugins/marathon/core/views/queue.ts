@@ -1,6 +1,6 @@
 import { delayLeftMs } from '../delay.js';
 import { isoTime } from '../ids.js';
-import { REASONS } from '../offers/reasons.js';
+import { REASONS, describeRefusal } from '../offers/reasons.js';
 import type { Reason } from '../offers/reasons.js';
 import type { AppEntry, MarathonState, Waiting } from '../state.js';
 
@@ -54,7 +54,7 @@ function funnel(declined: ReadonlyMap<Reason, number>, processed: number): Recor
 }
 
 const lastUnusedOffers = (waiting: Waiting): Record<string, unknown>[] =>
-  [...waiting.last.values()].map(({ offer, reason, detail, atMs }) => ({
+  [...waiting.last.values()].map(({ offer, atMs, ...refusal }) => ({
     offer: {
       id: offer.id.value,
       agentId: offer.agentId.value,
@@ -63,8 +63,8 @@ const lastUnusedOffers = (waiting: Waiting): Record<string, unknown>[] =>
       attributes: offer.attributes ?? [],
     },
     timestamp: isoTime(atMs),
-    reason: [reason],
-    message: `${offer.hostname} ${detail}`,
+    reason: [refusal.reason],
+    message: `${offer.hostname} ${describeRefusal(refusal)}`,
   }));
 
 /** One sentence: what stands between the app and its next instance. Undefined when nothing waits. */
@@ -87,7 +87,7 @@ function nearest({ last }: Waiting): string {
   const rejections = [...last.values()];
   const depth = ({ reason }: { reason: Reason }) => REASONS.indexOf(reason);
   const best = rejections.reduce((a, b) => (depth(b) > depth(a) ? b : a));
-  const { offer, detail, reason } = best;
+  const { offer, reason } = best;
   const same = rejections.filter((each) => each.reason === reason).length;
-  return `None of ${last.size} agents fits; nearest: ${offer.hostname} ${detail} (${reason}, ${same} of ${last.size})`;
+  return `None of ${last.size} agents fits; nearest: ${offer.hostname} ${describeRefusal(best)} (${reason}, ${same} of ${last.size})`;
 }

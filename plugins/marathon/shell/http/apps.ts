@@ -9,7 +9,7 @@ import type { Embed } from '../../core/views/app.js';
 import { MAX_LIST_BYTES, readBody } from './body.js';
 import { appSchema, updateSchema, updatesSchema } from './schema.js';
 import { parseSelector } from './selector.js';
-import { flag, reply, values } from './server.js';
+import { decodePath, flag, reply, values } from './server.js';
 import type { Api } from './server.js';
 
 const ALWAYS_FOR_ONE: Embed[] = ['tasks', 'lastTaskFailure', 'deployments', 'counts'];
@@ -36,7 +36,7 @@ export function appRoutes(router: Router, api: Api): void {
   const ask = async (ctx: Context, command: Command) => reply(ctx, await api.engine.ask(command));
   const origin = (ctx: Context) => ({ clientIp: ctx.ip, uri: ctx.path });
   const force = (ctx: Context, byDefault = false) => flag(ctx, 'force', byDefault);
-  const targetOf = (ctx: Context) => parseTarget(decode(ctx.path.slice('/v2/apps/'.length)));
+  const targetOf = (ctx: Context) => parseTarget(decodePath(ctx.path.slice('/v2/apps/'.length)));
 
   router.get('/v2/apps', (ctx) => list(ctx, api));
   router.post('/v2/apps', async (ctx) => {
@@ -73,14 +73,6 @@ export function appRoutes(router: Router, api: Api): void {
     else await ask(ctx, { kind: 'removeApp', id: target.id, force: force(ctx, true) });
   });
 }
-
-const decode = (path: string): string => {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
-};
 
 const live = (api: Api): AppEntry[] => [...api.engine.state.apps.values()].filter(({ stopping }) => !stopping);
 

@@ -6,6 +6,7 @@ import { Refusal } from '../../core/commands/refusal.js';
 /** One app. Lists of apps may be larger. */
 export const MAX_APP_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 8 * 1024 * 1024;
+const MAX_DEPTH = 64;
 
 /** Reads and checks a body. Throws a Refusal with what the field answers. */
 export async function readBody<T>(ctx: Context, schema: z.ZodType<T>, maxBytes = MAX_APP_BYTES): Promise<T> {
@@ -37,11 +38,12 @@ function parseJson(text: string): unknown {
 }
 
 /** Clients send null for what they do not want to say. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
+function withoutNulls(value: unknown, depth = 0): unknown {
+  if (depth > MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH} levels`);
+  if (Array.isArray(value)) return value.map((each) => withoutNulls(each, depth + 1));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([, each]) => each !== null);
-  return Object.fromEntries(entries.map(([key, each]) => [key, withoutNulls(each)]));
+  return Object.fromEntries(entries.map(([key, each]) => [key, withoutNulls(each, depth + 1)]));
 }
 
 function invalidJson(issues: readonly z.core.$ZodIssue[]): Refusal {

@@ -2,7 +2,7 @@ import type Router from 'koa-router';
 import { absoluteId } from '../../core/path-id.js';
 import { deploymentsView } from '../../core/views/deployment.js';
 import { queueView } from '../../core/views/queue.js';
-import { flag, reply, values } from './server.js';
+import { decodePath, flag, reply, values } from './server.js';
 import type { Api } from './server.js';
 
 export function deploymentRoutes(router: Router, { engine }: Api): void {
@@ -18,7 +18,7 @@ export function deploymentRoutes(router: Router, { engine }: Api): void {
     reply(ctx, { status: 200, body: queueView(engine.state, engine.now(), withOffers) });
   });
   router.delete('/v2/queue/*path', async (ctx, next) => {
-    const match = /^\/v2\/queue\/(.+)\/delay\/?$/.exec(decodeURI(ctx.path));
+    const match = /^\/v2\/queue\/(.+)\/delay\/?$/.exec(decodePath(ctx.path));
     if (match?.[1] === undefined) return next();
     reply(ctx, await engine.ask({ kind: 'resetDelay', id: absoluteId(`/${match[1]}`) }));
   });

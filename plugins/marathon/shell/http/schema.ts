@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AppUpdate } from '../../core/update.js';
+import type { AppUpdate, GroupUpdate } from '../../core/update.js';
 
 /** Types and plain ranges of what clients send. Unknown fields are passed over; null counts as absent. */
 
@@ -142,5 +142,14 @@ const appFields = z.object({
 
 export const appSchema = appFields.extend({ id: shortText }) satisfies z.ZodType<AppUpdate>;
 export const updateSchema = appFields satisfies z.ZodType<AppUpdate>;
+export const groupSchema: z.ZodType<GroupUpdate> = z.object({
+  id: shortText.optional(),
+  apps: list(appSchema).optional(),
+  groups: list(z.lazy(() => groupSchema)).optional(),
+  scaleBy: z.number().min(0).max(1000).optional(),
+  version: shortText.optional(),
+  dependencies: list(shortText).optional(),
+  pods: list(z.unknown()).optional(),
+});
 export const updatesSchema = z.array(appSchema).max(1000);
 export const idsSchema = z.object({ ids: z.array(shortText).max(10_000) });

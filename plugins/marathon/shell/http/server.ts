@@ -140,3 +140,12 @@ export const values = (ctx: Context, name: string): string[] => {
   const value = ctx.query[name];
   return value === undefined ? [] : Array.isArray(value) ? value : [value];
 };
+
+/** What cannot be decoded is taken as it is. */
+export function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
