@@ -1,0 +1,56 @@
+import Docker from 'dockerode';
+
+/** Most calls answer in milliseconds; starting many containers at once makes the engine slow. */
+const CALL_TIMEOUT_MS = 120_000;
+const PING_TIMEOUT_MS = 5_000;
+const MAX_LINE_CHARS = 1 << 20;
+
+/** The engine behind its socket: one client for calls, which end, and one for streams, which do not. */
+export class Engine {
+  readonly calls: Docker;
+  readonly streams: Docker;
+  private readonly where: { readonly socketPath?: string };
+
+  /** `socket`: path of a Unix socket. Undefined = what DOCKER_HOST says, or /var/run/docker.sock. */
+  constructor(socket: string | undefined) {
+    this.where = socket === undefined ? {} : { socketPath: socket };
+    this.calls = new Docker({ ...this.where, timeout: CALL_TIMEOUT_MS });
+    this.streams = new Docker(this.where);
+  }
+
+  /** Rejects when no engine answers in time. */
+  async ping(): Promise<void> {
+    await new Docker({ ...this.where, timeout: PING_TIMEOUT_MS }).ping();
+  }
+}
+
+/** 404, 409 and so on; undefined when no engine answered. */
+export const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode;
+
+/** What the engine says went wrong, without the client's trimmings. */
+export function reasonOf(error: unknown): string {
+  const { json, message } = error as { json?: { message?: string } | string; message?: string };
+  const said = typeof json === 'object' ? json.message : undefined;
+  return (said ?? message ?? String(error)).slice(0, 2000);
+}
+
+/** Passes over one failure that changes nothing: what shall go is gone, what shall stop has stopped. */
+export async function ignoring(statuses: readonly number[], call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!statuses.includes(statusOf(error) ?? 0)) throw error;
+  }
+}
+
+/** The JSON objects, a line each, of an endless answer. */
+export async function* jsonLines(stream: NodeJS.ReadableStream): AsyncGenerator<Record<string, unknown>> {
+  let rest = '';
+  stream.setEncoding('utf8');
+  for await (const chunk of stream) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_LINE_CHARS) throw new Error('the engine sent an endless line');
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as Record<string, unknown>;
+  }
+}

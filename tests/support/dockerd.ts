@@ -1,0 +1,84 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { busyboxRootfs } from './busybox-rootfs.js';
+import { until } from './poll.js';
+
+export const TEST_IMAGE = 'mezzo-test:1';
+
+/** Why no engine can be started here; undefined = it can. */
+export function dockerdLack(): string | undefined {
+  if (process.getuid?.() !== 0) return 'dockerd needs root';
+  if (!existsSync('/usr/sbin/dockerd') && !existsSync('/usr/bin/dockerd')) return 'docker.io is not installed';
+  return existsSync('/usr/bin/busybox') ? undefined : 'busybox-static is not installed';
+}
+
+/** A real Docker Engine with a data root and a socket of its own. Start it before tests, stop it after. */
+export class TestDockerd {
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    readonly dir: string,
+    readonly docker: Docker,
+  ) {}
+
+  static async start(): Promise<TestDockerd> {
+    const dir = mkdtempSync(join(tmpdir(), 'mezzo-dockerd-'));
+    const engine = new TestDockerd(dir, new Docker({ socketPath: join(dir, 'd.sock') }));
+    try {
+      await engine.run();
+      await engine.importImage();
+      return engine;
+    } catch (error) {
+      const log = readFileSync(join(dir, 'log'), 'utf8').slice(-2000);
+      await engine.destroy();
+      throw new Error(`dockerd did not start: ${log}`, { cause: error });
+    }
+  }
+
+  get socket(): string {
+    return join(this.dir, 'd.sock');
+  }
+
+  async run(): Promise<void> {
+    const { dir } = this;
+    const log = openSync(join(dir, 'log'), 'a');
+    const places = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')];
+    this.child = spawn('dockerd', [...places, '-H', `unix://${this.socket}`], { stdio: ['ignore', log, log] });
+    this.child.on('error', () => {});
+    closeSync(log);
+    await until('dockerd answers', async () => (await this.docker.ping()).toString() === 'OK', 30_000, 100);
+  }
+
+  /** As when its machine's operator stops it: containers end with it. */
+  async halt(): Promise<void> {
+    const { child } = this;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  async destroy(): Promise<void> {
+    for (const { Id } of await this.docker.listContainers({ all: true }).catch(() => []))
+      await this.docker
+        .getContainer(Id)
+        .remove({ force: true })
+        .catch(() => {});
+    await this.halt();
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+
+  private async importImage(): Promise<void> {
+    const [repo, tag] = TEST_IMAGE.split(':');
+    const stream = await this.docker.importImage(Readable.from(await busyboxRootfs()) as never, { repo, tag });
+    for await (const _ of stream) {
+      // Until the end of the answer.
+    }
+  }
+}
