@@ -35,6 +35,9 @@ export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: Setu
   return cluster;
 }
 
+/** The daemon writes and rotates its own log, which its files API shows; what is left for its output are last words. */
+const logFlags = (workDir: WorkDir, name: string): string[] => [`--log-dir=${workDir.at('logs', name)}`, '--quiet'];
+
 export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile): DaemonSpec[] {
   const common = [
     `--secrets-dir=${workDir.secrets}`,
@@ -53,6 +56,7 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
       '--ip=127.0.0.1',
       '--hostname=127.0.0.1',
       `--port=${plan.masterPort}`,
+      ...logFlags(workDir, 'master'),
       ...common,
     ],
   };
@@ -67,6 +71,7 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
       `--ip=${agentIp(i)}`,
       `--hostname=${agentIp(i)}`,
       `--port=${port}`,
+      ...logFlags(workDir, name),
       `--resources=${resources}`,
       `--join-token-file=${workDir.at('secrets', 'join.token')}`,
       ...common,

@@ -31,6 +31,7 @@ export class Daemon {
   private retryAtMs = 0;
   private startedMs = 0;
   restarts = 0;
+  wasStarted = false;
 
   constructor(
     readonly spec: DaemonSpec,
@@ -47,8 +48,9 @@ export class Daemon {
     return this.alive ? this.record?.pid : undefined;
   }
 
-  /** True when it ran already. */
+  /** True when it ran already. From now on `watch` keeps it running. */
   startOrAdopt(): boolean {
+    this.wasStarted = true;
     if (this.alive) return true;
     this.start();
     return false;

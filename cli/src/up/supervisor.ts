@@ -74,13 +74,14 @@ export class Supervisor {
     if (!adopting) await requirePorts(plan.ports);
     this.cluster = await setUpCluster(this.workDir, plan, options);
     this.daemons = daemonSpecs(this.workDir, plan, this.cluster).map((spec) => new Daemon(spec, this.workDir));
-    for (const daemon of this.daemons) {
-      const adopted = daemon.startOrAdopt();
-      this.progress.step(
-        `${daemon.spec.name} ${adopted ? 'runs already, adopted' : 'started'} (${daemon.spec.address}, pid ${daemon.pid ?? '?'})`,
-      );
-    }
     this.timer = setInterval(() => this.watch(), WATCH_MS);
+    // An agent that finds no master waits before it tries again, so the master comes first.
+    this.startAll('master');
+    await this.until(
+      'the master',
+      async () => (await http(`${this.cluster.masterUrl}/health`, { timeoutMs: 1000 })).status === 200,
+    );
+    this.startAll('agent');
     await this.untilReady();
   }
 
@@ -119,13 +120,21 @@ export class Supervisor {
     }
   }
 
+  private startAll(role: 'master' | 'agent'): void {
+    for (const daemon of this.daemons.filter(({ spec }) => spec.role === role)) {
+      const adopted = daemon.startOrAdopt();
+      const how = adopted ? 'runs already, adopted' : 'started';
+      this.progress.step(`${daemon.spec.name} ${how} (${daemon.spec.address}, pid ${daemon.pid ?? '?'})`);
+    }
+  }
+
   private anyDaemonAlive(): boolean {
     return daemonRecords(this.workDir).some((record) => isAlive(record));
   }
 
   private watch(): void {
     if (this.stopping) return;
-    for (const daemon of this.daemons) {
+    for (const daemon of this.daemons.filter(({ wasStarted }) => wasStarted)) {
       try {
         const happened = daemon.watch(Date.now());
         if (happened !== undefined) this.progress.warn(happened);
@@ -137,7 +146,6 @@ export class Supervisor {
 
   private async untilReady(): Promise<void> {
     const { masterUrl } = this.cluster;
-    await this.until('the master', async () => (await http(`${masterUrl}/health`, { timeoutMs: 1000 })).status === 200);
     await this.until('the agents', async () => {
       const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${masterUrl}/slaves`, { timeoutMs: 2000 });
       return slaves.filter(({ active }) => active).length >= this.cluster.agents;
