@@ -56,6 +56,11 @@ export class HostFiles {
     return { file, token };
   }
 
+  /** What a plugin needed to run; its state and its log stay. */
+  forget(id: string): void {
+    for (const kind of ['json', 'spec', 'token']) rmSync(join(this.run, `${id}.${kind}`), { force: true });
+  }
+
   /** Links the running SDK beside the unpacked plugins, where their imports of it are looked up. */
   linkSdk(sdkDir: string): void {
     const scope = join(this.plugins, 'node_modules', '@mezzo');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   MezzoError,
@@ -13,6 +13,7 @@ import {
   type RunsOn,
 } from '@mezzo/sdk/contract';
 import { checkConfig, sdkPackage, type PhaseTimeouts, type RunSpec } from '@mezzo/sdk/runtime';
+import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { HostFiles } from './host-files.js';
 import { KernelPlugins, type KernelPlugin } from './kernel-plugins.js';
@@ -22,7 +23,7 @@ import { requireSdk } from './manifest.js';
 import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
 import { PluginApi } from './plugin-api.js';
 import { noStore, type HostStore } from './plugin-store.js';
-import { entryOf, packageOf, readRegistry, type PluginPackage } from './registry.js';
+import type { PluginPackage } from './registry.js';
 import { inspectPackage, integrityOf, readPackage, unpackPackage } from './unpack.js';
 
 export interface PluginHostOptions {
@@ -47,7 +48,6 @@ export interface PluginHostOptions {
   readonly supervision?: Partial<Supervision>;
 }
 
-const INSTALLED = 'kernel/plugins/';
 const CONFIG = 'kernel/plugin-config/';
 const TRIM_EVERY_MS = 30_000;
 const SETTLE_TIMEOUT_MS = 15_000;
@@ -60,17 +60,25 @@ export class PluginHost {
   private readonly api: PluginApi;
   private readonly kernel: KernelPlugins;
   private readonly own = new Map<string, OwnPlugin>();
-  private readonly packages = new Map<string, PluginPackage>();
+  private readonly catalogue: Catalogue;
   /** Those that cannot even be started. */
   private readonly broken = new Map<string, PluginStatus>();
   private readonly trimming: NodeJS.Timeout;
   private leading: boolean | undefined;
   /** The whole cluster is being stopped. */
   private halted = false;
+  /** Installations and removals happen one after the other. */
+  private changes: Promise<unknown> = Promise.resolve();
 
   private constructor(private readonly options: PluginHostOptions) {
     const store = options.store ?? noStore;
     this.files = new HostFiles(options.workDir);
+    this.catalogue = new Catalogue({
+      registryDir: options.registryDir,
+      installedDir: this.files.registry,
+      store,
+      log: options.log,
+    });
     this.directory = new EndpointDirectory(options.log);
     this.api = new PluginApi(store, this.directory, options.log);
     this.kernel = new KernelPlugins(store, options.log, options.timeouts);
@@ -121,55 +129,39 @@ export class PluginHost {
   }
 
   /** Installs or upgrades from the bytes of a tarball. Those in processes of their own run when it resolves, or say why not. */
-  async install(bytes: Buffer): Promise<{ plugin: PluginStatus; message: string }> {
-    const manifest = await inspectPackage(bytes);
-    const integrity = integrityOf(bytes);
-    requireSdk(manifest, this.sdk.version);
-    this.requireNew(manifest, integrity);
-    const pkg = {
-      manifest,
-      integrity,
-      file: join(this.files.registry, `${manifest.id}-${manifest.version}.tgz`),
-      builtIn: false,
-    };
-    await unpackPackage(this.files.plugins, manifest, bytes, integrity);
-    // One that cannot run as it is configured does not replace one that does.
-    checkConfig(manifest.id, manifest.config, this.configOf(manifest.id));
-    writeFileSync(`${pkg.file}.tmp`, bytes, { mode: 0o600 });
-    renameSync(`${pkg.file}.tmp`, pkg.file);
-    await this.record(manifest.id, pkg);
-    if (this.runsHere(manifest) && manifest.process === 'own') await this.upsert(pkg);
-    else this.packages.set(manifest.id, pkg);
-    const plugin = await this.settled(manifest);
-    return { plugin, message: messageAfterInstall(plugin) };
+  install(bytes: Buffer): Promise<{ plugin: PluginStatus; message: string }> {
+    return this.inTurn(async () => {
+      const manifest = await inspectPackage(bytes);
+      const { id } = manifest;
+      const integrity = integrityOf(bytes);
+      requireSdk(manifest, this.sdk.version);
+      this.catalogue.requireNew(manifest, integrity);
+      await unpackPackage(this.files.plugins, manifest, bytes, integrity);
+      // One that cannot run as it is configured does not replace one that does.
+      checkConfig(id, manifest.config, this.configOf(id));
+      const pkg = await this.catalogue.add(manifest, bytes, integrity);
+      if (this.runsHere(manifest) && manifest.process === 'own') await this.upsert(pkg);
+      const plugin = await this.settled(manifest);
+      return { plugin, message: messageAfterInstall(plugin) };
+    });
   }
 
   /** Takes an installed plugin away; where it had replaced a built-in one, that one comes back. */
-  async remove(id: string): Promise<void> {
-    const pkg = this.packages.get(id);
-    if (pkg === undefined)
-      throw new MezzoError('PLUGIN_NOT_FOUND', `there is no plugin ${id}`, {
-        blame: 'user',
-        next: 'mezzo plugin list',
-      });
-    if (pkg.builtIn)
-      throw new MezzoError('PLUGIN_BUILT_IN', `plugin ${id} ships with Mezzo and cannot be removed`, {
-        blame: 'user',
-        next: 'leave it out of distribution.json of the registry that --plugins-registry names',
-      });
-    await this.record(id, undefined);
-    this.packages.delete(id);
-    rmSync(pkg.file, { force: true });
-    const builtIn = this.builtIns().find(({ manifest }) => manifest.id === id);
-    if (builtIn !== undefined && builtIn.manifest.process === 'own') return this.upsert(builtIn);
-    await this.own.get(id)?.stop();
-    this.own.delete(id);
-    this.broken.delete(id);
+  remove(id: string): Promise<void> {
+    return this.inTurn(async () => {
+      const instead = await this.catalogue.remove(id);
+      if (instead?.manifest.process === 'own' && this.runsHere(instead.manifest)) return this.upsert(instead);
+      await this.own.get(id)?.stop();
+      this.own.delete(id);
+      this.broken.delete(id);
+      this.api.dismiss(id);
+      this.files.forget(id);
+    });
   }
 
   /** What operators installed, for agents to fetch. */
   installed(): PluginPackage[] {
-    return [...this.packages.values()].filter(({ builtIn }) => !builtIn);
+    return this.catalogue.installed();
   }
 
   /** Ends the plugins in processes of their own and starts none from now on: the whole cluster is about to stop. */
@@ -189,9 +181,8 @@ export class PluginHost {
 
   private async begin(): Promise<void> {
     this.files.linkSdk(this.sdk.dir);
-    for (const pkg of [...this.builtIns(), ...(this.options.installed ?? this.installedInStore())])
-      if (this.runsHere(pkg.manifest) || !pkg.builtIn) this.packages.set(pkg.manifest.id, pkg);
-    const here = [...this.packages.values()].filter(({ manifest }) => this.runsHere(manifest));
+    this.catalogue.load(this.options.installed ?? (this.options.store === undefined ? [] : undefined));
+    const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
     const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');
     for (const pkg of here) if (pkg.manifest.process === 'own') await this.prepareOwn(pkg);
     // Who was announced stays announced: nobody can ask before we know what runs.
@@ -202,16 +193,10 @@ export class PluginHost {
     this.requireEssential();
   }
 
-  private builtIns(): PluginPackage[] {
-    const { registryDir, log } = this.options;
-    return registryDir === undefined ? [] : readRegistry(registryDir, log);
-  }
-
-  private installedInStore(): PluginPackage[] {
-    const { store, log } = this.options;
-    return (store?.list(INSTALLED) ?? []).flatMap(
-      ({ value }) => packageOf(this.files.registry, JSON.parse(value), false, log) ?? [],
-    );
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.changes.then(change);
+    this.changes = done.catch(() => {});
+    return done;
   }
 
   private runsHere({ runsOn }: PluginManifest): boolean {
@@ -220,7 +205,6 @@ export class PluginHost {
 
   /** Unpacks it and makes it known; an installed one that runs is exchanged. */
   private async upsert(pkg: PluginPackage): Promise<void> {
-    this.packages.set(pkg.manifest.id, pkg);
     await this.prepareOwn(pkg);
     await this.place(pkg.manifest.id);
   }
@@ -273,7 +257,7 @@ export class PluginHost {
 
   private requireEssential(): void {
     for (const { id, state, reason } of this.statuses())
-      if (state === 'failed' && this.packages.get(id)?.manifest.onFailure === 'abort')
+      if (state === 'failed' && this.catalogue.get(id)?.manifest.onFailure === 'abort')
         throw new MezzoError('PLUGIN_REQUIRED', `this daemon must not run without plugin ${id}: ${reason ?? state}`, {
           blame: 'plugin',
         });
@@ -281,7 +265,7 @@ export class PluginHost {
 
   private async place(id: string): Promise<void> {
     const plugin = this.own.get(id);
-    const placement = this.packages.get(id)?.manifest.placement;
+    const placement = this.catalogue.get(id)?.manifest.placement;
     if (plugin === undefined || this.halted) return;
     if (placement === 'every' || this.leading === true) plugin.start();
     else if (this.leading === false) await plugin.stop('runs on the leading master');
@@ -324,30 +308,6 @@ export class PluginHost {
 
   private clusterOf(id: string): ClusterInfo {
     return { ...this.options.cluster, host: this.options.runsOn, stateDir: this.files.stateDir(id) };
-  }
-
-  private async record(id: string, pkg: PluginPackage | undefined): Promise<void> {
-    const key = INSTALLED + id;
-    const write =
-      pkg === undefined
-        ? ({ op: 'delete', key } as const)
-        : ({ op: 'put', key, value: JSON.stringify(entryOf(pkg)) } as const);
-    await (this.options.store ?? noStore).commit([write]);
-  }
-
-  private requireNew({ id, version }: PluginManifest, integrity: string): void {
-    const known = [...this.builtIns(), ...this.packages.values()].find(
-      (p) => p.manifest.id === id && p.manifest.version === version,
-    );
-    if (known === undefined || known.integrity === integrity) return;
-    throw new MezzoError(
-      'PLUGIN_VERSION_EXISTS',
-      `there is another ${id} ${version} already: a version never changes`,
-      {
-        blame: 'user',
-        next: 'raise the version in package.json and pack it again',
-      },
-    );
   }
 
   private async settled({ id, version, process, runsOn }: PluginManifest): Promise<PluginStatus> {

@@ -50,6 +50,10 @@ export class PluginApi {
     this.plugins.set(digest(token), manifest);
   }
 
+  dismiss(id: string): void {
+    for (const [token, plugin] of this.plugins) if (plugin.id === id) this.plugins.delete(token);
+  }
+
   async listen(path: string): Promise<void> {
     await removeSocket(path);
     await new Promise<void>((resolve, reject) => this.server.once('error', reject).listen(path, resolve));

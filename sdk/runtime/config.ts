@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { MezzoError, messageOf } from '../contract/index.js';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -23,10 +23,17 @@ export function checkSchema(
   return { value, problems: validate(value) ? [] : (validate.errors ?? []).map(describe) };
 }
 
-function compile(schema: Schema) {
+/** Compiling costs some ten milliseconds. */
+const compiled = new WeakMap<Schema, ValidateFunction>();
+
+function compile(schema: Schema): ValidateFunction {
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
   try {
     const ajv = new Ajv({ useDefaults: true, allErrors: true, strict: false, validateFormats: false });
-    return ajv.compile(closed({ type: 'object', ...schema }) as Schema);
+    const validate = ajv.compile(closed({ type: 'object', ...schema }) as Schema);
+    compiled.set(schema, validate);
+    return validate;
   } catch (error) {
     throw new MezzoError('SCHEMA_INVALID', `no JSON Schema: ${messageOf(error)}`, { blame: 'plugin' });
   }
