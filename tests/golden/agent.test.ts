@@ -1,0 +1,195 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseMessage, type TaskInfo } from '@mezzo/sdk/api';
+import { FakeContainerizer } from '@mezzo/sdk/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { agentFlags } from '../../kernel/main/agent-flags.js';
+import { startAgent, type AgentDaemon } from '../../kernel/main/agent.js';
+import { loadFlags } from '../../kernel/main/flags.js';
+import { createLog } from '../../kernel/main/log.js';
+import { until } from '../support/poll.js';
+import { ScriptedMaster } from '../support/scripted-master.js';
+import { root } from '../tidy/sources.js';
+
+/** Where each answer of a real Mesos 1.12 agent with one running task has a value; keys of flags are folded. */
+const recorded = JSON.parse(readFileSync(join(root, 'tests/golden/agent/paths.json'), 'utf8')) as Record<
+  string,
+  string[]
+>;
+/** What only a separate executor process has: ours is built in, costs nothing and has no command of its own. */
+const OWN_EXECUTOR = /\.executor_info\.(command\.arguments|resources)|cpus_soft_limit|mem_soft_limit_bytes/;
+
+const home = mkdtempSync(join(tmpdir(), 'mezzo-golden-'));
+const master = new ScriptedMaster();
+const framework = parseMessage('mesos.v1.FrameworkInfo', {
+  user: 'root',
+  name: 'golden',
+  id: { value: 'F' },
+  failover_timeout: 60,
+  checkpoint: true,
+  roles: ['web'],
+  hostname: 'golden-host',
+  webui_url: 'http://127.0.0.1/ui',
+  capabilities: [{ type: 'MULTI_ROLE' }],
+  labels: { labels: [{ key: 'team', value: 'gold' }] },
+});
+const allocated = (resource: object) => ({ ...resource, allocation_info: { role: 'web' } });
+const task: TaskInfo = parseMessage('mesos.v1.TaskInfo', {
+  name: 'task-1',
+  task_id: { value: 'task-1' },
+  agent_id: { value: 'M-S0' },
+  resources: [
+    allocated({ name: 'cpus', type: 'SCALAR', scalar: { value: 0.5 } }),
+    allocated({ name: 'mem', type: 'SCALAR', scalar: { value: 64 } }),
+    allocated({ name: 'disk', type: 'SCALAR', scalar: { value: 16 } }),
+    allocated({ name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31000, end: 31001 }] } }),
+  ],
+  command: { value: 'sleep 600', environment: { variables: [{ name: 'FOO', value: 'bar' }] } },
+  labels: { labels: [{ key: 'k', value: 'v' }, { key: 'nov' }] },
+  discovery: {
+    visibility: 'CLUSTER',
+    name: 'svc',
+    ports: { ports: [{ number: 31000, name: 'http', protocol: 'tcp' }] },
+  },
+});
+let agent: AgentDaemon;
+
+beforeAll(async () => {
+  writeFileSync(join(home, 'join.token'), 'token');
+  const argv = [
+    ...[`--work_dir=${home}`, '--port=0', `--master=${await master.listen()}`],
+    '--resources=cpus:2;mem:2048;disk:4096;ports:[31000-32000]',
+    ...['--attributes=rack:r1;zone:z1;level:3', `--log_dir=${home}/log`],
+  ];
+  agent = await startAgent(loadFlags(agentFlags, { argv, env: {} }), {
+    containerizers: [new FakeContainerizer()],
+    log: createLog({ daemon: 'agent', level: 'INFO', quiet: true, dir: `${home}/log` }),
+    onExit: () => {},
+  });
+  await until('registered', () => master.subscribed.length === 1);
+  master.send({ type: 'runTask', framework, task });
+  await until('starting', () => master.states.length === 1);
+  master.acknowledge();
+  await until('running', () => master.states.length === 2);
+});
+afterAll(async () => {
+  await agent.close();
+  await master.close();
+  rmSync(home, { recursive: true });
+});
+
+interface Asked {
+  readonly status: number;
+  readonly media: string;
+  readonly text: string;
+}
+
+function ask(method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<Asked> {
+  return new Promise((resolve, reject) => {
+    const made = request(agent.url + path, { method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      const media = (response.headers['content-type'] ?? '').split(';')[0]!;
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, media, text }));
+    });
+    made.on('error', reject).end(body);
+  });
+}
+const JSON_TYPE = { 'Content-Type': 'application/json', Accept: 'application/json' };
+
+function paths(value: unknown, prefix = '', found = new Set<string>()): Set<string> {
+  if (Array.isArray(value)) for (const one of value) paths(one, `${prefix}[]`, found);
+  else if (typeof value === 'object' && value !== null)
+    for (const [key, one] of Object.entries(value)) {
+      const at = `${prefix}.${prefix.endsWith('.flags') ? '*' : key}`;
+      paths(one, at, found.add(at));
+    }
+  return found;
+}
+
+describe('a running task is shown where Mesos shows it', () => {
+  test.each(Object.keys(recorded))('%s', async (name) => {
+    const [, , type] = /^(v1_|GET_)(.*)$/.exec(name) ?? [];
+    const answer = name.startsWith('v1_')
+      ? await ask('POST', '/api/v1', JSON_TYPE, JSON.stringify({ type, get_containers: {} }))
+      : await ask('GET', `/${type!.replace('_', '/')}`);
+    expect(answer.status).toBe(200);
+    const ours = paths(JSON.parse(answer.text));
+    expect(recorded[name]!.filter((path) => !ours.has(path) && !OWN_EXECUTOR.test(path))).toEqual([]);
+  });
+});
+
+const TEXT = 'text/plain';
+const post = (path: string, body: string, headers: Record<string, string> = JSON_TYPE) =>
+  ['POST', path, headers, body] as const;
+const get = (path: string) => ['GET', path, {}, ''] as const;
+
+test.each([
+  [get('/api/v1/executor'), 405, TEXT, "Expecting one of { 'POST' }, but received 'GET'."],
+  [post('/api/v1/executor', '{}', { Accept: 'application/json' }), 400, TEXT, "'Content-Type' to be present"],
+  [post('/api/v1/executor', '', JSON_TYPE), 400, TEXT, 'Failed to parse body into JSON: syntax error'],
+  [post('/api/v1/executor', '{"type":"REVIVE"}'), 400, TEXT, 'Missing required field'],
+  [post('/api/v1', '{}', { 'Content-Type': 'text/plain' }), 415, TEXT, "Expecting 'Content-Type' of"],
+  [post('/api/v1', '{"type":"READ_FILE"}'), 400, TEXT, "agent::Call: Expecting 'read_file' to be present"],
+  [post('/api/v1', '{"type":"WAIT_CONTAINER"}'), 400, TEXT, "agent::Call: Expecting 'wait_container' to be present"],
+  [post('/api/v1', '{"type":"PRUNE_IMAGES"}'), 501, TEXT, 'PRUNE_IMAGES is not supported yet'],
+  [get('/files/browse'), 400, TEXT, "Expecting 'path=value' in query.\n"],
+  [
+    get('/files/read?path=/slave/log&offset=x'),
+    400,
+    TEXT,
+    "Failed to parse offset: Failed to convert 'x' to number.\n",
+  ],
+  [get('/files/read?path=/slave/log&offset=0&length=-5'), 400, TEXT, 'Negative length provided: -5.\n'],
+  [get('/files/read?path=/slave/log&offset=0&length=9'), 200, 'application/json', '"offset":0'],
+  [get('/files/download?path=/nope'), 404, TEXT, '404 Not Found.'],
+  [get('/files/debug'), 200, 'application/json', '"/slave/log"'],
+  [get('/slave(1)/health'), 200, '', ''],
+  [get('/metrics/snapshot?timeout=foo'), 400, TEXT, "Invalid timeout 'foo'"],
+  [get('/metrics/snapshot'), 200, 'application/json', '"slave/tasks_running":1'],
+  [get('/metrics'), 200, TEXT, 'mezzo_slave_tasks_running 1'],
+  [get('/state?jsonp=cb'), 200, 'text/javascript', 'cb({'],
+  [get('/state?jsonp=alert(1)//'), 400, TEXT, "'jsonp' must be the name of a function"],
+  [get('/master/nope'), 404, TEXT, '404 Not Found.'],
+  [['DELETE', '/health', {}, ''] as const, 200, '', ''],
+])('%j answers %i', async (asked, status, media, part) => {
+  const answer = await ask(...asked);
+  expect([answer.status, answer.media]).toEqual([status, media]);
+  expect(answer.text).toContain(part);
+});
+
+test('a sandbox is browsed, listed and read by its own path and by the virtual one', async () => {
+  const [run] = agent.state.runs.values();
+  writeFileSync(join(run!.directory, 'stdout'), 'out\n');
+  const virtual = '/frameworks/F/executors/task-1/runs/latest';
+  for (const path of [run!.directory, virtual]) {
+    const [entry] = JSON.parse((await ask('GET', `/files/browse?path=${path}`)).text) as Record<string, unknown>[];
+    const shown = {
+      path: `${path}/stdout`,
+      size: 4,
+      nlink: 1,
+      mode: expect.stringMatching(/^-rw-/),
+      uid: expect.any(String),
+    };
+    expect(entry).toMatchObject({ ...shown, gid: expect.any(String), mtime: expect.any(Number) });
+    const read = await ask('GET', `/files/read?path=${path}/stdout&offset=0&length=10`);
+    expect(JSON.parse(read.text)).toEqual({ data: 'out\n', offset: 0 });
+    const size = await ask('GET', `/files/read?path=${path}/stdout&offset=-1`);
+    expect(JSON.parse(size.text)).toEqual({ data: '', offset: 4 });
+  }
+  expect(await ask('GET', `/files/read?path=${run!.directory}&offset=0`)).toMatchObject({ status: 400 });
+  expect((await ask('GET', '/files/browse?path=/frameworks/F/executors/task-1')).status).toBe(404);
+  const v1 = (type: string, body: object) => ask('POST', '/api/v1', JSON_TYPE, JSON.stringify({ type, ...body }));
+  const listed = await v1('LIST_FILES', { list_files: { path: virtual } });
+  expect(JSON.parse(listed.text)).toMatchObject({
+    list_files: { file_infos: [{ path: `${virtual}/stdout`, size: 4 }] },
+  });
+  const read = await v1('READ_FILE', { read_file: { path: `${virtual}/stdout`, offset: 1, length: 2 } });
+  expect(JSON.parse(read.text)).toEqual({
+    type: 'READ_FILE',
+    read_file: { size: 4, data: Buffer.from('ut').toString('base64') },
+  });
+  expect((await v1('LIST_FILES', { list_files: { path: '/nope' } })).status).toBe(404);
+});
