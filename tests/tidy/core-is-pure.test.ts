@@ -9,12 +9,13 @@ const FORBIDDEN: readonly [RegExp, string][] = [
   [/\b(process|console|Buffer|globalThis|performance)\b[.(]|(?<![.\w])fetch\(/, 'the core does no I/O'],
 ];
 
-/** Comments and strings speak of such things freely. */
+/** Comments and strings speak of such things freely; what a template computes is code. */
 const code = (text: string): string =>
   text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .replace(/\/\/.*$/gm, '')
-    .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''");
+    .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''")
+    .replace(/`(?:[^`\\]|\\.)*`/g, (template) => (template.match(/\$\{[^}]*\}/g) ?? []).join(' '));
 
 test('the pure rooms hold no clock, no randomness, no promises and no I/O', () => {
   const rooms = /^(kernel\/core|plugins\/[^/]+\/core)\//;
@@ -28,13 +29,14 @@ test('the pure rooms hold no clock, no randomness, no promises and no I/O', () =
   expect(broken).toEqual([]);
 });
 
-test('the kernel stays tiny: under 12,000 lines, its core under 6,000', () => {
+/** docs/adr/0005: what the bounds are, and why they are not the first ones. */
+test('the kernel stays small: under 18,000 lines, its core under 8,000', () => {
   const lines = (room: string) =>
     productFiles()
       .filter((file) => file.startsWith(room))
       .reduce((sum, file) => sum + textOf(file).split('\n').length, 0);
-  expect(lines('kernel/core/')).toBeLessThan(6000);
-  expect(lines('kernel/')).toBeLessThan(12_000);
+  expect(lines('kernel/core/')).toBeLessThan(8000);
+  expect(lines('kernel/')).toBeLessThan(18_000);
 });
 
 test("the kernel knows no plugin's name", () => {
