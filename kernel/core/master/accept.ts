@@ -156,6 +156,7 @@ function operationError(
   message: string,
   agentId?: string,
 ): void {
+  count(turn, `operations/${(operation.type ?? 'UNKNOWN').toLowerCase()}/error`);
   log(turn, 'warn', 'operation refused', { framework: framework.id, operation: operation.type, reason: message });
   if (operation.id === undefined) return;
   const status = { operationId: operation.id, state: 'OPERATION_ERROR' as const, message };

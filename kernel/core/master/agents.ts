@@ -84,7 +84,12 @@ function join(turn: Turn, wanted: AgentId, connection: ConnectionId, subscribe: 
 function displace(turn: Turn, address: string): void {
   const old = turn.state.agents.get(turn.state.addresses.get(address)!);
   if (old !== undefined && old.connection === undefined) {
-    removeAgent(turn, old, { state: 'TASK_GONE', message: 'a new agent registered at its address', fate: undefined });
+    removeAgent(turn, old, {
+      state: 'TASK_GONE',
+      message: 'a new agent registered at its address',
+      why: 'registered',
+      fate: undefined,
+    });
   }
 }
 

@@ -8,7 +8,7 @@ import { isTerminal } from './names.js';
 import { decline } from './offers.js';
 import { reconcile, reconcileTask } from './reconcile.js';
 import type { Framework } from './state.js';
-import { bump, log, reply, sendAgent, type Turn } from './turn.js';
+import { bump, count, log, reply, sendAgent, type Turn } from './turn.js';
 import { acknowledge } from './updates.js';
 
 type Called = Extract<MasterEvent, { type: 'schedulerCalled' }>;
@@ -25,7 +25,9 @@ export function schedulerCalled(turn: Turn, { request, call, connection }: Calle
     const text = `The stream ID '${connection}' included in this request didn't match the stream ID currently associated with framework ID ${framework.id}`;
     return reply(turn, request, 400, text);
   }
-  bump(framework.counts, `calls/${call.type!.toLowerCase()}`);
+  const counted = `calls/${call.type!.toLowerCase()}`;
+  bump(framework.counts, counted);
+  count(turn, counted);
   if (call.type === 'UPDATE_FRAMEWORK') {
     const error = updateFramework(turn, framework, call.updateFramework!);
     return reply(turn, request, error === undefined ? 200 : 400, error);

@@ -141,6 +141,7 @@ function welcome(turn: Turn, framework: Framework, connection: ConnectionId, isN
   framework.connection = connection;
   schedulers.set(connection, framework.id);
   bump(framework.counts, 'calls/subscribe');
+  count(turn, isNew ? 'frameworks_added' : 'frameworks_back');
   sendScheduler(turn, framework, {
     type: 'SUBSCRIBED',
     subscribed: {

@@ -61,13 +61,17 @@ export function recoveryTimedOut(turn: Turn): void {
 }
 
 function markUnreachable(turn: Turn, agent: Agent, message: string): void {
-  removeAgent(turn, agent, { state: 'TASK_UNREACHABLE', message, fate: 'unreachable' });
+  count(turn, 'slave_unreachable_scheduled');
+  count(turn, 'slave_unreachable_completed');
+  removeAgent(turn, agent, { state: 'TASK_UNREACHABLE', message, why: 'unhealthy', fate: 'unreachable' });
 }
 
 export interface Removal {
   /** What becomes of its tasks. */
   readonly state: TaskState;
   readonly message: string;
+  /** For the metrics. */
+  readonly why?: 'unhealthy' | 'unregistered' | 'registered';
   /** How the registry remembers it; undefined = not at all. */
   readonly fate: Exclude<AgentFate, 'admitted'> | undefined;
 }
@@ -91,6 +95,7 @@ export function removeAgent(turn: Turn, agent: Agent, removal: Removal): void {
   if (state.addresses.get(agent.address) === agent.id) state.addresses.delete(agent.address);
   for (const framework of state.frameworks.values()) sayFailure(turn, framework, agent.id);
   count(turn, 'slave_removals');
+  if (removal.why !== undefined) count(turn, `slave_removals/reason_${removal.why}`);
   log(turn, 'warn', 'agent removed', { agent: agent.id, reason: removal.message });
   publish(turn, () => ({ type: 'AGENT_REMOVED', agentRemoved: { agentId: { value: agent.id } } }));
 }

@@ -28,23 +28,26 @@ export function agentCalled(turn: Turn, { request, batch }: AgentCalled): void {
 }
 
 function carryOut(turn: Turn, agent: Agent, call: UpCall): void {
-  switch (call.type) {
-    case 'pong':
-      return;
-    case 'statusUpdate':
-      return statusUpdate(turn, agent, call);
-    case 'message':
-      return message(turn, agent, call);
-    case 'executorExited':
-      return executorExited(turn, agent, call);
-    case 'updateResources':
-      return updateResources(turn, agent, call);
-    case 'unregister':
-      return removeAgent(turn, agent, { state: 'TASK_GONE', message: 'agent unregistered', fate: undefined });
-    default:
-      log(turn, 'warn', 'unknown call of an agent', { agent: agent.id, call: (call as { type: unknown }).type });
-  }
+  if (!Object.hasOwn(handlers, call.type)) return log(turn, 'warn', 'unknown call of an agent', { agent: agent.id });
+  count(turn, `up/${call.type}`);
+  const handle = handlers[call.type] as (turn: Turn, agent: Agent, call: UpCall) => void;
+  handle(turn, agent, call);
 }
+
+const handlers: { readonly [Type in UpCall['type']]: (turn: Turn, agent: Agent, call: Call<Type>) => void } = {
+  pong: () => {},
+  statusUpdate,
+  message,
+  executorExited,
+  updateResources,
+  unregister: (turn, agent) =>
+    removeAgent(turn, agent, {
+      state: 'TASK_GONE',
+      message: 'agent unregistered',
+      why: 'unregistered',
+      fate: undefined,
+    }),
+};
 
 const frameworkOf = (turn: Turn, id: string): Framework | undefined => turn.state.frameworks.get(asId<FrameworkId>(id));
 

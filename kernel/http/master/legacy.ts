@@ -61,7 +61,7 @@ export function legacyRouter(site: MasterSite): Router {
   at('/metrics', async () => ({
     status: 200,
     type: 'text/plain; version=0.0.4; charset=utf-8',
-    body: await prometheusText(metricsSnapshot(state, Date.now())),
+    body: await prometheusText(metricsSnapshot(site.shell, Date.now())),
   }));
   at('/files/download', (query, ctx) => downloadFile(site.files, query, ctx.res));
   at('/files/:what', async (query, ctx) => {
@@ -146,7 +146,7 @@ function snapshot({ shell }: MasterSite, query: URLSearchParams): Answer {
       return textAnswer(400, `Invalid timeout '${timeout}': ${messageOf(error)}.\n`);
     }
   }
-  const metrics = metricsSnapshot(shell.state, Date.now());
+  const metrics = metricsSnapshot(shell, Date.now());
   return jsonAnswer(JSON.stringify(Object.fromEntries(metrics)), jsonpOf(query));
 }
 

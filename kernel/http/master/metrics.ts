@@ -3,25 +3,76 @@ import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
 import { offeredBy, usedBy } from '../../core/master/views.js';
 import { Resources } from '../../core/resources/index.js';
+import type { MasterShell } from '../../shell/master/master-shell.js';
+import type { MasterTimings } from '../../shell/master/timings.js';
 
 const TASK_STATES = ['staging', 'starting', 'running', 'killing', 'unreachable'];
 const ENDED_STATES = ['finished', 'failed', 'killed', 'error', 'lost', 'dropped', 'gone', 'gone_by_operator'];
+
+/** Counted by the core under the same name. Those of what is not built, or cannot happen here, stay 0. */
 const COUNTERS = [
-  'dropped_messages',
-  'invalid_executor_to_framework_messages',
-  'invalid_status_update_acknowledgements',
-  'invalid_status_updates',
-  'recovery_slave_removals',
-  'slave_registrations',
-  'slave_removals',
-  'slave_reregistrations',
-  'valid_executor_to_framework_messages',
-  'valid_status_update_acknowledgements',
-  'valid_status_updates',
+  ...['executor_to_framework_messages', 'framework_to_executor_messages', 'status_updates'].flatMap(bothWays),
+  ...['status_update_acknowledgements', 'operation_status_updates'].flatMap(bothWays),
+  ...bothWays('operation_status_update_acknowledgements'),
+  ...['dropped_messages', 'recovery_slave_removals', 'slave_registrations', 'slave_reregistrations', 'slave_removals'],
+  ...['slave_removals/reason_registered', 'slave_removals/reason_unhealthy', 'slave_removals/reason_unregistered'],
+  ...['shutdowns_canceled', 'shutdowns_completed', 'shutdowns_scheduled'].map((name) => `slave_${name}`),
+  ...['unreachable_canceled', 'unreachable_completed', 'unreachable_scheduled'].map((name) => `slave_${name}`),
+  ...['messages_authenticate', 'messages_deactivate_framework', 'messages_operation_status_update'],
 ];
 
-/** The field's names and what they count, as far as this master counts it. */
-export function metricsSnapshot(state: MasterState, nowMs: number): Map<string, number> {
+function bothWays(what: string): string[] {
+  return [`valid_${what}`, `invalid_${what}`];
+}
+
+/** Messages by the name that the field has for them: calls of schedulers and of agents. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  decline_offers: 'calls/decline',
+  framework_to_executor: 'calls/message',
+  kill_task: 'calls/kill',
+  launch_tasks: 'calls/accept',
+  operation_status_update_acknowledgement: 'calls/acknowledge_operation_status',
+  reconcile_operations: 'calls/reconcile_operations',
+  reconcile_tasks: 'calls/reconcile',
+  register_framework: 'frameworks_added',
+  reregister_framework: 'frameworks_back',
+  resource_request: 'calls/request',
+  revive_offers: 'calls/revive',
+  status_update_acknowledgement: 'calls/acknowledge',
+  suppress_offers: 'calls/suppress',
+  unregister_framework: 'calls/teardown',
+  executor_to_framework: 'up/message',
+  exited_executor: 'up/executorExited',
+  status_update: 'up/statusUpdate',
+  unregister_slave: 'up/unregister',
+  update_slave: 'up/updateResources',
+  register_slave: 'slave_registrations',
+  reregister_slave: 'slave_reregistrations',
+};
+
+const OPERATIONS = [
+  'create',
+  'create_disk',
+  'destroy',
+  'destroy_disk',
+  'grow_volume',
+  'reserve',
+  'shrink_volume',
+  'unreserve',
+];
+const OPERATION_STATES = [
+  'pending',
+  'recovering',
+  'unreachable',
+  'finished',
+  'failed',
+  'error',
+  'dropped',
+  'gone_by_operator',
+];
+
+/** The field's names and what they count. */
+export function metricsSnapshot({ state, timings, registryBytes }: MasterShell, nowMs: number): Map<string, number> {
   const metrics = new Map<string, number>();
   const set = (name: string, value: number): void => void metrics.set(name, value);
   set('master/elected', 1);
@@ -33,8 +84,35 @@ export function metricsSnapshot(state: MasterState, nowMs: number): Map<string, 
   setTasks(state, set);
   setResources(state, set);
   for (const name of COUNTERS) set(`master/${name}`, state.counts.get(name) ?? 0);
+  for (const [name, counted] of Object.entries(MESSAGES))
+    set(`master/messages_${name}`, state.counts.get(counted) ?? 0);
+  setOperations(state, set);
+  setTimings(timings, set);
+  set('registrar/registry_size_bytes', registryBytes);
   setSystem(set);
   return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Operations are refused as long as none is built: they end in error. */
+function setOperations(state: MasterState, set: Set): void {
+  let total = 0;
+  for (const name of OPERATIONS) {
+    const refused = state.counts.get(`operations/${name}/error`) ?? 0;
+    for (const one of OPERATION_STATES) set(`master/operations/${name}/${one}`, one === 'error' ? refused : 0);
+    set(`master/operations/${name}/total`, refused);
+    total += refused;
+  }
+  for (const one of OPERATION_STATES) set(`master/operations/${one}`, one === 'error' ? total : 0);
+  set('master/operations/total', total);
+}
+
+function setTimings(timings: MasterTimings, set: Set): void {
+  timings.allocation.tell('allocator/mesos/allocation_run_ms', set);
+  timings.allocationLatency.tell('allocator/mesos/allocation_run_latency_ms', set);
+  set('allocator/mesos/allocation_runs', timings.allocation.count);
+  timings.registryWrite.tell('registrar/state_store_ms', set);
+  set('registrar/state_fetch_ms', timings.registryFetchMs);
+  set('registrar/queued_operations', timings.queuedWrites);
 }
 
 type Set = (name: string, value: number) => void;
@@ -77,15 +155,20 @@ function setResources(state: MasterState, set: Set): void {
     used = used.add(usedBy(agent));
     offered = offered.add(offeredBy(agent));
   }
+  const revocable = { total: total.filter((id) => id.revocable), used: used.filter((id) => id.revocable) };
   for (const name of ['cpus', 'gpus', 'mem', 'disk']) {
     const [has, uses, promised] = [total, used, offered].map((bag) => bag.scalar(name) / 1000) as [
       number,
       number,
       number,
     ];
-    set(`master/${name}_total`, has);
-    set(`master/${name}_used`, uses);
-    set(`master/${name}_percent`, has > 0 ? uses / has : 0);
+    const [mayHas, mayUse] = [revocable.total.scalar(name) / 1000, revocable.used.scalar(name) / 1000];
+    set(`master/${name}_total`, has - mayHas);
+    set(`master/${name}_used`, uses - mayUse);
+    set(`master/${name}_percent`, has > mayHas ? (uses - mayUse) / (has - mayHas) : 0);
+    set(`master/${name}_revocable_total`, mayHas);
+    set(`master/${name}_revocable_used`, mayUse);
+    set(`master/${name}_revocable_percent`, mayHas > 0 ? mayUse / mayHas : 0);
     if (name === 'gpus') continue;
     set(`allocator/mesos/resources/${name}/total`, has);
     set(`allocator/mesos/resources/${name}/offered_or_allocated`, uses + promised);

@@ -52,7 +52,7 @@ const views: Partial<Record<MasterCallType, View>> = {
   }),
   GET_VERSION: ({ version: { mezzo: _, ...versionInfo } }) => ({ getVersion: { versionInfo } }),
   GET_METRICS: ({ shell }) => {
-    const metrics = metricsSnapshot(shell.state, Date.now());
+    const metrics = metricsSnapshot(shell, Date.now());
     return { getMetrics: { metrics: [...metrics].map(([name, value]) => ({ name, value })) } };
   },
   GET_LOGGING_LEVEL: ({ log }) => ({ getLoggingLevel: { level: log.level === 'debug' ? 1 : 0 } }),

@@ -14,6 +14,7 @@ import type { Store } from '../../ports/store.js';
 import { MachineLoop } from '../loop.js';
 import { toWireJson } from '../wire-json.js';
 import { readRegistry, storeWrite } from './registry.js';
+import { MasterTimings } from './timings.js';
 
 /** The writing end of a subscription: records in, bounded buffer, `onEnd` told by whoever made it. */
 export interface Sink {
@@ -49,6 +50,8 @@ export class MasterShell {
   private readonly operators = new Set<Sink>();
   private readonly replies = new Map<number, (reply: Reply) => void>();
   private readonly timers = new Map<string, () => void>();
+  readonly timings = new MasterTimings();
+  private stepBeganMs = 0;
   private nextRequest = 1;
   private stopped = false;
 
@@ -69,11 +72,33 @@ export class MasterShell {
 
   /** Once, before anything else: takes up what the registry holds. */
   start(): void {
-    this.dispatch({ type: 'started', ...readRegistry(this.parts.store) });
+    this.timeAllocations();
+    const beganMs = performance.now();
+    const registry = readRegistry(this.parts.store);
+    this.timings.registryFetchMs = performance.now() - beganMs;
+    this.dispatch({ type: 'started', ...registry });
+  }
+
+  private timeAllocations(): void {
+    const { allocator } = this.state;
+    const { allocation, allocationLatency } = this.timings;
+    const allocate = allocator.allocate.bind(allocator);
+    allocator.allocate = (atMs) => {
+      const beganMs = performance.now();
+      allocationLatency.record(beganMs - this.stepBeganMs);
+      const grants = allocate(atMs);
+      allocation.record(performance.now() - beganMs);
+      return grants;
+    };
   }
 
   warn(message: string, fields: Record<string, unknown>): void {
     this.parts.log.warn(message, fields);
+  }
+
+  /** Of what the registrar keeps. */
+  get registryBytes(): number {
+    return this.parts.store.list('registry/').reduce((sum, { key, value }) => sum + key.length + value.length, 0);
   }
 
   newConnection(): ConnectionId {
@@ -129,6 +154,7 @@ export class MasterShell {
 
   private dispatch(event: MasterEvent): void {
     if (this.stopped) return;
+    this.stepBeganMs = performance.now();
     try {
       this.loop.dispatch(event);
     } catch (error) {
@@ -169,7 +195,11 @@ export class MasterShell {
 
   private async persist({ writes }: Extract<MasterEffect, { type: 'persist' }>): Promise<void> {
     const { epoch } = this.state.options;
+    const beganMs = performance.now();
+    this.timings.queuedWrites += 1;
     await this.parts.store.commit({ epoch, writes: writes.map(storeWrite) });
+    this.timings.queuedWrites -= 1;
+    this.timings.registryWrite.record(performance.now() - beganMs);
   }
 
   private sendEvent<K extends MessageName>(connection: ConnectionId, name: K, event: MessageTypes[K]): void {
