@@ -1,3 +1,4 @@
 export * from './fake-containerizer.js';
 export { containerizerSuite, type ContainerizerSuiteOptions, type Law } from './containerizer-suite.js';
 export { SHELL_BEHAVIOURS, type Behaviours } from './containerizer-behaviours.js';
+export * from './plugin-harness.js';
