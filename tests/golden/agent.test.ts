@@ -122,11 +122,16 @@ describe('a running task is shown where Mesos shows it', () => {
 });
 
 const TEXT = 'text/plain';
-const post = (path: string, body: string, headers: Record<string, string> = JSON_TYPE) =>
-  ['POST', path, headers, body] as const;
-const get = (path: string) => ['GET', path, {}, ''] as const;
+type Request = Parameters<typeof ask>;
+const post = (path: string, body: string, headers: Record<string, string> = JSON_TYPE): Request => [
+  'POST',
+  path,
+  headers,
+  body,
+];
+const get = (path: string): Request => ['GET', path, {}, ''];
 
-test.each([
+test.each<[asked: Request, status: number, media: string, part: string]>([
   [get('/api/v1/executor'), 405, TEXT, "Expecting one of { 'POST' }, but received 'GET'."],
   [post('/api/v1/executor', '{}', { Accept: 'application/json' }), 400, TEXT, "'Content-Type' to be present"],
   [post('/api/v1/executor', '', JSON_TYPE), 400, TEXT, 'Failed to parse body into JSON: syntax error'],
@@ -153,7 +158,7 @@ test.each([
   [get('/state?jsonp=cb'), 200, 'text/javascript', 'cb({'],
   [get('/state?jsonp=alert(1)//'), 400, TEXT, "'jsonp' must be the name of a function"],
   [get('/master/nope'), 404, TEXT, '404 Not Found.'],
-  [['DELETE', '/health', {}, ''] as const, 200, '', ''],
+  [['DELETE', '/health', {}, ''], 200, '', ''],
 ])('%j answers %i', async (asked, status, media, part) => {
   const answer = await ask(...asked);
   expect([answer.status, answer.media]).toEqual([status, media]);
