@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,8 @@ import { busyboxRootfs } from './busybox-rootfs.js';
 import { until } from './poll.js';
 
 export const TEST_IMAGE = 'mezzo-test:1';
+
+const BRIDGE = 'docker0';
 
 /** Why no engine can be started here; undefined = it can. */
 export function dockerdLack(): string | undefined {
@@ -19,6 +21,7 @@ export function dockerdLack(): string | undefined {
 /** A real Docker Engine with a data root and a socket of its own. Start it before tests, stop it after. */
 export class TestDockerd {
   private child: ChildProcess | undefined;
+  private readonly ownBridge = !existsSync(`/sys/class/net/${BRIDGE}`);
 
   private constructor(
     readonly dir: string,
@@ -71,6 +74,8 @@ export class TestDockerd {
         .remove({ force: true })
         .catch(() => {});
     await this.halt();
+    for (const path of mountsBelow(this.dir)) spawnSync('umount', [path]);
+    if (this.ownBridge) spawnSync('ip', ['link', 'delete', BRIDGE]);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
@@ -82,3 +87,11 @@ export class TestDockerd {
     }
   }
 }
+
+/** An engine leaves some, innermost last. */
+const mountsBelow = (dir: string): string[] =>
+  readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path.startsWith(`${dir}/`))
+    .reverse();

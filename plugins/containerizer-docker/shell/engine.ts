@@ -29,9 +29,9 @@ export const statusOf = (error: unknown): number | undefined => (error as { stat
 
 /** What the engine says went wrong, without the client's trimmings. */
 export function reasonOf(error: unknown): string {
-  const { json, message } = error as { json?: { message?: string } | string; message?: string };
-  const said = typeof json === 'object' ? json.message : undefined;
-  return (said ?? message ?? String(error)).slice(0, 2000);
+  const { json, message } = error as { json?: { message?: string } | null; message?: string };
+  const said = json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
+  return (said ?? String(error)).slice(0, 2000);
 }
 
 /** Passes over one failure that changes nothing: what shall go is gone, what shall stop has stopped. */

@@ -1,4 +1,3 @@
-import { messageOf } from '@mezzo/sdk/contract';
 import type { ImageInspectInfo } from 'dockerode';
 import { launchFailed } from '../core/failures.js';
 import { jsonLines, reasonOf, statusOf, type Engine } from './engine.js';
@@ -53,8 +52,7 @@ function pullFailed(image: string, error: unknown, timeoutMs: number | undefined
   const cause = { cause: error, retryable: true };
   if (timeoutMs !== undefined)
     return launchFailed(`image ${image} was not pulled within ${timeoutMs} ms`, 'environment', cause);
-  const reason = statusOf(error) === undefined ? messageOf(error) : reasonOf(error);
-  return launchFailed(`image ${image} cannot be pulled: ${reason}`, 'user', {
+  return launchFailed(`image ${image} cannot be pulled: ${reasonOf(error)}`, 'user', {
     ...cause,
     next: 'check its name, and that the agents reach its registry and may read from it',
   });
