@@ -27,6 +27,12 @@ export function idProblem(id: string): string | undefined {
   return undefined;
 }
 
+/** The groups that an app is in, the root left out: `/a/b/c` -> `/a`, `/a/b`. */
+export function groupsOf(id: string): string[] {
+  const segments = segmentsOf(id);
+  return segments.slice(1).map((_, index) => `/${segments.slice(0, index + 1).join('/')}`);
+}
+
 export const parentOf = (id: string): string => absoluteId('..', id);
 
 export const isBelow = (id: string, group: string): boolean => group === '/' || id.startsWith(`${group}/`);

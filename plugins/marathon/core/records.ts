@@ -3,7 +3,7 @@ import type { AppDefinition } from './app.js';
 import type { Deployment } from './deployments/plan.js';
 import { safePath } from './path-id.js';
 import { countServicePorts } from './service-ports.js';
-import { createEntry } from './state.js';
+import { addEntry } from './state.js';
 import type { AppEntry, Instance, MarathonState, TaskFailure, TaskRun } from './state.js';
 import type { Turn } from './turn.js';
 
@@ -112,8 +112,7 @@ export function recover(state: MarathonState, entries: readonly StoreEntry[]): v
 
 function recoverApp(state: MarathonState, { definition, stopping, lastVersionMs }: AppRecord): void {
   state.lastVersionMs = Math.max(state.lastVersionMs, lastVersionMs);
-  const entry = createEntry(definition, stopping);
-  state.apps.set(entry.id, entry);
+  addEntry(state, definition).stopping = stopping;
   countServicePorts(state.servicePorts, definition, 1);
 }
 

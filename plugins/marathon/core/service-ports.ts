@@ -14,18 +14,19 @@ export function countServicePorts(used: Map<number, number>, app: AppDefinition,
 
 /**
  * Gives each service port 0 a number: the one that the app had in that place before, else the first free one. Undefined
- * when the range is used up.
+ * when the range is used up. The search begins at `cursor`, so that a freed port is not given away at once.
  */
 export function assignServicePorts(
   draft: AppDraft,
   before: AppDefinition | undefined,
   isUsed: (port: number) => boolean,
   [first, last]: readonly [number, number],
+  cursor: number,
 ): AppDraft | undefined {
   const former = before ? portSpecs(before).map(({ servicePort }) => servicePort) : [];
   const given = new Set(portSpecs(draft).map(({ servicePort }) => servicePort));
-  let next = first;
-  let exhausted = false;
+  let next = Math.max(first, cursor);
+  let left = last - first + 1;
   const pick = (wanted: number, index: number): number => {
     if (wanted !== 0) return wanted;
     const old = former[index];
@@ -33,10 +34,14 @@ export function assignServicePorts(
       given.add(old);
       return old;
     }
-    while (next <= last && (isUsed(next) || given.has(next))) next += 1;
-    if (next > last) exhausted = true;
-    given.add(next);
-    return next++;
+    for (; left > 0; left--) {
+      if (next > last) next = first;
+      const port = next++;
+      if (isUsed(port) || given.has(port)) continue;
+      given.add(port);
+      return port;
+    }
+    return 0;
   };
   const portDefinitions = draft.portDefinitions?.map((each, index): PortDefinition => ({
     ...each,
@@ -46,7 +51,7 @@ export function assignServicePorts(
     ...each,
     servicePort: pick(each.servicePort, index),
   }));
-  if (exhausted) return undefined;
+  if (left === 0) return undefined;
   const container = draft.container && (portMappings ? { ...draft.container, portMappings } : draft.container);
   return { ...draft, ...(portDefinitions && { portDefinitions }), ...(container && { container }) };
 }

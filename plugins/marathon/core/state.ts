@@ -2,6 +2,7 @@ import type { Offer } from '@mezzo/sdk/api';
 import type { AppDefinition } from './app.js';
 import type { Deployment } from './deployments/plan.js';
 import type { AgentFacts } from './offers/facts.js';
+import { groupsOf } from './path-id.js';
 import type { Reason, Refusal } from './offers/reasons.js';
 
 export interface Settings {
@@ -186,7 +187,10 @@ export interface MarathonState {
   readonly heldOffers: Map<string, Offer>;
   /** How many apps use a service port. */
   readonly servicePorts: Map<number, number>;
+  servicePortCursor: number;
   portCursor: number;
+  /** How many apps, those being removed among them, are below a group. */
+  readonly groups: Map<string, number>;
 }
 
 export function createState(settings: Settings = DEFAULT_SETTINGS): MarathonState {
@@ -208,15 +212,32 @@ export function createState(settings: Settings = DEFAULT_SETTINGS): MarathonStat
     orphans: [],
     heldOffers: new Map(),
     servicePorts: new Map(),
+    servicePortCursor: 0,
     portCursor: 0,
+    groups: new Map(),
   };
 }
 
-export const createEntry = (definition: AppDefinition, stopping = false): AppEntry => ({
-  id: definition.id,
-  definition,
-  stopping,
-  versions: new Map(),
-  instances: new Map(),
-  scheduled: new Map(),
-});
+/** The only way for an app to come in. */
+export function addEntry(state: MarathonState, definition: AppDefinition): AppEntry {
+  const entry: AppEntry = {
+    id: definition.id,
+    definition,
+    stopping: false,
+    versions: new Map(),
+    instances: new Map(),
+    scheduled: new Map(),
+  };
+  state.apps.set(entry.id, entry);
+  for (const group of groupsOf(entry.id)) state.groups.set(group, (state.groups.get(group) ?? 0) + 1);
+  return entry;
+}
+
+export function removeEntry(state: MarathonState, id: string): void {
+  if (!state.apps.delete(id)) return;
+  for (const group of groupsOf(id)) {
+    const count = (state.groups.get(group) ?? 0) - 1;
+    if (count > 0) state.groups.set(group, count);
+    else state.groups.delete(group);
+  }
+}

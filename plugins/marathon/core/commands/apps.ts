@@ -8,7 +8,7 @@ import type { AppUpdate } from '../update.js';
 import type { AppDefinition } from '../app.js';
 import { validateApp } from '../validate.js';
 import { appView } from '../views/app.js';
-import { applyChange, definitions } from './change.js';
+import { applyChange, current } from './change.js';
 import type { Deployed } from './change.js';
 import type { Command, Origin } from './command.js';
 import { alreadyExists, appNotFound, invalid } from './refusal.js';
@@ -24,7 +24,7 @@ export function createApp(turn: Turn, { app, force, origin }: Extract<Command, {
   const { state } = turn;
   const id = absoluteId(app.id ?? '/');
   const draft = draftOf(state, id, app);
-  if (definitions(state).has(id)) throw alreadyExists(id);
+  if (current(state, id)) throw alreadyExists(id);
   const deployed = applyChange(turn, new Map([[id, draft]]), { force });
   const entry = state.apps.get(id);
   const definition = entry?.definition;
@@ -38,7 +38,7 @@ export function updateApps(turn: Turn, command: Extract<Command, { kind: 'update
   let created = false;
   for (const update of command.updates) {
     const id = absoluteId(update.id ?? '/');
-    const before = state.apps.get(id)?.stopping === false ? state.apps.get(id)?.definition : undefined;
+    const before = current(state, id);
     if (before === undefined && command.mustExist) throw appNotFound(id);
     created ||= before === undefined;
     wishes.set(id, wishOf(state, id, before, update, command.partial));
@@ -102,12 +102,12 @@ export function draftOf(state: MarathonState, id: string, raw: AppUpdate, at = '
 }
 
 export function removeApp(turn: Turn, { id, force }: Extract<Command, { kind: 'removeApp' }>): Answer {
-  if (!definitions(turn.state).has(id)) throw appNotFound(id);
+  if (!current(turn.state, id)) throw appNotFound(id);
   return deploymentAnswer(applyChange(turn, new Map([[id, undefined]]), { force }));
 }
 
 export function restartApp(turn: Turn, { id, force }: Extract<Command, { kind: 'restartApp' }>): Answer {
-  const before = definitions(turn.state).get(id);
+  const before = current(turn.state, id);
   if (before === undefined) throw appNotFound(id);
   const wishes = new Map([[id, withoutVersion(before)]]);
   return deploymentAnswer(applyChange(turn, wishes, { force, restart: new Set([id]) }));

@@ -1,14 +1,15 @@
+import { portSpecs } from '../app.js';
 import type { AppDefinition } from '../app.js';
 import { conflictsOf, endDeployment, startDeployment } from '../deployments/run.js';
 import { dependencyDepth, differsInConfig, planSteps } from '../deployments/plan.js';
-import type { Action, AppChange, Deployment } from '../deployments/plan.js';
+import type { Action, AppChange, Apps, Deployment } from '../deployments/plan.js';
 import { newUuid, newVersion } from '../ids.js';
 import { isCurrent } from '../instances.js';
 import type { AppDraft } from '../normalize.js';
-import { isBelow } from '../path-id.js';
+import { groupsOf, isBelow } from '../path-id.js';
 import { saveApp } from '../records.js';
 import { assignServicePorts, countServicePorts } from '../service-ports.js';
-import { createEntry } from '../state.js';
+import { addEntry } from '../state.js';
 import type { MarathonState } from '../state.js';
 import type { Turn } from '../turn.js';
 import { addVersion } from '../versions.js';
@@ -36,7 +37,8 @@ export function definitions(state: MarathonState): Map<string, AppDefinition> {
   return all;
 }
 
-const current = (state: MarathonState, id: string): AppDefinition | undefined => {
+/** An app as users see it. */
+export const current = (state: MarathonState, id: string): AppDefinition | undefined => {
   const entry = state.apps.get(id);
   return entry?.stopping ? undefined : entry?.definition;
 };
@@ -65,7 +67,7 @@ export function applyChange(turn: Turn, wishes: Wishes, options: ChangeOptions):
     id,
     version,
     changes: changes.map(({ appId, from, to }) => ({ appId, from: from?.version, to: to?.version })),
-    steps: planSteps(changes, definitions(state)),
+    steps: planSteps(changes, overlay(state, changes)),
     currentStep: 0,
   };
   turn.publish('group_change_success', { groupId: '/', version });
@@ -78,9 +80,7 @@ export function dryRun(turn: Turn, wishes: Wishes, options: ChangeOptions): Acti
   const { state } = turn;
   const changes = workOut(state, wishes, options, newVersion(state, turn.atMs));
   checkTarget(state, changes);
-  const target = definitions(state);
-  for (const { appId, to } of changes) if (to) target.set(appId, to);
-  return planSteps(changes, target);
+  return planSteps(changes, overlay(state, changes));
 }
 
 /** A PUT of what is already there: answered like a deployment that has ended, so that waiting clients go on. */
@@ -100,7 +100,7 @@ function workOut(state: MarathonState, wishes: Wishes, { restart }: ChangeOption
       continue;
     }
     const isUsed = (port: number) => state.servicePorts.has(port) || picked.has(port);
-    const draft = assignServicePorts(wish, from, isUsed, state.settings.servicePorts);
+    const draft = assignServicePorts(wish, from, isUsed, state.settings.servicePorts, state.servicePortCursor);
     if (draft === undefined) throw unprocessable('No free service port is left in the range of service ports');
     for (const { port } of draft.portDefinitions ?? []) picked.add(port);
     for (const { servicePort } of draft.container?.portMappings ?? []) picked.add(servicePort);
@@ -129,40 +129,50 @@ function stamp(draft: AppDraft, from: AppDefinition | undefined, version: string
 
 /** What can only be seen with all apps at hand. */
 function checkTarget(state: MarathonState, changes: readonly AppChange[]): void {
-  const target = definitions(state);
-  for (const { appId, to } of changes) {
-    if (to) target.set(appId, to);
-    else target.delete(appId);
-  }
+  const target = overlay(state, changes);
   const { maxApps } = state.settings;
-  if (target.size > maxApps) throw unprocessable(`There are ${maxApps} apps already: no more are allowed`);
-  for (const { to, from } of changes) {
-    if (to === undefined) continue;
-    if (dependencyDepth(to, target) === Infinity)
+  const added = changes.filter(({ from, to }) => from === undefined && to !== undefined);
+  if (state.apps.size + added.length > maxApps) throw unprocessable(`No more than ${maxApps} apps are allowed`);
+  for (const { to } of changes)
+    if (to && dependencyDepth(to, target) === Infinity)
       throw invalid([{ path: '/', error: 'Dependency graph has cyclic dependencies.' }]);
-    if (from === undefined) checkTree(to.id, target);
-  }
+  const fresh = new Set(added.flatMap(({ appId }) => groupsOf(appId)));
+  for (const { appId } of added) checkTree(state, appId, target, fresh);
 }
 
 /** An id is an app or a group, not both. */
-function checkTree(id: string, target: ReadonlyMap<string, AppDefinition>): void {
-  for (const other of target.keys())
-    if (isBelow(other, id) || isBelow(id, other))
-      throw invalid([{ path: '/id', error: `${isBelow(other, id) ? id : other} would be an app and a group at once` }]);
+function checkTree(state: MarathonState, id: string, target: Apps, fresh: ReadonlySet<string>): void {
+  const above = groupsOf(id).find((group) => target.get(group) !== undefined);
+  const isGroup = fresh.has(id) || (state.groups.has(id) && [...target.values()].some((app) => isBelow(app.id, id)));
+  const both = above ?? (isGroup ? id : undefined);
+  if (both !== undefined) throw invalid([{ path: '/id', error: `${both} would be an app and a group at once` }]);
+}
+
+/** The definitions as they will be. */
+function overlay(state: MarathonState, changes: readonly AppChange[]): Apps {
+  const changed = new Map(changes.map(({ appId, to }) => [appId, to]));
+  return {
+    get: (id) => (changed.has(id) ? changed.get(id) : current(state, id)),
+    values: () => {
+      const kept = [...definitions(state).values()].filter(({ id }) => !changed.has(id));
+      return [...kept, ...[...changed.values()].filter((to) => to !== undefined)];
+    },
+  };
 }
 
 function storeChange(turn: Turn, { appId, from, to }: AppChange): void {
   const { state } = turn;
   const before = state.apps.get(appId);
-  const entry = before ?? (to && createEntry(to));
+  const entry = before ?? (to && addEntry(state, to));
   if (entry === undefined) return;
   if (to === undefined) entry.stopping = true;
   else {
     if (before) countServicePorts(state.servicePorts, before.definition, -1);
     countServicePorts(state.servicePorts, to, 1);
+    const [port] = portSpecs(to).map(({ servicePort }) => servicePort);
+    if (from === undefined && port !== undefined) state.servicePortCursor = port + 1;
     entry.definition = to;
     entry.stopping = false;
-    state.apps.set(appId, entry);
     addVersion(turn, entry, to);
     if (from === undefined || from.version !== to.version) turn.needsChanged = true;
   }

@@ -9,6 +9,12 @@ export interface Action {
   done: boolean;
 }
 
+/** The definitions of all apps. */
+export interface Apps {
+  get(id: string): AppDefinition | undefined;
+  values(): Iterable<AppDefinition>;
+}
+
 /** What a deployment does to one app; versions are those of the definitions before and after. */
 export interface Change {
   readonly appId: string;
@@ -37,7 +43,7 @@ export interface AppChange {
 export const MAX_DEPENDENCY_DEPTH = 100;
 
 /** The steps from one set of definitions to another. `target` is every app as it shall be. */
-export function planSteps(changes: readonly AppChange[], target: ReadonlyMap<string, AppDefinition>): Action[][] {
+export function planSteps(changes: readonly AppChange[], target: Apps): Action[][] {
   const of = (action: ActionType, some: readonly AppChange[]) =>
     some.map(({ appId }): Action => ({ action, app: appId, done: false }));
   const removed = changes.filter(({ to }) => to === undefined);
@@ -61,7 +67,7 @@ function actionFor(from: AppDefinition | undefined, to: AppDefinition, mixed: bo
 }
 
 /** Apps that `app` waits for: those it names, and those below groups it names. */
-export function dependenciesOf(app: AppDefinition, all: ReadonlyMap<string, AppDefinition>): AppDefinition[] {
+export function dependenciesOf(app: AppDefinition, all: Apps): AppDefinition[] {
   if (app.dependencies.length === 0) return [];
   return app.dependencies.flatMap((id) => {
     const named = all.get(id);
@@ -70,7 +76,7 @@ export function dependenciesOf(app: AppDefinition, all: ReadonlyMap<string, AppD
 }
 
 /** Length of the longest chain of dependencies below an app. Infinity when it is a cycle or deeper than the bound. */
-export function dependencyDepth(app: AppDefinition, all: ReadonlyMap<string, AppDefinition>): number {
+export function dependencyDepth(app: AppDefinition, all: Apps): number {
   const known = new Map<string, number>();
   const depthOf = (each: AppDefinition, level: number): number => {
     if (level > MAX_DEPENDENCY_DEPTH) return Infinity;

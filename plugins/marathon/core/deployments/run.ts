@@ -3,6 +3,7 @@ import { dropDemand, refreshWaiting } from '../demand.js';
 import { addInstance, definitionOf, isActive, isCurrent, isReady, kill } from '../instances.js';
 import { dropApp, dropDeployment, saveDeployment } from '../records.js';
 import { countServicePorts } from '../service-ports.js';
+import { removeEntry } from '../state.js';
 import type { AppEntry, Instance, MarathonState } from '../state.js';
 import type { Turn } from '../turn.js';
 import { pickSurplus } from './kill-order.js';
@@ -38,25 +39,23 @@ const activeAction = (deployment: Deployment, id: string): Action | undefined =>
 /** True when what the action asks for is reached. */
 function advance(turn: Turn, entry: AppEntry, deployment: Deployment | undefined, action: Action | undefined): boolean {
   if (entry.stopping) return stop(turn, entry);
-  const target = entry.definition.instances;
   if (deployment && !action && comesLater(deployment, entry.id)) return hold(turn, entry, deployment);
   if (action && !action.done && action.action === 'StartApplication') return true;
   if (action && !action.done && action.action === 'RestartApplication') return replace(turn, entry);
-  scaleTo(turn, entry, target);
-  return isSettled(entry, target);
+  return scaleTo(turn, entry, entry.definition.instances);
 }
 
 function stop(turn: Turn, entry: AppEntry): boolean {
   for (const instance of [...entry.instances.values()]) if (instance.goal === 'running') kill(turn, instance, true);
   if (entry.instances.size > 0) return false;
-  removeEntry(turn, entry);
+  dropEntry(turn, entry);
   return true;
 }
 
-function removeEntry(turn: Turn, entry: AppEntry): void {
+function dropEntry(turn: Turn, entry: AppEntry): void {
   resetDelay(turn, entry);
   dropApp(turn, entry);
-  turn.state.apps.delete(entry.id);
+  removeEntry(turn.state, entry.id);
   dropDemand(turn.state, entry.id);
   countServicePorts(turn.state.servicePorts, entry.definition, -1);
   turn.publish('app_terminated_event', { appId: entry.id });
@@ -69,29 +68,29 @@ const comesLater = (deployment: Deployment, id: string): boolean =>
 function hold(turn: Turn, entry: AppEntry, deployment: Deployment): boolean {
   const change = deployment.changes.find(({ appId }) => appId === entry.id);
   const before = change?.from === undefined ? undefined : entry.versions.get(change.from);
-  scheduleMissing(turn, entry, Math.min(before?.instances ?? 0, entry.definition.instances));
+  let missing = Math.min(before?.instances ?? 0, entry.definition.instances);
+  for (const instance of entry.instances.values()) if (isActive(instance)) missing -= 1;
+  for (; missing > 0; missing--) addInstance(turn, entry);
   return false;
 }
 
-export function scaleTo(turn: Turn, entry: AppEntry, target: number): void {
-  const active = [...entry.instances.values()].filter(isActive);
-  for (const instance of pickSurplus(entry.definition, active, active.length - target)) kill(turn, instance, true);
-  scheduleMissing(turn, entry, target);
-}
-
-function scheduleMissing(turn: Turn, entry: AppEntry, target: number): void {
-  let missing = target;
-  for (const instance of entry.instances.values()) if (isActive(instance)) missing -= 1;
-  for (; missing > 0; missing--) addInstance(turn, entry);
-}
-
-function isSettled(entry: AppEntry, target: number): boolean {
-  let ready = 0;
+/** True when exactly the wanted number is there and ready, and nothing is on its way out. */
+function scaleTo(turn: Turn, entry: AppEntry, target: number): boolean {
+  let [active, ready, ending] = [0, 0, 0];
   for (const instance of entry.instances.values()) {
-    if (instance.goal === 'decommissioned') return false;
-    if (isActive(instance) && isReady(definitionOf(entry, instance), instance)) ready += 1;
+    if (instance.goal === 'decommissioned') ending += 1;
+    if (!isActive(instance)) continue;
+    active += 1;
+    if (isReady(definitionOf(entry, instance), instance)) ready += 1;
   }
-  return ready === target;
+  if (active > target) endSurplus(turn, entry, active - target);
+  for (let missing = target - active; missing > 0; missing--) addInstance(turn, entry);
+  return ready === target && active === target && ending === 0;
+}
+
+function endSurplus(turn: Turn, entry: AppEntry, count: number): void {
+  const active = [...entry.instances.values()].filter(isActive);
+  for (const instance of pickSurplus(entry.definition, active, count)) kill(turn, instance, true);
 }
 
 function replace(turn: Turn, entry: AppEntry): boolean {
