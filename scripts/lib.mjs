@@ -46,10 +46,16 @@ export function checkNode() {
     fail(`Node ${process.versions.node} is too old`, 'Mezzo needs Node 20 or newer: install it and run this again.');
 }
 
+/** Somebody ran npm since the lock file changed: npm's own record of what it installed is the newer one. */
+function installedByHand() {
+  const record = statSync(join(root, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });
+  return stampOf(installStamp) === '' && record !== undefined && record.mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
 /** Installs dependencies when they are missing or not those of the lock file. */
 export function ensureInstalled() {
   const wanted = digest([readFileSync(join(root, 'package-lock.json')), process.version, process.arch]);
-  if (stampOf(installStamp) === wanted) return;
+  if (stampOf(installStamp) === wanted || installedByHand()) return;
   say('installing dependencies (first start only; about a minute)');
   // No install script is needed to run: the one compiled package is optional, and the tests build it themselves.
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -64,7 +70,7 @@ export function ensureInstalled() {
 const sourceRoots = ['sdk', 'kernel', 'cli', 'plugins', 'scripts'];
 const skipped = new Set(['node_modules', 'dist', 'build']);
 const isSource = (name) =>
-  /\.(ts|js|mjs|proto|json|sh|html|css|svg)$/.test(name) && !/\.test\.ts$/.test(name) && !name.endsWith('.tsbuildinfo');
+  /\.(ts|js|mjs|proto|json|sh|html|css|svg)$/.test(name) && !/\.test\.ts$/.test(name) && name !== 'oclif.manifest.json';
 
 function* sources(dir) {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {

@@ -143,7 +143,7 @@ export default class Up extends MezzoCommand {
     if (first)
       lines.push(
         '',
-        `Sign in once with this link:  ${routerUrl}${first.link}`,
+        `Sign in once with this link:  ${first.link}`,
         `or as user ${first.uid} with password ${first.password}  (shown this once)`,
       );
     for (const line of [...lines, '']) this.log(line);
