@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, type Logger } from '@mezzo/sdk/contract';
+import { assert, messageOf, type Logger } from '@mezzo/sdk/contract';
 import type {
   ContainerCheckpoint,
   ContainerCommand,
@@ -44,20 +44,17 @@ const REMOVED = [404, 409];
 /** Runs containers through the Docker Engine API. The engine keeps them running; its labels say which are ours. */
 export class DockerContainerizer implements Containerizer {
   readonly name = 'docker';
-  private readonly engine: Engine;
-  private readonly images: Images;
+  private connected: { readonly engine: Engine; readonly images: Images } | undefined;
   private readonly containers = new Map<string, DockerContainer>();
   private readonly launching = new Set<string>();
   private readonly events = new Map<string, EngineEvents>();
 
-  constructor(private readonly options: DockerContainerizerOptions) {
-    this.engine = new Engine(options.socket);
-    this.images = new Images(this.engine, options.pullTimeoutMs);
-  }
+  constructor(private readonly options: DockerContainerizerOptions) {}
 
   /** Rejects when no engine answers. */
   async start(): Promise<void> {
-    await this.engine.ping();
+    const engine = await Engine.connect(this.options.socket);
+    this.connected = { engine, images: new Images(engine, this.options.pullTimeoutMs) };
   }
 
   async capabilities(): Promise<ContainerizerCapabilities> {
@@ -137,7 +134,7 @@ export class DockerContainerizer implements Containerizer {
     const { containerId, sandbox } = spec;
     // The engine would make what is missing.
     if (!(await isDirectory(sandbox))) throw launchFailed(`sandbox ${sandbox} is not there`, 'kernel');
-    const created = await createContainer(this.engine, this.images, spec);
+    const created = await createContainer(this.engine, this.access.images, spec);
     // It may end before its start is answered, and must be known by then.
     const container = this.newContainer(containerId, created.facts);
     this.containers.set(containerId, container);
@@ -231,6 +228,15 @@ export class DockerContainerizer implements Containerizer {
 
   private positionFile(owner: string, containerId: string): string {
     return join(this.options.stateDir, 'logs', owner, `${containerId}.json`);
+  }
+
+  private get access() {
+    assert(this.connected !== undefined, 'the containerizer was started');
+    return this.connected;
+  }
+
+  private get engine(): Engine {
+    return this.access.engine;
   }
 
   private find(containerId: string): DockerContainer {

@@ -1,26 +1,31 @@
-import Docker from 'dockerode';
+import { stat } from 'node:fs/promises';
+import type Docker from 'dockerode';
+import { loadDockerode } from './load-dockerode.js';
 
 /** Most calls answer in milliseconds; starting many containers at once makes the engine slow. */
 const CALL_TIMEOUT_MS = 120_000;
 const PING_TIMEOUT_MS = 5_000;
 const MAX_LINE_CHARS = 1 << 20;
+const DEFAULT_SOCKET = '/var/run/docker.sock';
 
 /** The engine behind its socket: one client for calls, which end, and one for streams, which do not. */
 export class Engine {
-  readonly calls: Docker;
-  readonly streams: Docker;
-  private readonly where: { readonly socketPath?: string };
+  private constructor(
+    readonly calls: Docker,
+    readonly streams: Docker,
+  ) {}
 
-  /** `socket`: path of a Unix socket. Undefined = what DOCKER_HOST says, or /var/run/docker.sock. */
-  constructor(socket: string | undefined) {
-    this.where = socket === undefined ? {} : { socketPath: socket };
-    this.calls = new Docker({ ...this.where, timeout: CALL_TIMEOUT_MS });
-    this.streams = new Docker(this.where);
-  }
-
-  /** Rejects when no engine answers in time. */
-  async ping(): Promise<void> {
-    await new Docker({ ...this.where, timeout: PING_TIMEOUT_MS }).ping();
+  /**
+   * `socket`: path of a Unix socket. Undefined = what DOCKER_HOST says, or /var/run/docker.sock. Rejects when no engine answers
+   * in time.
+   */
+  static async connect(socket: string | undefined): Promise<Engine> {
+    const path = socket ?? (process.env['DOCKER_HOST'] === undefined ? DEFAULT_SOCKET : undefined);
+    if (path !== undefined) await stat(path);
+    const where = path === undefined ? {} : { socketPath: path };
+    const Client = await loadDockerode();
+    await new Client({ ...where, timeout: PING_TIMEOUT_MS }).ping();
+    return new Engine(new Client({ ...where, timeout: CALL_TIMEOUT_MS }), new Client(where));
   }
 }
 
