@@ -18,7 +18,7 @@ export function operatorApi(host: PluginHost, authenticate: Authenticate, log: L
   const only =
     (...scopes: Parameters<Authenticate>[1][]): Koa.Middleware =>
     async (ctx, next) => {
-      await authenticate(ctx.get('authorization').replace(/^Bearer /i, ''), ...scopes);
+      await authenticate(tokenIn(ctx.get('authorization')), ...scopes);
       await next();
     };
   const people = only('operator', 'user');
@@ -60,3 +60,6 @@ export function operatorApi(host: PluginHost, authenticate: Authenticate, log: L
   app.use(router.routes());
   return app;
 }
+
+/** `Bearer <token>`, or `token=<token>` as the clients of this field write it. */
+const tokenIn = (authorization: string): string => authorization.replace(/^(Bearer\s+|token=)/i, '').trim();

@@ -61,6 +61,8 @@ test('nobody gets in without a token of the right scope', async () => {
     expect(await call(method, path, '')).toMatchObject({ status: 401, json: { code: 'TOKEN_INVALID' } });
     expect(await call(method, path, 'agent')).toMatchObject({ status: 401 });
   }
+  const asRouter = await fetch(`${url}/plugins`, { headers: { authorization: 'token=user' } });
+  expect(asRouter.status).toBe(200);
   expect(await call('GET', '/index', 'user')).toMatchObject({ status: 401 });
   expect(await call('GET', '/packages/x.tgz', 'user')).toMatchObject({ status: 401 });
 });
