@@ -23,11 +23,14 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
   let launched: string[];
   let troubles: (string | undefined)[];
 
-  const open = (): DockerContainerizer =>
-    new DockerContainerizer({
+  async function open(): Promise<DockerContainerizer> {
+    const opened = new DockerContainerizer({
       ...{ socket: engine.socket, stateDir: join(home, 'state'), pullTimeoutMs: 3_000, log: quiet },
       onTrouble: (reason) => troubles.push(reason),
     });
+    await opened.start();
+    return opened;
+  }
 
   function spec(
     text: string,
@@ -62,7 +65,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
   beforeEach(async () => {
     home = mkdtempSync(join(tmpdir(), 'mezzo-docker-'));
     [launched, troubles] = [[], []];
-    containerizer = open();
+    containerizer = await open();
     await containerizer.recover('integration', []);
   });
   afterEach(async () => {
@@ -164,7 +167,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
     for (const upTo of ['line 50\n', 'line 150\n', 'line 250\n']) {
       await until(upTo, () => printed(talker).includes(upTo));
       await containerizer.close();
-      containerizer = open();
+      containerizer = await open();
       expect(await containerizer.recover('integration', [checkpoint])).toEqual(['c0']);
     }
     await containerizer.wait('c0');
@@ -182,7 +185,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
     expect(at).toMatch(/^\d{4}-.*Z$/);
     // As if nothing had been noted since the start.
     writeFileSync(positionFile, JSON.stringify({ at: '', stdout: 0, stderr: 0 }));
-    containerizer = open();
+    containerizer = await open();
     await containerizer.recover('integration', [checkpoint]);
     await until('it is noted again', () => readFileSync(positionFile, 'utf8').includes(at));
     expect(printed(talker)).toBe('one\ntwo\n');
@@ -197,7 +200,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
     const { checkpoint } = await containerizer.launch(sly);
     await until('the link is there', () => existsSync(join(sly.sandbox, 'ready')));
     await containerizer.close();
-    containerizer = open();
+    containerizer = await open();
     await containerizer.recover('integration', [checkpoint]);
     await containerizer.kill('c0', 0);
     await containerizer.wait('c0');
