@@ -237,6 +237,13 @@ test('answers are compressed for those who accept it, scripts for those who ask'
   expect(script.text).toMatch(/^cb\(\{.*\}\);$/);
 });
 
+test('a router that is mounted while the master serves answers, and the rest stays as it was', async () => {
+  expect((await ask(master.daemon, '/late')).status).toBe(404);
+  master.daemon.app.use((ctx, next) => (ctx.path === '/late' ? void (ctx.body = 'here') : next()));
+  expect((await ask(master.daemon, '/late')).text).toBe('here');
+  expect((await ask(master.daemon, '/nope')).text).toBe('404 Not Found.');
+});
+
 test('the redirect names the leader and never loops', async () => {
   const answer = await ask(master.daemon, '/master/redirect');
   expect([answer.status, answer.headers.location]).toEqual([307, `//localhost:${master.daemon.port}`]);
