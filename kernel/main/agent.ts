@@ -11,7 +11,7 @@ import { SandboxFiles } from '../http/agent/sandbox-files.js';
 import { agentHttp } from '../http/agent/server.js';
 import { assertMayListen, listen, type Listening } from '../http/listen.js';
 import { AgentHost } from '../shell/agent/agent-host.js';
-import { FileCheckpointStore } from '../shell/agent/checkpoint-store.js';
+import { JournalCheckpointStore } from '../shell/agent/checkpoint-store.js';
 import { Fetcher } from '../shell/agent/fetcher.js';
 import { readHostFacts } from '../shell/agent/host-facts.js';
 import { SandboxGc } from '../shell/agent/sandbox-gc.js';
@@ -104,7 +104,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       strict: flags.strict,
       master: { master, tokenFile: flags.join_token_file ?? join(workDir, 'join.token') },
       containerizers,
-      checkpoints: new FileCheckpointStore(join(workDir, 'meta'), log),
+      checkpoints: new JournalCheckpointStore(join(workDir, 'meta'), log),
       fetcher: new Fetcher({
         maxBytes: flags.fetcher_max_size * 1024 * 1024,
         stallTimeoutMs: flags.fetcher_stall_timeout,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ScriptedMaster } from '../../../tests/support/scripted-master.js';
 import { systemClock, systemRandom } from '../clock.js';
 import { AgentHost } from './agent-host.js';
-import { FileCheckpointStore } from './checkpoint-store.js';
+import { JournalCheckpointStore } from './checkpoint-store.js';
 import { Fetcher } from './fetcher.js';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
@@ -35,8 +36,12 @@ afterEach(async () => {
   await rm(workDir, { recursive: true });
 });
 
-async function start(masterAddress = address, name = 'mesos'): Promise<{ host: AgentHost; fake: FakeContainerizer }> {
+async function start(
+  masterAddress = address,
+  name = 'mesos',
+): Promise<{ host: AgentHost; fake: FakeContainerizer; checkpoints: JournalCheckpointStore }> {
   const fake = new FakeContainerizer({ machine, name });
+  const checkpoints = new JournalCheckpointStore(join(workDir, 'meta'), quiet);
   const host = new AgentHost({
     config: {
       owner: 'o',
@@ -63,7 +68,7 @@ async function start(masterAddress = address, name = 'mesos'): Promise<{ host: A
     strict: true,
     master: { master: masterAddress, tokenFile: join(workDir, 'join.token') },
     containerizers: [fake],
-    checkpoints: new FileCheckpointStore(join(workDir, 'meta'), quiet),
+    checkpoints,
     fetcher: new Fetcher({ maxBytes: 1e6, stallTimeoutMs: 5000 }),
     clock: systemClock,
     random: systemRandom,
@@ -73,7 +78,20 @@ async function start(masterAddress = address, name = 'mesos'): Promise<{ host: A
   });
   hosts.push(host);
   await host.start();
-  return { host, fake };
+  return { host, fake, checkpoints };
+}
+
+/** The keys that a next life would find. */
+function stored(): string[] {
+  const keys = new Set<string>();
+  for (const line of readFileSync(join(workDir, 'meta', 'journal'), 'utf8')
+    .split('\n')
+    .filter(Boolean)) {
+    const { key, value } = JSON.parse(line.slice(line.indexOf(' '))) as { key: string; value?: unknown };
+    if (value === undefined) keys.delete(key);
+    else keys.add(key);
+  }
+  return [...keys];
 }
 
 const until = (condition: () => boolean, what: string) => expect.poll(condition, { message: what, timeout: 5000 });
@@ -103,7 +121,7 @@ test('a task runs to its end, told in batches numbered without gaps', async () =
   master.acknowledge();
   await states('TASK_STARTING', 'TASK_RUNNING', 'TASK_FAILED');
   master.acknowledge();
-  await expect.poll(() => readdir(join(workDir, 'meta', 'runs'))).toEqual([]);
+  await expect.poll(() => stored()).toEqual(['agent']);
   expect(master.batches.map((b) => b.seq)).toEqual(master.batches.map((_, i) => i + 1));
   expect(master.batches.every((b) => b.session === 'session-1')).toBe(true);
   expect(master.batches.at(-1)!.seen).toBe(4);
@@ -171,11 +189,11 @@ test('a master that does not lead sends the agent on', async () => {
 });
 
 test('when the disk cannot be written the agent ends instead of lying', async () => {
-  await start();
+  const { checkpoints } = await start();
   await until(() => master.subscribed.length === 1, 'registered').toBe(true);
-  await expect.poll(() => readdir(join(workDir, 'meta'))).toContain('agent.json');
+  await expect.poll(() => stored()).toEqual(['agent']);
+  await checkpoints.close();
   await rm(join(workDir, 'meta'), { recursive: true });
-  await writeFile(join(workDir, 'meta'), 'in the way');
   runTask('t', 'exit 0');
   await until(() => exits.length === 1, 'exit').toBe(true);
   expect(exits[0]![0]).toBe(1);

@@ -7,7 +7,7 @@ import { createAgentState, type AgentConfig, type AgentState } from '../../core/
 import { agentMachine, isAgentWrite } from '../../core/agent/step.js';
 import type { Clock, Random } from '../../ports/clock.js';
 import { MachineLoop } from '../loop.js';
-import type { FileCheckpointStore } from './checkpoint-store.js';
+import type { JournalCheckpointStore } from './checkpoint-store.js';
 import type { Fetcher } from './fetcher.js';
 import { MasterClient, type MasterClientOptions } from './master-client.js';
 import { runProbe } from './prober.js';
@@ -29,7 +29,7 @@ export interface AgentHostOptions {
   readonly strict: boolean;
   readonly master: MasterClientOptions;
   readonly containerizers: readonly Containerizer[];
-  readonly checkpoints: FileCheckpointStore;
+  readonly checkpoints: JournalCheckpointStore;
   readonly fetcher: Fetcher;
   readonly clock: Clock;
   readonly random: Random;

@@ -56,6 +56,7 @@ test('without room on the disk every ended sandbox goes at once', async () => {
   await make('a', 'c1');
   await make('a', 'c2');
   live.add('c2');
+  nowMs += 1000;
   await sweep(1);
   expect([existsSync(directoryOf('a', 'c1')), existsSync(directoryOf('a', 'c2'))]).toEqual([false, true]);
 });
