@@ -40,9 +40,14 @@ export class FakeCluster {
   readonly timers = new Map<string, number>();
   readonly probed = new Set<string>();
   readonly probes: Probe[] = [];
+  /** Tasks that the scheduler ended because it did not know them, although nothing was ever said of their loss. */
+  readonly forgotten: string[] = [];
+  private readonly lost = new Set<string>();
   /** Launched tasks run at once, killed ones end at once. */
   prompt = true;
   onPublish: ((event: Publication) => void) | undefined;
+  /** After so many more effects the scheduler's process dies, and is started again. */
+  fuse: number | undefined;
   private readonly offers = new Map<string, Offer>();
   private readonly revived = new Set<string>();
   private readonly replies = new Map<number, Answer>();
@@ -75,6 +80,7 @@ export class FakeCluster {
 
   /** A new process with what is in the store. */
   restart(): void {
+    this.fuse = undefined;
     this.timers.clear();
     this.probed.clear();
     this.queue.length = 0;
@@ -104,9 +110,15 @@ export class FakeCluster {
     this.queue.push(event);
     if (this.busy) return;
     this.busy = true;
-    for (let next = this.queue.shift(); next; next = this.queue.shift())
-      for (const effect of step(this.state, next, this.nowMs)) this.carryOut(effect);
+    let crashed = false;
+    for (let next = this.queue.shift(); next && !crashed; next = this.queue.shift())
+      for (const effect of step(this.state, next, this.nowMs)) {
+        crashed = this.fuse !== undefined && this.fuse-- <= 0;
+        if (crashed) break;
+        this.carryOut(effect);
+      }
     this.busy = false;
+    if (crashed) this.restart();
   }
 
   /** Lets time pass, timers included. */
@@ -126,6 +138,7 @@ export class FakeCluster {
     const task = this.tasks.get(taskId);
     if (task) task.state = state;
     if (isTerminal(state)) this.tasks.delete(taskId);
+    if (state === 'TASK_UNREACHABLE') this.lost.add(taskId);
     const agentId = task && { value: task.agent.id };
     const status: TaskStatus = { taskId: { value: taskId }, state, agentId, uuid: 'dXVpZA==', ...more };
     this.dispatch({ type: 'statusReceived', status });
@@ -239,6 +252,8 @@ export class FakeCluster {
   }
 
   private onKill(taskId: string): void {
+    const known = this.state.instancesByTask.has(taskId) || this.lost.has(taskId);
+    if (!known && this.tasks.has(taskId)) this.forgotten.push(taskId);
     if (!this.tasks.has(taskId)) return this.later(taskId, 'TASK_UNKNOWN');
     if (this.prompt) this.later(taskId, 'TASK_KILLED');
   }
