@@ -70,10 +70,19 @@ async function packAll() {
   renameSync(outDir, target);
 }
 
+/** What builds that were cut short left behind. */
+function sweep() {
+  for (const name of readdirSync(join(root, 'build'))) if (name.startsWith('pack-')) rmSync(join(root, 'build', name), { recursive: true, force: true });
+}
+
 await withBuildLock(async () => {
+  sweep();
   const stamp = sourceDigest();
-  if (run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']) !== 0) process.exit(1);
+  if (run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']) !== 0) throw new Error('the sources do not compile');
   await packAll();
   run('npx', ['--no-install', 'oclif', 'manifest', 'cli'], { quiet: true });
   markBuilt(stamp);
+}).catch((error) => {
+  console.error(`mezzo: ${error.message}`);
+  process.exitCode = 1;
 });
