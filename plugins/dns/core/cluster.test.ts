@@ -48,7 +48,7 @@ const load = (tasks: Task[], agents = [agent('M-S0', 'slave(1)@10.0.0.5:5051')],
 };
 const names = (): string[] =>
   [...zone.all()].filter((node) => node.A ?? node.AAAA ?? node.SRV).map((node) => node.name);
-const table = (match: RegExp): Record<string, string[]> =>
+const table = (match: RegExp): Record<string, readonly string[]> =>
   Object.fromEntries(
     [...zone.all()]
       .filter((node) => match.test(node.name))

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CLUSTER,
+  CLUSTER_KEY,
+  ENDPOINTS,
+  MezzoError,
+  METRICS,
+  messageOf,
+  STORE,
+  type PluginContext,
+} from '@mezzo/sdk/contract';
+import { OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
+import { definePlugin } from '@mezzo/sdk/runtime';
+import type { RouterConfig } from './shell/config.js';
+import { leaderUrl } from './shell/leader.js';
+import { Router } from './shell/router.js';
+
+const VERSION = '0.1.0';
+/** A master that is back is worth asking soon: routes are served stale meanwhile. */
+const BACKOFF = { initialMs: 100, maxMs: 1000 };
+const RETRY_MS = 2000;
+
+export default definePlugin<RouterConfig>({
+  async activate(ctx, config) {
+    if (config.tlsPort !== undefined)
+      throw new MezzoError('NOT_SUPPORTED', 'not supported yet: TLS', {
+        blame: 'operator',
+        next: 'remove plugins.router.tlsPort from the configuration',
+      });
+    const cluster = ctx.resolve(CLUSTER);
+    const requests = ctx
+      .resolve(METRICS)
+      .counter('mezzo_router_requests_total', 'Responses by kind of route', ['route', 'status']);
+    const router = new Router(config, {
+      cluster,
+      key: ctx.resolve(CLUSTER_KEY).secret,
+      store: ctx.resolve(STORE),
+      log: ctx.log,
+      version: VERSION,
+      count: (route, status) => requests.inc({ route, status: `${Math.floor(status / 100)}xx` }),
+    });
+    await router.listen();
+    ctx.own(router);
+    ctx.log.info('routing', { url: router.url });
+    const endpoints = ctx.resolve(ENDPOINTS);
+    ctx.own(await endpoints.announce({ name: 'router', url: router.url }));
+    ctx.own(endpoints.watch((all) => router.endpointsAre(all)));
+    router
+      .prepareUsers()
+      .catch((error: unknown) => ctx.log.error('users cannot be prepared', { error: messageOf(error) }));
+    follow(ctx, router, cluster.kernelUrl);
+  },
+});
+
+/** Until the plugin stops. A refused subscription is told and tried again, and what was known is routed to. */
+function follow(ctx: PluginContext, router: Router, kernelUrl: string): void {
+  const stopped = new AbortController();
+  let events: OperatorEvents | undefined;
+  ctx.own(async () => {
+    stopped.abort();
+    await events?.close();
+  });
+  const run = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      events = ctx.resolve(OPERATOR_EVENTS).subscribe({ backoff: BACKOFF });
+      try {
+        for await (const event of events) {
+          if (event.subscribed) {
+            ctx.degraded(undefined);
+            void leaderUrl(kernelUrl).then((url) => (router.masterUrl = url ?? kernelUrl));
+          }
+          await router.feed.take(event);
+        }
+      } catch (error) {
+        ctx.degraded(`routes are no longer kept current: ${messageOf(error)}`);
+      }
+      await sleep(RETRY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  };
+  void run();
+}

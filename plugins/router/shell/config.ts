@@ -1,0 +1,33 @@
+import { isIP } from 'node:net';
+import type { ClusterInfo } from '@mezzo/sdk/contract';
+
+/** As the manifest's schema describes it, defaults filled in. */
+export interface RouterConfig {
+  readonly port?: number;
+  readonly listenIp?: string;
+  readonly tlsPort?: number;
+  /** Path prefixes that need no token. */
+  readonly public: readonly string[];
+  /** Names of frameworks whose tasks are apps. */
+  readonly appFrameworks: readonly string[];
+  readonly tokenTtlSeconds: number;
+  readonly connectTimeoutMs: number;
+  readonly responseTimeoutMs: number;
+  readonly bodyMaxMib: number;
+  readonly maxConnections: number;
+}
+
+const DEFAULT_PORT = 8000;
+
+export const listenIpOf = (config: RouterConfig, cluster: Pick<ClusterInfo, 'listenIp'>): string =>
+  config.listenIp ?? cluster.listenIp;
+
+/** A port that is configured is taken as it is; the default moves with the cluster's offset. */
+export const portOf = (config: RouterConfig, cluster: Pick<ClusterInfo, 'portOffset'>): number =>
+  config.port ?? DEFAULT_PORT + cluster.portOffset;
+
+/** Host part of a URL under which the router is reached: a wildcard address is no place to connect to. */
+export function reachableHost(listenIp: string, kernelUrl: string): string {
+  if (listenIp === '0.0.0.0' || listenIp === '::') return new URL(kernelUrl).hostname;
+  return isIP(listenIp) === 6 ? `[${listenIp}]` : listenIp;
+}
