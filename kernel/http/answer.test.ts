@@ -26,13 +26,16 @@ test('durations are read and written in the units of the field', () => {
   const texts = ['15secs', '10mins', '2weeks', '90secs', '100ms', '1days', '1hrs'];
   expect(texts.map((text) => durationText(parseDuration(text)))).toEqual(texts);
   expect(parseDuration('1.5mins')).toBe(90_000);
-  for (const text of ['15', 'secs', '15 parsecs', '', '1e3secs']) expect(() => parseDuration(text), text).toThrow(/not a duration/);
+  for (const text of ['15', 'secs', '15 parsecs', '', '1e3secs'])
+    expect(() => parseDuration(text), text).toThrow(/not a duration/);
 });
 
 test('only loopback is served without credentials, unless the operator insists', () => {
   for (const ip of ['127.0.0.1', '127.1.2.3', '::1']) assertMayListen(ip, false);
   for (const ip of ['0.0.0.0', '::', '10.0.0.1']) {
-    expect(() => assertMayListen(ip, false)).toThrowError(expect.objectContaining({ code: 'INSECURE_ADDRESS' }) as Error);
+    expect(() => assertMayListen(ip, false)).toThrowError(
+      expect.objectContaining({ code: 'INSECURE_ADDRESS' }) as Error,
+    );
     assertMayListen(ip, true);
   }
 });

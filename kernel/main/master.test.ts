@@ -21,7 +21,10 @@ test('a port that is taken is named, and nothing stays behind', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
   const { port } = other.address() as AddressInfo;
-  await expect(start(`--port=${port}`)).rejects.toMatchObject({ code: 'PORT_TAKEN', message: expect.stringContaining(`${port}`) as string });
+  await expect(start(`--port=${port}`)).rejects.toMatchObject({
+    code: 'PORT_TAKEN',
+    message: expect.stringContaining(`${port}`) as string,
+  });
   other.close();
   const master = await start(`--port=${port}`);
   await master.close();
@@ -39,14 +42,22 @@ test('two masters do not share a work directory', async () => {
 
 test('what is not safe or not built is refused before anything is opened', async () => {
   await expect(start('--ip=0.0.0.0')).rejects.toMatchObject({ code: 'INSECURE_ADDRESS' });
-  await expect(startMaster(flags(), { log })).rejects.toMatchObject({ code: 'INVALID_FLAG', message: 'flag --work_dir is required' });
+  await expect(startMaster(flags(), { log })).rejects.toMatchObject({
+    code: 'INVALID_FLAG',
+    message: 'flag --work_dir is required',
+  });
   expect(() => flags('--zk=zk://a:2181/mesos')).toThrow(/not supported yet/);
-  expect(() => loadFlags(masterFlags, { argv: [], env: { MESOS_ACLS: '{}' }, unsupported: unsupportedMasterFlags })).toThrow(/acls is not supported yet/);
+  expect(() =>
+    loadFlags(masterFlags, { argv: [], env: { MESOS_ACLS: '{}' }, unsupported: unsupportedMasterFlags }),
+  ).toThrow(/acls is not supported yet/);
 });
 
 test('weights, roles and minimal offers are checked as flags', () => {
   const given = flags('--weights=a=2,b/c=0.5', '--roles=a,b/c', '--min_allocatable_resources=cpus:1;mem:64|gpus:1');
-  expect([...given.weights]).toEqual([['a', 2], ['b/c', 0.5]]);
+  expect([...given.weights]).toEqual([
+    ['a', 2],
+    ['b/c', 0.5],
+  ]);
   expect(given.roles).toEqual(['a', 'b/c']);
   expect(given.min_allocatable_resources).toEqual(['cpus:1;mem:64', 'gpus:1']);
   for (const bad of ['--weights=a=0', '--weights=/a=1', '--roles=a b', '--min_allocatable_resources=cpus']) {
