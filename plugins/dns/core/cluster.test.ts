@@ -120,6 +120,25 @@ describe('names of tasks', () => {
     });
   });
 
+  test('ports that Marathon says are open on the host make the address of the host', () => {
+    const containerStatus = { networkInfos: [{ ipAddresses: [{ ipAddress: '9.0.0.7' }] }] };
+    const statuses = [{ taskId: { value: 't' }, state: 'TASK_RUNNING' as const, containerStatus }];
+    const container = { type: 'MESOS' as const, networkInfos: [{ name: 'bridge' }] };
+    const scoped = (value: string) => ({
+      visibility: 'FRAMEWORK' as const,
+      name: value,
+      ports: { ports: [{ number: 80, labels: { labels: [{ key: 'network-scope', value }] } }] },
+    });
+    const tasks = ['host', 'container'].map((scope) =>
+      task(scope, 'x', { statuses, container, discovery: scoped(scope) }),
+    );
+    load(tasks);
+    expect(table(/^(host|container)\.marathon\.mesos/)).toEqual({
+      'host.marathon.mesos': ['10.0.0.5'],
+      'container.marathon.mesos': ['9.0.0.7'],
+    });
+  });
+
   test.each<[string, Partial<Task>]>([
     ['does not run yet', { state: 'TASK_STAGING' }],
     ['runs on an unknown agent', { agentId: { value: 'M-S9' } }],

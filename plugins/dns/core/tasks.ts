@@ -87,9 +87,13 @@ function portsOf(task: Task): number[] {
   return ports;
 }
 
-function hasOwnNetwork({ container }: Task): boolean {
+/** Marathon says so at each port; else a network with a name and without port mappings is one of its own. */
+function hasOwnNetwork({ container, discovery }: Task): boolean {
+  const scopes = (discovery?.ports?.ports ?? []).flatMap((port) => port.labels?.labels ?? []);
+  const scope = scopes.filter(({ key }) => key === 'network-scope');
+  if (scope.length > 0) return scope.some(({ value }) => value === 'container');
   if (container?.docker) return container.docker.network === 'USER';
-  return (container?.networkInfos ?? []).some((network) => Boolean(network.name));
+  return (container?.networkInfos ?? []).some(({ name, portMappings }) => Boolean(name) && !portMappings?.length);
 }
 
 function latestRunning(statuses: readonly TaskStatus[]): TaskStatus | undefined {

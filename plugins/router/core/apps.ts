@@ -44,8 +44,9 @@ export function appRules(task: RoutedTask, labelled: boolean): AppRules {
 /** Where a task listens; undefined when it has no such port or its agent is unknown. */
 export function targetOf(task: RoutedTask, agent: RoutedAgent | undefined, rules: AppRules): Target | undefined {
   const port = task.ports[rules.portIndex];
-  const host = task.ownNetwork ? task.ownIp : agent?.host;
-  return port === undefined || host === undefined ? undefined : { scheme: rules.scheme, host, port, basePath: '' };
+  const host = port?.own ? task.ownIp : agent?.host;
+  if (port === undefined || host === undefined) return undefined;
+  return { scheme: rules.scheme, host, port: port.number, basePath: '' };
 }
 
 export interface Instance {

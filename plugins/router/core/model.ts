@@ -17,10 +17,14 @@ export interface RoutedTask {
   readonly healthy: boolean | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** In the order in which its author listed them. */
-  readonly ports: readonly number[];
-  /** Its own address is the one to use: a container network without port mapping. */
-  readonly ownNetwork: boolean;
+  readonly ports: readonly RoutedPort[];
   readonly ownIp: string | undefined;
+}
+
+export interface RoutedPort {
+  readonly number: number;
+  /** Open at the task's own address, not at its agent's: a container network without port mapping. */
+  readonly own: boolean;
 }
 
 export interface RoutedAgent {
@@ -51,7 +55,6 @@ const PORTS_MAX = 256;
 
 export function routedTask(task: Task): RoutedTask {
   const running = latestRunning(task.statuses ?? []);
-  const { docker, networkInfos } = task.container ?? {};
   return {
     key: taskKey(task.frameworkId.value, task.taskId.value),
     id: task.taskId.value,
@@ -62,7 +65,6 @@ export function routedTask(task: Task): RoutedTask {
     healthy: running?.healthy,
     labels: Object.fromEntries((task.labels?.labels ?? []).map(({ key, value }) => [key, value ?? ''])),
     ports: portsOf(task),
-    ownNetwork: docker ? docker.network === 'USER' : (networkInfos ?? []).some((network) => Boolean(network.name)),
     ownIp: running && ipOf(running),
   };
 }
@@ -90,17 +92,34 @@ export function routedFramework({ frameworkInfo, active }: MasterResponseGetFram
 
 export const taskKey = (frameworkId: string, taskId: string): string => `${frameworkId}/${taskId}`;
 
-/** DiscoveryInfo keeps the author's order; resources are sorted ranges, the best guess without it. */
-function portsOf(task: Task): number[] {
+/** DiscoveryInfo keeps the author's order; resources are sorted ranges of the agent, the best guess without it. */
+function portsOf(task: Task): RoutedPort[] {
   const listed = task.discovery?.ports?.ports ?? [];
-  if (listed.length > 0) return listed.slice(0, PORTS_MAX).map((port) => port.number);
-  const ports: number[] = [];
+  if (listed.length > 0) return listedPorts(task, listed);
+  const own = hasOwnNetwork(task);
+  const ports: RoutedPort[] = [];
   for (const resource of task.resources ?? []) {
     if (resource.name !== 'ports') continue;
     for (const { begin, end } of resource.ranges?.range ?? [])
-      for (let port = Number(begin); port <= Number(end) && ports.length < PORTS_MAX; port++) ports.push(port);
+      for (let port = Number(begin); port <= Number(end) && ports.length < PORTS_MAX; port++)
+        ports.push({ number: port, own });
   }
   return ports;
+}
+
+/** A port of two protocols is listed twice, and is still one port. */
+function listedPorts(task: Task, listed: readonly Port[]): RoutedPort[] {
+  const ports = new Map<number, RoutedPort>();
+  for (const { number, labels } of listed.slice(0, PORTS_MAX)) {
+    const scope = labels?.labels?.find(({ key }) => key === 'network-scope')?.value;
+    ports.set(number, { number, own: scope === undefined ? hasOwnNetwork(task) : scope === 'container' });
+  }
+  return [...ports.values()];
+}
+
+function hasOwnNetwork({ container }: Task): boolean {
+  if (container?.docker) return container.docker.network === 'USER';
+  return (container?.networkInfos ?? []).some(({ name, portMappings }) => Boolean(name) && !portMappings?.length);
 }
 
 function latestRunning(statuses: readonly TaskStatus[]): TaskStatus | undefined {

@@ -32,7 +32,7 @@ export function summarize(table: RouteTable) {
       state,
       healthy,
       host: table.agents.get(agentId)?.host,
-      ports,
+      ports: ports.map((port) => port.number),
     })),
     agents: first(table.agents.values()),
     frameworks: first(table.frameworks.values()).map(({ id, name, active }) => ({ id, name, active })),
