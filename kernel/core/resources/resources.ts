@@ -105,18 +105,18 @@ export class Resources {
 
   /** By the role they are reserved for. */
   reservations(): Map<string, Resources> {
-    return this.#groups((id) => id.reservedRole);
+    return this.groups((id) => id.reservedRole);
   }
 
   /** By the role they are allocated to; leaves out what is not allocated. */
   allocations(): Map<string, Resources> {
-    return this.#groups((id) => id.allocationRole);
+    return this.groups((id) => id.allocationRole);
   }
 
   allocate(role: string): Resources {
     if (this.isEmpty) return this;
     const isFree = this.entries.every(({ id }) => id.allocationRole === undefined);
-    if (!isFree) return this.#map((id) => id.allocated(role));
+    if (!isFree) return this.map((id) => id.allocated(role));
     // The role comes last in the key, so that the order stays.
     const entries = this.entries.map(({ id, amount }) => ({ id: id.allocated(role), amount }));
     return new Resources(entries, this);
@@ -124,11 +124,11 @@ export class Resources {
 
   /** Allocates what has no role yet: frameworks may leave it out. */
   allocateMissing(role: string): Resources {
-    return this.#map((id) => (id.allocationRole === undefined ? id.allocated(role) : id));
+    return this.map((id) => (id.allocationRole === undefined ? id.allocated(role) : id));
   }
 
   unallocate(): Resources {
-    return this.free ?? this.#map((id) => id.base);
+    return this.free ?? this.map((id) => id.base);
   }
 
   /** Sum of the scalars of that name, in thousandths. */
@@ -162,7 +162,7 @@ export class Resources {
     return textOf(this.entries);
   }
 
-  #map(rename: (id: Identity) => Identity): Resources {
+  private map(rename: (id: Identity) => Identity): Resources {
     let changed = false;
     const entries = this.entries.map((entry) => {
       const id = rename(entry.id);
@@ -172,7 +172,7 @@ export class Resources {
     return changed ? normalised(entries) : this;
   }
 
-  #groups(roleOf: (id: Identity) => string | undefined): Map<string, Resources> {
+  private groups(roleOf: (id: Identity) => string | undefined): Map<string, Resources> {
     const role = this.isEmpty ? undefined : roleOf(this.entries[0]!.id);
     if (role !== undefined && this.entries.every(({ id }) => roleOf(id) === role)) return new Map([[role, this]]);
     const groups = new Map<string, Entry[]>();
