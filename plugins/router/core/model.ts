@@ -1,6 +1,7 @@
 import type {
   MasterResponseGetAgentsAgent,
   MasterResponseGetFrameworksFramework,
+  Port,
   Task,
   TaskStatus,
 } from '@mezzo/sdk/api';
