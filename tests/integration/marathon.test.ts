@@ -79,7 +79,10 @@ class Marathon {
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- bodies of any shape are looked into
   async call(method: string, path: string, body?: unknown): Promise<any> {
-    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, { method, body: body && JSON.stringify(body) });
+    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
     const text = await answer.text();
     return text === '' ? undefined : JSON.parse(text);
   }
