@@ -67,7 +67,7 @@ export class PluginHost {
   private leading: boolean | undefined;
   /** The whole cluster is being stopped. */
   private halted = false;
-  /** Installations and removals happen one after the other. */
+  /** Installations, removals and changes of leadership happen one after the other. */
   private changes: Promise<unknown> = Promise.resolve();
 
   private constructor(private readonly options: PluginHostOptions) {
@@ -123,27 +123,18 @@ export class PluginHost {
   }
 
   /** Starts or stops the plugins that run on the leading master only. Resolves when those that had to stop are gone. */
-  async setLeading(leading: boolean): Promise<void> {
-    this.leading = leading;
-    await Promise.all([...this.own].map(([id]) => this.place(id)));
+  setLeading(leading: boolean): Promise<void> {
+    return this.inTurn(async () => {
+      this.leading = leading;
+      await Promise.all([...this.own.keys()].map((id) => this.place(id)));
+    });
   }
 
   /** Installs or upgrades from the bytes of a tarball. Those in processes of their own run when it resolves, or say why not. */
-  install(bytes: Buffer): Promise<{ plugin: PluginStatus; message: string }> {
-    return this.inTurn(async () => {
-      const manifest = await inspectPackage(bytes);
-      const { id } = manifest;
-      const integrity = integrityOf(bytes);
-      requireSdk(manifest, this.sdk.version);
-      this.catalogue.requireNew(manifest, integrity);
-      await unpackPackage(this.files.plugins, manifest, bytes, integrity);
-      // One that cannot run as it is configured does not replace one that does.
-      checkConfig(id, manifest.config, this.configOf(id));
-      const pkg = await this.catalogue.add(manifest, bytes, integrity);
-      if (this.runsHere(manifest) && manifest.process === 'own') await this.upsert(pkg);
-      const plugin = await this.settled(manifest);
-      return { plugin, message: messageAfterInstall(plugin) };
-    });
+  async install(bytes: Buffer): Promise<{ plugin: PluginStatus; message: string }> {
+    const manifest = await this.inTurn(() => this.add(bytes));
+    const plugin = await this.settled(manifest);
+    return { plugin, message: messageAfterInstall(plugin) };
   }
 
   /** Takes an installed plugin away; where it had replaced a built-in one, that one comes back. */
@@ -191,6 +182,20 @@ export class PluginHost {
     for (const id of this.own.keys()) await this.place(id);
     await this.kernel.start(await this.prepareKernel(inKernel));
     this.requireEssential();
+  }
+
+  private async add(bytes: Buffer): Promise<PluginManifest> {
+    const manifest = await inspectPackage(bytes);
+    const { id } = manifest;
+    const integrity = integrityOf(bytes);
+    requireSdk(manifest, this.sdk.version);
+    this.catalogue.requireNew(manifest, integrity);
+    await unpackPackage(this.files.plugins, manifest, bytes, integrity);
+    // One that cannot run as it is configured does not replace one that does.
+    checkConfig(id, manifest.config, this.configOf(id));
+    const pkg = await this.catalogue.add(manifest, bytes, integrity);
+    if (this.runsHere(manifest) && manifest.process === 'own') await this.upsert(pkg);
+    return manifest;
   }
 
   private inTurn<T>(change: () => Promise<T>): Promise<T> {

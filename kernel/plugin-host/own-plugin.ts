@@ -95,14 +95,16 @@ export class OwnPlugin {
     if (this.life !== undefined) return;
     const found = await this.findRunning();
     if (found === undefined) return;
-    const life = Life.adopted(found.process, this.spec.controlSocket, (status) => this.hear(status));
-    if (found.digest === this.spec.digest) {
-      this.life = life;
-      this.writeRecord(found.process);
-      this.log.info('plugin runs already: adopted', { pid: found.process.pid });
+    const { process, status } = found;
+    if (status?.digest === this.spec.digest) {
+      this.replacing = false;
+      this.life = Life.adopted(process, this.spec.controlSocket, (said) => this.hear(said));
+      this.hear(status);
+      this.writeRecord(process);
+      this.log.info('plugin runs already: adopted', { pid: process.pid });
     } else {
-      this.log.info('plugin runs already, but not as it should: replaced', { pid: found.process.pid });
-      await life.stop(this.supervision.stopGraceMs);
+      this.log.info('plugin runs already, but not as it should: replaced', { pid: process.pid });
+      await Life.adopted(process, this.spec.controlSocket, () => {}).stop(this.supervision.stopGraceMs);
     }
   }
 
@@ -133,6 +135,7 @@ export class OwnPlugin {
     this.failures = 0;
     this.replacing = this.life !== undefined;
     this.wake.abort();
+    if (this.replacing) this.show('discovered');
     await this.life?.stop(this.supervision.stopGraceMs);
   }
 
@@ -160,6 +163,7 @@ export class OwnPlugin {
 
   private spawn(): Life | undefined {
     const { files, spec } = this;
+    this.replacing = false;
     if (this.failures === 0) this.show('discovered');
     try {
       for (const dir of [dirname(files.record), dirname(files.log), spec.cluster.stateDir])
@@ -213,6 +217,7 @@ export class OwnPlugin {
   }
 
   private hear(status: RunStatus): void {
+    if (this.replacing) return;
     this.said = status;
     const booting = status.state === 'discovered' || status.state === 'loaded' || status.state === 'configured';
     // While it comes back from a failure, the failure is what people need to see.
@@ -227,15 +232,15 @@ export class OwnPlugin {
     this.onChange();
   }
 
-  private async findRunning(): Promise<{ process: ProcessId; digest: string | undefined } | undefined> {
+  private async findRunning(): Promise<{ process: ProcessId; status: RunStatus | undefined } | undefined> {
     const recorded = readRecord(this.files.record);
     for (const deadline = performance.now() + BOOT_MS; ; await sleep(50)) {
       const client = await ControlClient.open(this.spec.controlSocket, 2_000);
       client?.close();
       const running = client && processOf(client.status.pid);
-      if (client && running) return { process: running, digest: client.status.digest };
+      if (client && running) return { process: running, status: client.status };
       if (recorded === undefined || !isAlive(recorded)) return undefined;
-      if (performance.now() > deadline) return { process: recorded, digest: undefined };
+      if (performance.now() > deadline) return { process: recorded, status: undefined };
     }
   }
 
