@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { Refusal } from '../../core/commands/refusal.js';
 
 /** One app. Lists of apps may be larger. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AppUpdate, GroupUpdate } from '../../core/update.js';
 
 /** Types and plain ranges of what clients send. Unknown fields are passed over; null counts as absent. */
