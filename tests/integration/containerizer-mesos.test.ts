@@ -181,8 +181,8 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
 
   test('a task that signals its own group hits nobody else', async () => {
     const other = await running();
-    await output('kill -KILL 0');
-    await output('kill -KILL -1; exit 3');
+    expect(await output('kill -KILL 0')).toMatchObject({ signal: 'SIGKILL' });
+    expect(await output('kill -KILL -1; exit 3')).toMatchObject({ code: 3 });
     expect(alive(other.pid)).toBe(true);
     expect(alive(other.shim)).toBe(true);
   });

@@ -18,6 +18,8 @@ export interface Facts {
   readonly bootId: string;
   readonly shim: ProcessRef;
   readonly main: ProcessRef;
+  /** Process group, and session, of the task. */
+  readonly group: number;
   readonly mode: Mode;
   readonly cgroups: 'v1' | 'v2' | 'none';
   readonly sandbox: string;
@@ -41,11 +43,15 @@ export function fromCheckpoint({ version, data }: ContainerCheckpoint): Facts | 
     typeof facts.bootId === 'string' &&
     typeof facts.sandbox === 'string' &&
     isProcess(facts.shim) &&
-    isProcess(facts.main);
+    isProcess(facts.main) &&
+    isPid(facts.group);
   return whole ? facts : undefined;
 }
 
 const isProcess = (value: unknown): boolean => {
   const ref = value as Partial<ProcessRef> | undefined;
-  return Number.isSafeInteger(ref?.pid) && (ref?.pid ?? 0) > 1 && Number.isSafeInteger(ref?.start);
+  return isPid(ref?.pid) && Number.isSafeInteger(ref?.start);
 };
+
+/** -1 and 0 stand for more than one process, 1 for the machine's first. */
+const isPid = (value: number | undefined): boolean => Number.isSafeInteger(value) && (value ?? 0) > 1;

@@ -37,7 +37,7 @@ const SHELL_NAMES = new Set(
 
 export interface RunScript extends Program {
   readonly tools: Tools;
-  /** `namespaces`: a mount namespace with a /proc of its own. `user-namespaces`: that, and the powers in it are given up. */
+  /** `user-namespaces`: the powers that it has in them are given up. `group`: it becomes a process group of its own. */
   readonly mode: 'namespaces' | 'user-namespaces' | 'group';
   readonly hostname?: string;
 }
@@ -52,7 +52,7 @@ export function runScript(run: RunScript): string {
     `cd ${quote(run.sandbox)} || refuse 'cannot enter the sandbox'`,
     run.hostname !== undefined && run.mode !== 'group' && setHostname(quote(run.hostname)),
     'ready',
-    `exec </dev/null >>${quote(`${run.sandbox}/stdout`)} 2>>${quote(`${run.sandbox}/stderr`)}`,
+    `exec </dev/null >>${quote(`${run.sandbox}/stdout`)} 2>>${quote(`${run.sandbox}/stderr`)} 9<&-`,
     'umask 022',
     'unset PWD OLDPWD',
     ...plain,
@@ -65,9 +65,8 @@ const setHostname = (name: string) =>
   `{ echo ${name} >/proc/sys/kernel/hostname || hostname ${name} || refuse 'cannot set the hostname'; } 2>/dev/null`;
 
 function enclosure({ mode, tools }: RunScript): string[] {
-  if (mode === 'group') return [tools.setsid, '--'];
-  const own = [tools.unshare, '--mount-proc', '--'];
-  return mode === 'namespaces' ? own : [...own, tools.setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--'];
+  if (mode === 'namespaces') return [];
+  return mode === 'group' ? [tools.setsid, '--'] : [tools.setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--'];
 }
 
 const privileges = ({ runAs, tools }: { runAs?: RunAs; tools: Tools }): string[] =>

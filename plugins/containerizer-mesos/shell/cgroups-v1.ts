@@ -40,7 +40,7 @@ export class CgroupsV1 implements Cgroups {
     try {
       for (const mount of this.mounts) {
         const here = settings.filter(({ controller }) => this.hierarchies[controller] === mount);
-        await make(this.dir(mount, owner, id), here);
+        make(this.dir(mount, owner, id), here);
       }
     } catch (error) {
       for (const mount of this.mounts) await rmdir(this.dir(mount, owner, id)).catch(() => {});

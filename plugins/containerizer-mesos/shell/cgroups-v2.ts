@@ -20,6 +20,7 @@ const CONTROLLERS = '+cpu +memory';
 /** Version 2: one directory per container, `<mount>/mezzo/<owner>/<container>`, with cgroup.kill where the kernel has it (5.14). */
 export class CgroupsV2 implements Cgroups {
   readonly version = 'v2';
+  private readonly delegated = new Set<string>();
 
   constructor(
     private readonly mount: string,
@@ -30,7 +31,7 @@ export class CgroupsV2 implements Cgroups {
     await this.delegate(owner);
     const dir = this.dir(owner, id);
     try {
-      await make(dir, settingsV2(resources, options));
+      make(dir, settingsV2(resources, options));
     } catch (error) {
       await rmdir(dir).catch(() => {});
       throw error;
@@ -75,16 +76,19 @@ export class CgroupsV2 implements Cgroups {
   }
 
   async tidy(owner: string): Promise<void> {
+    this.delegated.delete(owner);
     await removeEmpty(`${this.mount}/${this.root}/${owner}`, `${this.mount}/${this.root}`);
   }
 
   /** A controller works in a cgroup only when every one above hands it down. */
   private async delegate(owner: string): Promise<void> {
+    if (this.delegated.has(owner)) return;
     const parents = [this.mount, `${this.mount}/${this.root}`, `${this.mount}/${this.root}/${owner}`];
     for (const dir of parents) {
       await mkdir(dir, { recursive: true });
       await writeFile(`${dir}/cgroup.subtree_control`, CONTROLLERS);
     }
+    this.delegated.add(owner);
   }
 
   private dir(owner: string, id: string): string {

@@ -1,6 +1,6 @@
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import type { Facts } from '../core/checkpoint.js';
-import { isAlive, signal } from './processes.js';
+import { signal, signalGroup } from './processes.js';
 
 /** How long a killed container may take to vanish before its shim is killed, too. */
 const STUCK_MS = 2_000;
@@ -58,22 +58,19 @@ export class Container {
   }
 
   private terminate(): void {
-    const { mode, shim, main } = this.facts;
-    if (!isAlive(main)) return;
-    // The shim leads the task's group and lets SIGTERM pass, process 1 inside cannot be hurt by it.
-    const reached = signal(mode === 'group' ? main : shim, 'SIGTERM', true);
-    // A task that is still becoming its own group.
-    if (!reached) signal(main, 'SIGTERM');
+    const { group, main } = this.facts;
+    // Process 1 inside is in the group, too, and lets the signal pass. A task may not yet have become its own group.
+    if (!signalGroup(group, main, 'SIGTERM')) signal(main, 'SIGTERM');
   }
 }
 
-/** Inside namespaces the first process' end is the end of all of them. */
-export function killTask({ mode, main }: Pick<Facts, 'mode' | 'main'>): void {
-  if (mode === 'group' && signal(main, 'SIGKILL', true)) return;
+/** Inside namespaces the first process' end is the end of all of them; without, the group has to be ended. */
+export function killTask({ mode, main, group }: Pick<Facts, 'mode' | 'main' | 'group'>): void {
+  if (mode === 'group' && signalGroup(group, main, 'SIGKILL')) return;
   signal(main, 'SIGKILL');
 }
 
-/** Takes process 1 of the namespaces with it, and so everything inside. */
+/** Process 1 of the namespaces takes everything inside with it. */
 export function killShim({ shim }: Pick<Facts, 'shim'>): void {
-  if (!signal(shim, 'SIGKILL', true)) signal(shim, 'SIGKILL');
+  signal(shim, 'SIGKILL');
 }

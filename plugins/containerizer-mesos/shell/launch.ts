@@ -6,7 +6,7 @@ import { checkSpec, launchFailed } from '../core/spec-check.js';
 import type { ForkServer, Answer } from './fork-server.js';
 import { prepareSandbox } from './logs.js';
 import type { Machine } from './machine.js';
-import { parseProcesses, type RuntimeDir } from './runtime-dir.js';
+import { parseProcesses, type Processes, type RuntimeDir } from './runtime-dir.js';
 import { findUser } from './users.js';
 import { wipe } from './wipe.js';
 
@@ -35,10 +35,10 @@ export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Fac
     ...(runAs !== undefined && { runAs }),
     ...(spec.container?.hostname !== undefined && { hostname: spec.container.hostname }),
   });
-  await runtime.create(key, script);
+  runtime.create(key, script);
   let sent = false;
   try {
-    await prepareSandbox(sandbox, runAs);
+    prepareSandbox(sandbox, runAs);
     await machine.cgroups?.create(owner, containerId, resources, deps.limits);
     sent = true;
     const processes = await start(deps, key);
@@ -60,7 +60,7 @@ export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Fac
   }
 }
 
-async function start(deps: LaunchDeps, key: string): Promise<Pick<Facts, 'shim' | 'main'>> {
+async function start(deps: LaunchDeps, key: string): Promise<Processes> {
   const kind = deps.machine.mode === 'group' ? 'group' : 'namespaces';
   const [word, ...rest] = await firstAnswer(deps, kind, key);
   const processes = word === 'started' ? parseProcesses(rest) : undefined;

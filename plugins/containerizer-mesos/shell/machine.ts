@@ -48,18 +48,17 @@ const isExecutable = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const KINDS = ['--pid', '--uts', '--ipc'];
+const KINDS = ['--pid', '--uts', '--ipc', '--mount-proc', '--fork', '--'];
 
 async function findMode(tools: Tools, options: MachineOptions): Promise<[Mode, readonly string[], string[]]> {
   if (!options.namespaces)
     return ['group', [], ['namespaces are switched off: tasks see, and can signal, other processes']];
   const root = process.getuid?.() === 0;
   const plain = [tools.unshare, ...KINDS];
-  if (root && (await works([...plain, '--fork', tools.unshare, '--mount-proc', '--', 'true'])))
-    return ['namespaces', plain, []];
+  if (root && (await works([...plain, 'true']))) return ['namespaces', plain, []];
   const user = [tools.unshare, '--user', '--map-current-user', '--keep-caps', ...KINDS];
   const dropped = [tools.setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--', 'true'];
-  if (!root && (await works([...user, '--fork', tools.unshare, '--mount-proc', '--', ...dropped])))
+  if (!root && (await works([...user, ...dropped])))
     return ['user-namespaces', user, ["not root: tasks run in namespaces of the agent's user, who can be no one else"]];
   const why = root ? 'the kernel refuses namespaces' : 'not root and no user namespaces';
   return [

@@ -119,7 +119,7 @@ export class MesosContainerizer implements Containerizer {
     }
     this.containers.delete(containerId);
     await this.deps.machine.cgroups?.destroy(container.facts.owner, containerId);
-    await this.deps.runtime.remove(container.key);
+    this.deps.runtime.remove(container.key);
   }
 
   async close(): Promise<void> {
@@ -130,6 +130,7 @@ export class MesosContainerizer implements Containerizer {
   }
 
   private async watch(owner: string): Promise<void> {
+    if (this.watches.has(owner)) return;
     const dir = await this.deps.runtime.prepareOwner(owner);
     if (this.watches.has(owner)) return;
     const onWritten = (id: string) => {

@@ -38,11 +38,19 @@ export function isAlive({ pid, start }: ProcessRef): boolean {
   }
 }
 
-/** Signals it, or with `group` all of the process group that it leads. False when it is gone. */
-export function signal(process_: ProcessRef, name: NodeJS.Signals, group = false): boolean {
-  if (!isAlive(process_)) return false;
+/** False when it is gone. */
+export function signal(target: ProcessRef, name: NodeJS.Signals): boolean {
+  return isAlive(target) && send(target.pid, name);
+}
+
+/** Signals a process group while `member` lives, which keeps its number from being somebody else's. */
+export function signalGroup(group: number, member: ProcessRef, name: NodeJS.Signals): boolean {
+  return group > 1 && isAlive(member) && send(-group, name);
+}
+
+function send(pid: number, name: NodeJS.Signals): boolean {
   try {
-    process.kill(group ? -process_.pid : process_.pid, name);
+    process.kill(pid, name);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
@@ -60,11 +68,11 @@ export async function allPids(): Promise<Set<number>> {
   return pids;
 }
 
-export async function sessionStats(sessions: ReadonlySet<number>): Promise<ProcessStat[]> {
+export async function sessionStats(session: number): Promise<ProcessStat[]> {
   const found: ProcessStat[] = [];
   for (const pid of await allPids()) {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1').then(parseStat, () => undefined);
-    if (stat !== undefined && sessions.has(stat.session)) found.push(stat);
+    if (stat?.session === session) found.push(stat);
   }
   return found;
 }

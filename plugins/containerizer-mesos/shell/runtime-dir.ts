@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@mezzo/sdk/contract';
-import type { ProcessRef } from '../core/checkpoint.js';
+import type { Facts } from '../core/checkpoint.js';
 import { parseExitLine, type ExitLine } from '../core/exit.js';
 import { FORK_SERVER, SHIM } from '../core/scripts.js';
 import { launchFailed } from '../core/spec-check.js';
@@ -36,14 +36,15 @@ export class RuntimeDir {
     return exits;
   }
 
-  async create(key: string, script: string): Promise<void> {
+  /** At once, without yielding: a few small files, for which the thread pool would cost more than the disk's cache does. */
+  create(key: string, script: string): void {
     try {
-      await mkdir(this.path(key), { mode: 0o700 });
+      mkdirSync(this.path(key), { mode: 0o700 });
+      writeFileSync(this.path(key, 'run'), script, { mode: 0o600 });
     } catch (error) {
       const next = { cause: error, next: "look at the agent's work directory" };
       throw launchFailed(`cannot create ${this.path(key)}: ${messageOf(error)}`, 'operator', next);
     }
-    await writeFile(this.path(key, 'run'), script, { mode: 0o600 });
   }
 
   path(key: string, ...names: readonly string[]): string {
@@ -66,7 +67,7 @@ export class RuntimeDir {
     }
   }
 
-  async processes(key: string): Promise<{ shim: ProcessRef; main: ProcessRef } | undefined> {
+  async processes(key: string): Promise<Processes | undefined> {
     const text = await readFile(this.path(key, 'pids'), 'latin1').catch(() => '');
     return text.endsWith('\n') ? parseProcesses(text.trim().split(' ')) : undefined;
   }
@@ -76,9 +77,9 @@ export class RuntimeDir {
     return (await readFile(this.path(key, 'how'), 'utf8').catch(() => '')).slice(0, 500).trim();
   }
 
-  async remove(key: string): Promise<void> {
-    await rm(this.path(key), { recursive: true, force: true });
-    await rm(join(this.root, 'exits', key), { force: true });
+  remove(key: string): void {
+    rmSync(this.path(key), { recursive: true, force: true });
+    rmSync(join(this.root, 'exits', key), { force: true });
   }
 
   private async replace(name: string, text: string): Promise<void> {
@@ -88,8 +89,10 @@ export class RuntimeDir {
   }
 }
 
-export function parseProcesses(words: readonly string[]): { shim: ProcessRef; main: ProcessRef } | undefined {
-  const [shim, shimStart, main, mainStart] = words.map(Number);
-  if (!shim || !main || shimStart === undefined || mainStart === undefined) return undefined;
-  return { shim: { pid: shim, start: shimStart }, main: { pid: main, start: mainStart } };
+export type Processes = Pick<Facts, 'shim' | 'main' | 'group'>;
+
+export function parseProcesses(words: readonly string[]): Processes | undefined {
+  const [shim, shimStart, main, mainStart, group] = words.map(Number);
+  if (!shim || !main || !group || shimStart === undefined || mainStart === undefined) return undefined;
+  return { shim: { pid: shim, start: shimStart }, main: { pid: main, start: mainStart }, group };
 }

@@ -22,11 +22,9 @@ export async function statistics(machine: Machine, containerId: string, facts: F
   };
 }
 
-async function usageOfSession({ mode, shim, main }: Facts) {
-  const leader = mode === 'group' ? main.pid : shim.pid;
-  // The shim and process 1 are in the session, too, when there are namespaces.
-  const all = await sessionStats(new Set([leader]));
-  const own = mode === 'group' ? all : all.filter((stat) => stat.start >= main.start && stat.pid !== shim.pid);
+async function usageOfSession({ shim, main, group }: Facts) {
+  const helpers = group === main.pid ? [] : [shim.pid, group];
+  const own = (await sessionStats(group)).filter((stat) => !helpers.includes(stat.pid));
   const sum = (value: (stat: (typeof own)[number]) => number) => own.reduce((total, stat) => total + value(stat), 0);
   return {
     cpusUserTimeSecs: sum((stat) => stat.userTicks) / TICKS_PER_S,

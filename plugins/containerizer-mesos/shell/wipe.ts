@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { killShim, killTask } from './container.js';
 import type { Machine } from './machine.js';
 import { isAlive } from './processes.js';
-import type { RuntimeDir } from './runtime-dir.js';
+import type { Processes, RuntimeDir } from './runtime-dir.js';
 
 const STEP_MS = 10;
 /** How long a container that nobody knows may take to tell its process numbers: it may have been started a moment ago. */
@@ -22,15 +22,12 @@ export async function wipe(
   const processes = await waitFor(() => runtime.processes(key), TELL_MS, told);
   if (processes !== undefined) await end(processes);
   await machine.cgroups?.destroy(owner, containerId);
-  await runtime.remove(key);
+  runtime.remove(key);
 }
 
-type Processes = NonNullable<Awaited<ReturnType<RuntimeDir['processes']>>>;
-
-async function end({ shim, main }: Processes): Promise<void> {
+async function end({ shim, main, group }: Processes): Promise<void> {
   const gone = () => !isAlive(shim);
-  // Inside namespaces the task leads no group of its own, and the first attempt finds nothing.
-  killTask({ mode: 'group', main });
+  killTask({ mode: group === main.pid ? 'group' : 'namespaces', main, group });
   if (await waitFor(async () => gone() || undefined, POLITE_MS)) return;
   killShim({ shim });
   await waitFor(async () => gone() || undefined, DEADLINE_MS);
