@@ -19,6 +19,7 @@ const VERSION = '0.1.0';
 /** A master that is back is worth asking soon: routes are served stale meanwhile. */
 const BACKOFF = { initialMs: 100, maxMs: 1000 };
 const RETRY_MS = 2000;
+const KNOW_FIRST_MS = 3000;
 
 export default definePlugin<RouterConfig>({
   async activate(ctx, config) {
@@ -39,22 +40,33 @@ export default definePlugin<RouterConfig>({
       version: VERSION,
       count: (route, status) => requests.inc({ route, status: `${Math.floor(status / 100)}xx` }),
     });
+    const endpoints = ctx.resolve(ENDPOINTS);
+    const neighboursKnown = new Promise<void>((known) => {
+      ctx.own(
+        endpoints.watch((all) => {
+          router.endpointsAre(all);
+          known();
+        }),
+      );
+    });
+    const tasksKnown = follow(ctx, router, cluster.kernelUrl);
+    // Who listens before it knows the routes refuses what it should serve; who waits for a master that is away serves nothing.
+    await Promise.race([Promise.all([neighboursKnown, tasksKnown]), sleep(KNOW_FIRST_MS, undefined, { ref: false })]);
     await router.listen();
     ctx.own(router);
     ctx.log.info('routing', { url: router.url });
-    const endpoints = ctx.resolve(ENDPOINTS);
     ctx.own(await endpoints.announce({ name: 'router', url: router.url }));
-    ctx.own(endpoints.watch((all) => router.endpointsAre(all)));
     router
       .prepareUsers()
       .catch((error: unknown) => ctx.log.error('users cannot be prepared', { error: messageOf(error) }));
-    follow(ctx, router, cluster.kernelUrl);
   },
 });
 
-/** Until the plugin stops. A refused subscription is told and tried again, and what was known is routed to. */
-function follow(ctx: PluginContext, router: Router, kernelUrl: string): void {
+/** Until the plugin stops; resolves when the first snapshot was taken in. A refused subscription is told and tried again, and what was known is routed to. */
+function follow(ctx: PluginContext, router: Router, kernelUrl: string): Promise<void> {
   const stopped = new AbortController();
+  let known = (): void => {};
+  const first = new Promise<void>((resolve) => (known = resolve));
   let events: OperatorEvents | undefined;
   ctx.own(async () => {
     stopped.abort();
@@ -70,6 +82,7 @@ function follow(ctx: PluginContext, router: Router, kernelUrl: string): void {
             void leaderUrl(kernelUrl).then((url) => (router.masterUrl = url ?? kernelUrl));
           }
           await router.feed.take(event);
+          if (event.subscribed) known();
         }
       } catch (error) {
         ctx.degraded(`routes are no longer kept current: ${messageOf(error)}`);
@@ -78,4 +91,5 @@ function follow(ctx: PluginContext, router: Router, kernelUrl: string): void {
     }
   };
   void run();
+  return first;
 }
