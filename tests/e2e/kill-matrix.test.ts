@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster } from '../support/cluster.js';
@@ -16,6 +16,14 @@ interface Task {
 }
 
 let cluster: TestCluster;
+/** Gone, or a zombie that nobody collects. */
+function isOver(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
 const status = () => cluster.json<Status>('status');
 const tasks = async () =>
   (await cluster.json<Task[]>('task', 'list'))
@@ -109,18 +117,29 @@ test.each(Object.keys(victims))('kill -9 of the %s: it is back within seconds, a
   // Nobody else was touched.
   for (const [name, pick] of Object.entries(victims))
     if (name !== who) expect([name, pick(back)]).toEqual([name, pick(before)]);
-  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  expect(isOver(pid)).toBe(true);
 });
 
 test('the supervisor dies: the rest runs on, and the next up adopts it', async () => {
   const before = await status();
   const record = JSON.parse(readFileSync(join(cluster.workDir, 'run', 'supervisor.json'), 'utf8')) as { pid: number };
   process.kill(record.pid, 'SIGKILL');
-  await until('the supervisor to be gone', () => !existsSync(`/proc/${record.pid}/fd`) || undefined);
+  await until('the supervisor to be gone', () => isOver(record.pid));
   expect((await fetch(cluster.url(8000, '/service/hello/'))).status).toBe(200);
   const { code, stdout, stderr } = await cluster.start();
   expect(code, stdout + stderr).toBe(0);
   expect(stdout).toMatch(/master runs already, adopted/);
   const after = await status();
   for (const pick of Object.values(victims)) expect(pick(after)).toBe(pick(before));
+});
+
+test('down ends everything even when supervisor and master died first: no process is left', async () => {
+  const now = await status();
+  const record = JSON.parse(readFileSync(join(cluster.workDir, 'run', 'supervisor.json'), 'utf8')) as { pid: number };
+  process.kill(record.pid, 'SIGKILL');
+  process.kill(now.masters[0]!.pid!, 'SIGKILL');
+  expect((await cluster.mezzo(['down'])).code).toBe(0);
+  const pids = [...now.agents, ...now.plugins].flatMap(({ pid }) => pid ?? []);
+  for (const pid of pids) expect([pid, isOver(pid)]).toEqual([pid, true]);
+  await until('the tasks to end', () => serving().length === 0);
 });

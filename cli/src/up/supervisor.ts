@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MezzoError, messageOf, type PluginStatus } from '@mezzo/sdk/contract';
 import { Cluster, localToken } from '../lib/cluster.js';
 import { http, httpJson } from '../lib/http.js';
-import { isAlive, type ProcessId, startTimeOf, tail } from '../lib/processes.js';
+import { isAlive, type ProcessId, signal, startTimeOf, tail, waitGone } from '../lib/processes.js';
 import { type ClusterFile, readJson, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import { daemonSpecs, setUpCluster, type SetupOptions } from './cluster-setup.js';
 import { Daemon, type DaemonRecord } from './daemon.js';
@@ -204,14 +205,10 @@ export class Supervisor {
 }
 
 export function daemonRecords(workDir: WorkDir): DaemonRecord[] {
-  try {
-    return readdirSync(workDir.at('run', 'daemons'))
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => readJson<DaemonRecord>(workDir.at('run', 'daemons', name)))
-      .filter((record) => record !== undefined);
-  } catch {
-    return [];
-  }
+  const dir = workDir.at('run', 'daemons');
+  return jsonFiles(dir)
+    .map((name) => readJson<DaemonRecord>(join(dir, name)))
+    .filter((record) => record !== undefined);
 }
 
 export async function listPlugins(workDir: WorkDir, kernelUrl: string): Promise<readonly PluginStatus[]> {
@@ -247,7 +244,27 @@ export async function endCluster(
   await Promise.all(agents.map((agent) => agent.stop(keepTasks ? 'SIGTERM' : 'SIGUSR1', TASK_GRACE_MS)));
   progress.step(keepTasks ? 'agents stopped; their tasks run on' : 'tasks ended, agents stopped');
   await Promise.all(masters.map((master) => master.stop('SIGTERM', DAEMON_GRACE_MS)));
+  await endPlugins(workDir);
   progress.step('master stopped; definitions are kept');
+}
+
+/** Plugins that no master was there to stop: their host left a record of each. */
+async function endPlugins(workDir: WorkDir): Promise<void> {
+  const dir = workDir.at('run', 'plugins');
+  const records = jsonFiles(dir).map((name) => readJson<ProcessId>(join(dir, name)));
+  const alive = records.filter((record) => record !== undefined && isAlive(record)) as ProcessId[];
+  for (const record of alive) signal(record, 'SIGTERM');
+  await Promise.all(
+    alive.map(async (record) => (await waitGone(record, DAEMON_GRACE_MS)) || signal(record, 'SIGKILL')),
+  );
+}
+
+function jsonFiles(dir: string): string[] {
+  try {
+    return readdirSync(dir).filter((name) => name.endsWith('.json'));
+  } catch {
+    return [];
+  }
 }
 
 /** For `down` without a supervisor: the daemons by their records. */
