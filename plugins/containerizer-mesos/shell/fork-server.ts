@@ -1,4 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { pipesOnly } from './stray-descriptors.js';
 
 /** Longest line that the shells answer with. */
 const MAX_LINE_CHARS = 8192;
@@ -44,7 +46,10 @@ export class ForkServer {
 
   private spawn(): ChildProcessWithoutNullStreams {
     const [program = '/bin/sh', ...args] = this.argv;
-    const child = spawn(program, args, { detached: true, env: { PATH: DEFAULT_PATH }, cwd: '/', stdio: 'pipe' });
+    const nothing = openSync('/dev/null', 'r+');
+    const options = { detached: true, env: { PATH: DEFAULT_PATH }, cwd: '/', stdio: pipesOnly(nothing) };
+    const child = spawn(program, args, options) as ChildProcessWithoutNullStreams;
+    closeSync(nothing);
     child.stdout.setEncoding('latin1').on('data', (chunk: string) => this.read(chunk));
     child.stderr.resume();
     child.stdin.on('error', () => {});
