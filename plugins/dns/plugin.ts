@@ -4,31 +4,38 @@ import { OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import { reachable, type DnsConfig } from './shell/config.js';
 import { leaderOf } from './shell/leader.js';
+import { MarathonHealth } from './shell/marathon-health.js';
 import { DnsServer } from './shell/server.js';
 
 const VERSION = '0.1.0';
 /** A master that is back is worth asking soon: names are served stale meanwhile. */
 const BACKOFF = { initialMs: 100, maxMs: 1000 };
 const RETRY_MS = 2000;
+const KNOW_FIRST_MS = 3000;
 
 export default definePlugin<DnsConfig>({
   async activate(ctx, config) {
     const cluster = ctx.resolve(CLUSTER);
-    const server = new DnsServer(config, cluster, ctx.log);
+    const server = ctx.own(new DnsServer(config, cluster, ctx.log));
+    const endpoints = ctx.resolve(ENDPOINTS);
+    const health = ctx.own(new MarathonHealth((taskId, alive) => server.reportHealth(taskId, alive)));
+    ctx.own(endpoints.watch((all) => health.urlIs(all.find(({ name }) => name === 'marathon')?.url)));
+    // Stub resolvers ask again when nobody answers, but take SERVFAIL for an answer: better known first, for as long as that is short.
+    await Promise.race([follow(ctx, server, cluster.kernelUrl), sleep(KNOW_FIRST_MS, undefined, { ref: false })]);
     await server.listen(VERSION);
-    ctx.own(server);
     const { port, httpPort, listenIp } = server.places;
     ctx.log.info('answering', { port, httpPort, listenIp, domain: config.domain });
     const host = reachable(listenIp, new URL(cluster.kernelUrl).hostname);
     const url = `http://${host}:${httpPort}`;
-    ctx.own(await ctx.resolve(ENDPOINTS).announce({ name: 'mesos_dns', url }));
-    follow(ctx, server, cluster.kernelUrl);
+    ctx.own(await endpoints.announce({ name: 'mesos_dns', url }));
   },
 });
 
-/** Until the plugin stops. A refused subscription is told and tried again, and what was known is served on. */
-function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): void {
+/** Until the plugin stops; resolves when the first snapshot was taken in. A refused subscription is told and tried again, and what was known is served on. */
+function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): Promise<void> {
   const stopped = new AbortController();
+  let known = (): void => {};
+  const first = new Promise<void>((resolve) => (known = resolve));
   let events: OperatorEvents | undefined;
   ctx.own(async () => {
     stopped.abort();
@@ -44,6 +51,7 @@ function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): void 
             void leaderOf(kernelUrl).then((leader) => server.mastersAre(leader ?? new URL(kernelUrl).host));
           }
           await server.feed.take(event);
+          if (event.subscribed) known();
         }
       } catch (error) {
         ctx.degraded(`names are no longer kept current: ${messageOf(error)}`);
@@ -52,4 +60,5 @@ function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): void 
     }
   };
   void run();
+  return first;
 }

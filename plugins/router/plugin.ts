@@ -40,12 +40,13 @@ export default definePlugin<RouterConfig>({
       version: VERSION,
       count: (route, status) => requests.inc({ route, status: `${Math.floor(status / 100)}xx` }),
     });
+    ctx.own(router);
     const endpoints = ctx.resolve(ENDPOINTS);
     const neighboursKnown = new Promise<void>((known) => {
       ctx.own(
         endpoints.watch((all) => {
           router.endpointsAre(all);
-          known();
+          if (all.length > 0) known();
         }),
       );
     });
@@ -53,7 +54,6 @@ export default definePlugin<RouterConfig>({
     // Who listens before it knows the routes refuses what it should serve; who waits for a master that is away serves nothing.
     await Promise.race([Promise.all([neighboursKnown, tasksKnown]), sleep(KNOW_FIRST_MS, undefined, { ref: false })]);
     await router.listen();
-    ctx.own(router);
     ctx.log.info('routing', { url: router.url });
     ctx.own(await endpoints.announce({ name: 'router', url: router.url }));
     router
@@ -62,7 +62,10 @@ export default definePlugin<RouterConfig>({
   },
 });
 
-/** Until the plugin stops; resolves when the first snapshot was taken in. A refused subscription is told and tried again, and what was known is routed to. */
+/**
+ * Until the plugin stops; resolves when the first snapshot was taken in. A refused subscription is told and tried again, and what
+ * was known is routed to.
+ */
 function follow(ctx: PluginContext, router: Router, kernelUrl: string): Promise<void> {
   const stopped = new AbortController();
   let known = (): void => {};

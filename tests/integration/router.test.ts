@@ -318,6 +318,17 @@ describe('passing on', () => {
     expect(heard(got)).toMatchObject({ method, body: 'hello' });
   });
 
+  test('an empty body is announced as such', async () => {
+    await publish([(await upstream(echo)).port]);
+    const raw = connect(Number(new URL(router.url).port), '127.0.0.1');
+    opened.push(() => raw.destroy());
+    raw.write(`POST /service/web/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: token=${token}\r\n\r\n`);
+    let all = '';
+    for await (const chunk of raw) all += String(chunk);
+    expect(all).toContain('"content-length":"0"');
+    expect(all).not.toContain('transfer-encoding":');
+  });
+
   test('a client that waits for 100-continue is told to go on', async () => {
     await publish([(await upstream(echo)).port]);
     const got = await send('/service/web/', { method: 'POST', body: 'hello', headers: { expect: '100-continue' } });
@@ -461,7 +472,18 @@ describe('upstreams in trouble', () => {
     expect([...results.keys()]).toEqual([200]);
   });
 
-  test('a request with a body is tried once, and what went wrong is told', async () => {
+  test('a request with a body goes on to another instance when the first does not take it', async () => {
+    const ups = await Promise.all([1, 2, 3].map(() => upstream(echo)));
+    await publish(ups.map((up) => up.port));
+    ups[0]!.server.close();
+    ups[1]!.server.close();
+    for (let i = 0; i < 6; i++)
+      expect(heard(await send('/service/web/', { method: 'POST', body: `body ${i}` }))).toMatchObject({
+        body: `body ${i}`,
+      });
+  });
+
+  test('a request with a body is sent once, and what went wrong is told', async () => {
     const gone = await upstream(echo);
     gone.server.close();
     let requests = 0;
@@ -519,6 +541,36 @@ describe('upstreams in trouble', () => {
     await router.feed.take(update('new', 'TASK_KILLED'));
     expect((await send('/service/web/')).status).toBe(503);
   });
+});
+
+test('health that Marathon knows alone counts', async () => {
+  const [good, bad] = await Promise.all(['good', 'bad'].map((name) => upstream((_, res) => res.end(name))));
+  let say: (taskId: string, alive: boolean) => void = () => undefined;
+  let asked: string | undefined;
+  const results = [{ alive: true }];
+  const { url } = await upstream((req, res) => {
+    asked = req.headers.authorization;
+    if (req.url === '/v2/tasks')
+      return void res.end(JSON.stringify({ tasks: [{ id: 't0', healthCheckResults: results }, { id: 't1' }] }));
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.flushHeaders();
+    say = (taskId, alive) =>
+      void res.write(
+        `event: x\ndata: ${JSON.stringify({ eventType: 'health_status_changed_event', taskId, alive })}\n\n`,
+      );
+  });
+  await publish([good!.port, bad!.port]);
+  router.endpointsAre([{ name: 'marathon', url }]);
+  const seen = async (): Promise<string> => {
+    const texts = await Promise.all([1, 2, 3, 4].map(async () => (await send('/service/web/')).text));
+    return [...new Set(texts)].sort().join();
+  };
+  await expect.poll(seen).toBe('good');
+  expect((await router.tokens.verify(asked!.slice('token='.length)))?.scope).toBe('operator');
+  say('t1', true);
+  await expect.poll(seen).toBe('bad,good');
+  say('t0', false);
+  await expect.poll(seen).toBe('bad');
 });
 
 describe('signing in', () => {

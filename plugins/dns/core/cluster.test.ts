@@ -209,6 +209,17 @@ describe('events', () => {
     expect(names().sort()).toEqual(['_slave._tcp.mesos', 'slave.mesos']);
   });
 
+  test('a task whose framework calls it dead has no name until it is alive again', () => {
+    cluster.reportHealth('marathon', 't', false);
+    load([task('t', 'web'), task('u', 'web')]);
+    expect(zone.records('task/F0/t')).toEqual([]);
+    expect(zone.records('task/F0/u')).not.toEqual([]);
+    cluster.reportHealth('other', 't', true);
+    expect(zone.records('task/F0/t')).toEqual([]);
+    cluster.reportHealth('marathon', 't', true);
+    expect(zone.records('task/F0/t')).not.toEqual([]);
+  });
+
   test('an event touches only the names of its task', () => {
     load([task('t', 'web'), task('u', 'db')]);
     const db = zone.named('db.marathon.mesos');

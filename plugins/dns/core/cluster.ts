@@ -40,6 +40,7 @@ const TERMINAL: ReadonlySet<string> = new Set([
   'TASK_GONE_BY_OPERATOR',
 ]);
 const SLICE = 500;
+const REPORTED_MAX = 200_000;
 
 /**
  * Keeps the zone in step with the cluster: each event touches the records of what it names, nothing else. A new leader
@@ -54,6 +55,8 @@ export class ClusterZone {
   private readonly byFramework = new Index();
   /** Tasks that the present leader has not confirmed. */
   private readonly unconfirmed = new Set<string>();
+  /** Health by `framework name/task id`, as frameworks tell it themselves. */
+  private readonly reported = new Map<string, boolean>();
   private readonly resolved = new Map<string, readonly string[]>();
   private readonly unresolved = new Set<string>();
   private leader: HostPort | undefined;
@@ -123,6 +126,20 @@ export class ClusterZone {
     if (event.frameworkRemoved) this.dropFramework(event.frameworkRemoved.frameworkInfo.id?.value ?? '');
   }
 
+  /** What a framework of this name says about the health of a task, which has no health of its own. */
+  reportHealth(frameworkName: string, taskId: string, healthy: boolean): void {
+    const reportedKey = `${frameworkName}/${taskId}`;
+    this.reported.delete(reportedKey);
+    this.reported.set(reportedKey, healthy);
+    const oldest = this.reported.keys().next();
+    if (this.reported.size > REPORTED_MAX && !oldest.done) this.reported.delete(oldest.value);
+    for (const [id, { name }] of this.frameworks) {
+      const key = `${id}/${taskId}`;
+      const task = name === frameworkName ? this.tasks.get(key) : undefined;
+      if (task) this.recordTask(key, task);
+    }
+  }
+
   /** True when tasks of this agent wait to be confirmed: sweep it a while after it is back. */
   awaits(agentId: string): boolean {
     if (this.unconfirmed.size === 0) return false;
@@ -173,6 +190,7 @@ export class ClusterZone {
     const task = this.tasks.get(key);
     if (task === undefined) return;
     this.tasks.delete(key);
+    this.reported.delete(`${this.frameworks.get(task.frameworkId)?.name}/${task.id}`);
     this.unconfirmed.delete(key);
     this.byAgent.remove(task.agentId, key);
     this.byFramework.remove(task.frameworkId, key);
@@ -214,7 +232,8 @@ export class ClusterZone {
     const framework = this.frameworks.get(task.frameworkId);
     const agent = this.agents.get(task.agentId);
     const known = framework !== undefined && agent !== undefined;
-    this.replace(`task/${key}`, known ? taskRecords(task, framework.name, this.ips(agent.host), this.rules) : []);
+    const judged = { ...task, healthy: task.healthy ?? this.reported.get(`${framework?.name}/${task.id}`) };
+    this.replace(`task/${key}`, known ? taskRecords(judged, framework.name, this.ips(agent.host), this.rules) : []);
   }
 
   private recordAgent(id: string): void {

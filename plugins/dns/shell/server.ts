@@ -71,6 +71,12 @@ export class DnsServer implements Disposable {
     this.feed.changed();
   }
 
+  /** Of a task of Marathon, which makes its health checks itself. */
+  reportHealth(taskId: string, healthy: boolean): void {
+    this.cluster.reportHealth('marathon', taskId, healthy);
+    this.feed.changed();
+  }
+
   async dispose(): Promise<void> {
     for (const thing of this.owned.splice(0).reverse()) await thing.dispose();
   }

@@ -51,6 +51,8 @@ export function targetOf(task: RoutedTask, agent: RoutedAgent | undefined, rules
 
 export interface Instance {
   readonly task: RoutedTask;
+  /** The task's own health, else what its framework reports. */
+  readonly healthy: boolean | undefined;
   readonly target: Target | undefined;
   readonly rules: AppRules;
 }
@@ -91,7 +93,7 @@ export class App {
     const running = all.filter(({ task }) => task.state === 'TASK_RUNNING');
     if (all.length === 0) return 'it has no instances at present';
     if (running.length === 0) return `none of its ${all.length} instances runs yet`;
-    if (running.every(({ task }) => task.healthy === false))
+    if (running.every(({ healthy }) => healthy === false))
       return `all ${running.length} running instances are unhealthy`;
     return 'no running instance has the port that its labels name';
   }
@@ -100,8 +102,8 @@ export class App {
 /** Healthy ones; while no health is known, all that run. */
 function choose(instances: readonly Instance[]): Instance[] {
   const running = instances.filter(
-    ({ task, target }) => target && task.state === 'TASK_RUNNING' && task.healthy !== false,
+    ({ task, healthy, target }) => target && task.state === 'TASK_RUNNING' && healthy !== false,
   );
-  const healthy = running.filter(({ task }) => task.healthy === true);
-  return healthy.length > 0 ? healthy : running;
+  const known = running.filter(({ healthy }) => healthy === true);
+  return known.length > 0 ? known : running;
 }

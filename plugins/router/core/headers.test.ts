@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { clientHeaders, rewriteLocation, upstreamHeaders } from './headers.js';
 
 const CLIENT = { ip: '192.0.2.9', scheme: 'http' } as const;
-const PLAIN = { ownAuthorization: false, token: undefined, dropAcceptEncoding: false, upgrade: false };
+const PLAIN = {
+  ownAuthorization: false,
+  token: undefined,
+  dropAcceptEncoding: false,
+  upgrade: false,
+  emptyBody: false,
+};
 
 describe('what an upstream gets', () => {
   test('the host that the client asked for, and where it came from', () => {

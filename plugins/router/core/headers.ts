@@ -29,6 +29,8 @@ export interface RequestRules {
   readonly dropAcceptEncoding: boolean;
   /** WebSocket: the upgrade is meant for the upstream. */
   readonly upgrade: boolean;
+  /** The method asks for a body, and there is none. */
+  readonly emptyBody: boolean;
 }
 
 /** Headers of a request as the upstream gets them. Names are lower-case. */
@@ -41,6 +43,7 @@ export function upstreamHeaders(headers: Headers, client: Client, rules: Request
   if (rules.token !== undefined) out['authorization'] = `token=${rules.token}`;
   if (rules.dropAcceptEncoding) delete out['accept-encoding'];
   if (rules.upgrade) [out['connection'], out['upgrade']] = ['Upgrade', 'websocket'];
+  if (rules.emptyBody) out['content-length'] = '0';
   const cookie = withoutOwnCookies(out['cookie']);
   if (cookie === undefined) delete out['cookie'];
   else out['cookie'] = cookie;

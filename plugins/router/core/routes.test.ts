@@ -149,6 +149,17 @@ describe('instances', () => {
     expect(new Set(targets(table))).toEqual(new Set(['31001']));
   });
 
+  test('whose framework knows their health are chosen by it; their own word counts more', () => {
+    const table = new RouteTable();
+    table.reportHealth('2', true, 0);
+    load(table, three);
+    expect(new Set(targets(table))).toEqual(new Set(['31002']));
+    table.reportHealth('2', false, 0);
+    expect(new Set(targets(table))).toEqual(new Set(['31001', '31003']));
+    table.apply(update('2', 'TASK_RUNNING', true), 0);
+    expect(new Set(targets(table))).toEqual(new Set(['31002']));
+  });
+
   test('an app without a usable instance is down, not unknown; long after it is', () => {
     const table = load(new RouteTable(), [task('1')]);
     table.apply(update('1', 'TASK_RUNNING', false), 0);

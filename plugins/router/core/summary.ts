@@ -21,7 +21,7 @@ export function summarize(table: RouteTable) {
         path: `/service/${path}/`,
         instances: app.instances.size,
         running: running.length,
-        unhealthy: running.filter(({ task }) => task.healthy === false).length,
+        unhealthy: running.filter(({ healthy }) => healthy === false).length,
         public: app.public,
       };
     }),

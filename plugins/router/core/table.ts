@@ -14,6 +14,7 @@ import {
 
 const SLICE = 500;
 const DEPARTED_MAX = 1000;
+const REPORTED_MAX = 200_000;
 
 /**
  * What can be reached, kept in step with the cluster by its events: each touches one task, agent or framework and the apps
@@ -33,6 +34,8 @@ export class RouteTable {
   /** Counts changes, for those who show the table. */
   changes = 0;
   private readonly unconfirmed = new Set<string>();
+  /** Health by task id, as the frameworks of apps tell it themselves. */
+  private readonly reported = new Map<string, boolean>();
   /** Names without instances, and since when: an app between two instances is not unknown. */
   private readonly departed = new Map<string, number>();
 
@@ -70,6 +73,18 @@ export class RouteTable {
     if (event.frameworkAdded) this.putFramework(routedFramework(event.frameworkAdded.framework));
     if (event.frameworkUpdated) this.putFramework(routedFramework(event.frameworkUpdated.framework));
     if (event.frameworkRemoved) this.dropFramework(event.frameworkRemoved.frameworkInfo.id?.value ?? '', atMs);
+  }
+
+  /** What an app's framework says about the health of a task, which has no health of its own. It may come before the task. */
+  reportHealth(taskId: string, healthy: boolean, atMs: number): void {
+    this.reported.delete(taskId);
+    this.reported.set(taskId, healthy);
+    const oldest = this.reported.keys().next();
+    if (this.reported.size > REPORTED_MAX && !oldest.done) this.reported.delete(oldest.value);
+    for (const { id, name } of this.frameworks.values()) {
+      const task = this.appFrameworks.has(name) ? this.tasks.get(taskKey(id, taskId)) : undefined;
+      if (task) this.keepTask(task, atMs);
+    }
   }
 
   /** True when tasks of this agent wait to be confirmed. */
@@ -148,6 +163,7 @@ export class RouteTable {
     if (task === undefined) return;
     this.tasks.delete(key);
     this.unconfirmed.delete(key);
+    this.reported.delete(task.id);
     this.unlist(task, undefined, atMs);
     this.changes++;
   }
@@ -165,7 +181,8 @@ export class RouteTable {
     const rules = appRules(task, labelled);
     const app = apps.get(name) ?? new App();
     apps.set(name, app);
-    app.put({ task, rules, target: targetOf(task, this.agents.get(task.agentId), rules) });
+    const healthy = task.healthy ?? this.reported.get(task.id);
+    app.put({ task, healthy, rules, target: targetOf(task, this.agents.get(task.agentId), rules) });
     this.departed.delete(name);
   }
 

@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { pipeline, Readable, type Duplex } from 'node:stream';
+import { PassThrough, pipeline, type Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { Disposable } from '@mezzo/sdk/contract';
 import type { Target } from '../core/apps.js';
@@ -39,7 +39,7 @@ export type Failure =
 export interface ProxyEngine extends Disposable {
   /**
    * Resolves with undefined once the response is under way (it then streams on by itself), or with why there is none: the client
-   * has not heard anything then. A request with a body can be tried only once.
+   * has not heard anything then. The request's body is first read when a connection stands: until then another target may be tried.
    */
   web(req: IncomingMessage, res: ServerResponse, passage: Passage): Promise<Failure | undefined>;
   /** The same for a WebSocket. */
@@ -56,6 +56,8 @@ export interface EngineLimits {
 interface Journey {
   readonly passage: Passage;
   readonly settle: (failure: Failure | undefined) => void;
+  /** What the upstream reads as the body. */
+  readonly body?: PassThrough | undefined;
   request?: ClientRequest;
   connectTimer?: NodeJS.Timeout;
   responseTimer?: NodeJS.Timeout;
@@ -88,12 +90,11 @@ export class HttpProxyEngine implements ProxyEngine {
 
   web(req: IncomingMessage, res: ServerResponse, passage: Passage): Promise<Failure | undefined> {
     return new Promise((settle) => {
-      const again = this.journeys.has(req);
-      this.journeys.set(req, { passage, settle });
+      const body = hasBody(req) ? new PassThrough() : undefined;
+      this.journeys.set(req, { passage, settle, body });
       req.headers = passage.headers as IncomingMessage['headers'];
-      // The request itself was read to its end by a first try: it had no body.
-      const body = again ? { buffer: Readable.from([]) } : {};
-      this.proxy.web(req, res, { ...this.options(passage.target), ...body }, (error) => this.fail(req, error));
+      const options = { ...this.options(passage.target), buffer: body ?? NO_BODY };
+      this.proxy.web(req, res, options, (error) => this.fail(req, error));
     });
   }
 
@@ -105,7 +106,7 @@ export class HttpProxyEngine implements ProxyEngine {
         scheme === 'https' ? httpsRequest({ ...options, rejectUnauthorized: false }) : httpRequest(options);
       const journey: Journey = { passage, settle, request };
       journey.responseTimer = setTimeout(() => this.abort(journey, 'slow'), this.limits.responseTimeoutMs);
-      this.watchConnect(journey);
+      this.watchConnect(journey, () => undefined);
       const leave = (): void => this.abort(journey, 'aborted');
       socket.once('close', leave);
       request.once('error', (error) => {
@@ -149,28 +150,32 @@ export class HttpProxyEngine implements ProxyEngine {
       if (!res.writableFinished) this.abort(journey, 'aborted');
     });
     if (res.destroyed) return this.abort(journey, 'aborted');
-    this.watchConnect(journey);
-    this.watchBody(journey, req);
+    this.watchConnect(journey, () => this.sendBody(journey, req));
   }
 
-  private watchConnect(journey: Journey): void {
+  private watchConnect(journey: Journey, connected: () => void): void {
     const watch = (socket: Socket): void => {
-      if (!socket.connecting) return;
+      if (!socket.connecting) return connected();
       journey.connectTimer = setTimeout(() => this.abort(journey, 'slow'), this.limits.connectTimeoutMs);
-      socket.once('connect', () => clearTimeout(journey.connectTimer));
+      socket.once('connect', () => {
+        clearTimeout(journey.connectTimer);
+        connected();
+      });
     };
     if (journey.request?.socket) watch(journey.request.socket);
     else journey.request?.once('socket', watch);
   }
 
-  /** Counts a body of unknown length, and starts the clock of the response when the request is complete. */
-  private watchBody(journey: Journey, req: IncomingMessage): void {
+  /** Feeds the body, counts one of unknown length, and starts the clock of the response when all is sent. */
+  private sendBody(journey: Journey, req: IncomingMessage): void {
+    const { body } = journey;
+    if (journey.failure !== undefined) return;
     const startClock = (): void => {
-      if (journey.failure !== undefined) return;
       journey.responseTimer = setTimeout(() => this.abort(journey, 'slow'), this.limits.responseTimeoutMs);
     };
-    if (req.complete || req.readableEnded) startClock();
-    else req.once('end', startClock);
+    if (body === undefined) return startClock();
+    body.once('end', startClock);
+    req.pipe(body);
     if (req.headers['transfer-encoding'] === undefined) return;
     let bytes = 0;
     req.on('data', (chunk: Buffer) => {
@@ -205,6 +210,7 @@ export class HttpProxyEngine implements ProxyEngine {
   private abort(journey: Journey, failure: Failure): void {
     journey.failure ??= failure;
     journey.request?.destroy();
+    journey.body?.destroy();
     this.settle(journey, journey.failure);
   }
 
@@ -214,6 +220,14 @@ export class HttpProxyEngine implements ProxyEngine {
     journey.settle(failure);
   }
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** Ends the request once the head is complete, which is when there is a socket. */
+const NO_BODY = {
+  pipe: (request: ClientRequest) => request.once('socket', () => request.end()),
+} as unknown as PassThrough;
 
 const UNREACHABLE = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'];
 

@@ -5,12 +5,15 @@ import { Feed } from './feed.js';
 import { ensureFirstLogin } from './first-login.js';
 import { LiveSummary } from './live-summary.js';
 import { Login } from './login.js';
+import { MarathonHealth } from './marathon-health.js';
 import { ownApplication } from './own-routes.js';
 import { Passwords, type PasswordCost } from './passwords.js';
 import { HttpProxyEngine } from './proxy-engine.js';
 import { RouterServer, type RouterParts } from './server.js';
 import { Tokens } from './tokens.js';
 import { Users } from './users.js';
+
+const HEALTH_TOKEN_TTL_SECONDS = 3600;
 
 export interface RouterServices {
   readonly cluster: ClusterInfo;
@@ -34,6 +37,7 @@ export class Router implements Disposable {
   /** Base URL of the leading master. */
   masterUrl: string;
   private readonly passwords: Passwords;
+  private readonly health: MarathonHealth;
   private readonly server: RouterServer;
   private readonly stopped = new AbortController();
   private readonly owned: Disposable[] = [];
@@ -52,6 +56,15 @@ export class Router implements Disposable {
     const login = new Login(this.users, this.passwords, this.tokens, tokenTtlSeconds);
     const live = new LiveSummary(this.table);
     this.feed = new Feed(this.table, () => live.changed());
+    this.health = new MarathonHealth(
+      (taskId, alive) => {
+        this.table.reportHealth(taskId, alive, Date.now());
+        live.changed();
+      },
+      async () => ({
+        authorization: `token=${await this.tokens.mint('router', HEALTH_TOKEN_TTL_SECONDS, 'operator')}`,
+      }),
+    );
     const iam = { users: this.users, passwords: this.passwords, tokens: this.tokens, login, tokenTtlSeconds };
     const publicIp = reachableHost(listenIpOf(config, cluster), cluster.kernelUrl);
     const own = ownApplication({ iam, cluster, live, log, publicIp, version }).callback();
@@ -70,7 +83,7 @@ export class Router implements Disposable {
       masterUrl: this.masterUrl,
     });
     this.server = new RouterServer(parts, rules, { bodyMaxBytes, maxConnections });
-    this.owned.push(engine, live, this.feed, this.server);
+    this.owned.push(engine, live, this.feed, this.health, this.server);
   }
 
   async listen(): Promise<void> {
@@ -87,6 +100,7 @@ export class Router implements Disposable {
 
   endpointsAre(endpoints: readonly { readonly name: string; readonly url: string }[]): void {
     this.table.endpointsAre(endpoints);
+    this.health.urlIs(this.table.endpoints.get('marathon'));
   }
 
   /** The first user, and what was revoked before this start. Resolves when the store has answered. */

@@ -6,6 +6,7 @@ import { MezzoError, messageOf, type Disposable, type Logger } from '@mezzo/sdk/
 import { clientHeaders, rewriteLocation, upstreamHeaders, type Headers } from '../core/headers.js';
 import { decide, type Action, type Decision, type RouteRules } from '../core/routes.js';
 import type { Upstream } from '../core/service.js';
+import { Suspects } from '../core/suspects.js';
 import type { RouteTable } from '../core/table.js';
 import { isCrossSite, presentedToken, type PresentedToken, type TokenClaims } from '../core/tokens.js';
 import type { Target } from '../core/apps.js';
@@ -38,12 +39,16 @@ interface Identity {
 const HEAD_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 3_600_000;
 const IDLE_TIMEOUT_MS = 75_000;
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+const ATTEMPTS_MAX = 5;
+const SUSPECT_FOR_MS = 1000;
 const NO_ONE: Identity = { presented: undefined, claims: undefined };
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /** The front door: decides, checks who asks, and passes on. */
 export class RouterServer implements Disposable {
   private readonly server: Server;
+  private readonly suspects = new Suspects(SUSPECT_FOR_MS);
 
   constructor(
     private readonly parts: RouterParts,
@@ -168,16 +173,17 @@ export class RouterServer implements Disposable {
     const { upstream } = action;
     const headers = this.headersFor(req, action, identity);
     let failure: Failure | undefined = 'refused';
-    for (const target of attempts(req, upstream)) {
+    for (const target of attempts(this.suspects.last(upstream.targets, performance.now()))) {
       failure = await go({ target, path: upstream.path, headers, answer: answerOf(req, upstream, target) });
       if (failure === undefined || failure === 'aborted') return;
+      this.suspects.add(target, performance.now());
       this.parts.log.debug('a target failed', {
         upstream: upstream.name,
         host: target.host,
         port: target.port,
         failure,
       });
-      if (failure !== 'refused' && !(failure === 'closed' && IDEMPOTENT.has(req.method ?? ''))) break;
+      if (!mayRetry(req, failure)) break;
     }
     const [status, reason] = FAILURES[failure];
     fail(status, `${upstream.name}: ${reason}`);
@@ -199,6 +205,7 @@ export class RouterServer implements Disposable {
         token: action.upstream.trusted && claims ? presented?.jwt : undefined,
         dropAcceptEncoding: action.dropAcceptEncoding ?? false,
         upgrade: req.headers.upgrade !== undefined,
+        emptyBody: !hasBody(req) && WITH_BODY.has(req.method ?? ''),
       },
     );
   }
@@ -217,12 +224,13 @@ const FAILURES: Readonly<Record<Failure, readonly [status: number, reason: strin
   aborted: [499, 'the client has left'],
 };
 
-/** One instance, and another one once when the request has no body that would be lost with the first try. */
-function attempts(req: IncomingMessage, { targets }: Upstream): Target[] {
-  const [first, second] = targets;
-  if (first === undefined) return [];
-  return hasBody(req) ? [first] : [first, second ?? first];
-}
+/** A lone target has a second chance: the first may have been a kept connection that was just being closed. */
+const attempts = (targets: readonly Target[]): readonly Target[] =>
+  targets.length === 1 ? [targets[0]!, targets[0]!] : targets.slice(0, ATTEMPTS_MAX);
+
+/** Nobody has seen a refused request. One that was cut off may have been seen: again only if that does no harm and no body is lost. */
+const mayRetry = (req: IncomingMessage, failure: Failure): boolean =>
+  failure === 'refused' || (failure === 'closed' && IDEMPOTENT.has(req.method ?? '') && !hasBody(req));
 
 const hasBody = (req: IncomingMessage): boolean =>
   req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;

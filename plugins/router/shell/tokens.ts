@@ -38,9 +38,9 @@ export class Tokens {
     return claims;
   }
 
-  async mint(uid: string, ttlSeconds: number): Promise<string> {
+  async mint(uid: string, ttlSeconds: number, scope: TokenClaims['scope'] = 'user'): Promise<string> {
     const issuedAt = this.nowSeconds();
-    return new SignJWT({ uid, scope: 'user' })
+    return new SignJWT({ uid, scope })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + ttlSeconds)
