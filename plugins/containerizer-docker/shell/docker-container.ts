@@ -6,6 +6,9 @@ import type { LogPump } from './log-pump.js';
 /** Gone, or not running any more. */
 const ENDED = [404, 409];
 
+/** Timers of more than 25 days would go off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** One container that is running, or has ended and was not yet removed. */
 export class DockerContainer {
   readonly ended: Promise<ContainerExit>;
@@ -44,7 +47,8 @@ export class DockerContainer {
     this.killAtMs = atMs;
     clearTimeout(this.killTimer);
     // The engine may be away: an agent that sees the container still running kills again.
-    this.killTimer = setTimeout(() => void this.signal('SIGKILL').catch(() => (this.killAtMs = Infinity)), graceMs);
+    const force = () => void this.signal('SIGKILL').catch(() => (this.killAtMs = Infinity));
+    this.killTimer = setTimeout(force, Math.min(graceMs, MAX_TIMER_MS));
   }
 
   /** Leaves the container as it is and stops looking after it. */

@@ -5,6 +5,9 @@ import { signal, signalGroup } from './processes.js';
 /** How long a killed container may take to vanish before its shim is killed, too. */
 const STUCK_MS = 2_000;
 
+/** Timers of more than 25 days would go off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** One container that is running, or has ended and was not yet removed. */
 export class Container {
   readonly ended: Promise<ContainerExit>;
@@ -40,7 +43,7 @@ export class Container {
     if (atMs >= this.killAtMs) return;
     this.killAtMs = atMs;
     clearTimeout(this.killTimer);
-    this.killTimer = setTimeout(() => this.force(), graceMs);
+    this.killTimer = setTimeout(() => this.force(), Math.min(graceMs, MAX_TIMER_MS));
   }
 
   /** SIGKILL to everything in it, now. */

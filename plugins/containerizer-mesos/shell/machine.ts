@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Mode } from '../core/checkpoint.js';
 import type { Tools } from '../core/run-script.js';
 import type { Cgroups } from './cgroups.js';
@@ -102,7 +102,12 @@ async function findCgroups(): Promise<[Cgroups | undefined, string[]]> {
   const offered = (await readFile(`${v2}/cgroup.controllers`, 'utf8').catch(() => '')).trim().split(' ');
   if (!offered.includes('cpu') || !offered.includes('memory'))
     return [undefined, [`${v2} offers no cpu and memory controllers: ${COST}`]];
-  const refused = await firstRefused([v2]);
+  // A cgroup that holds processes, as in a container, hands down no controllers.
+  const hands = await writeFile(`${v2}/cgroup.subtree_control`, '+cpu +memory').then(
+    () => true,
+    () => false,
+  );
+  const refused = hands ? await firstRefused([v2]) : `${v2}/cgroup.subtree_control`;
   return refused === undefined ? [new CgroupsV2(v2), []] : [undefined, [`${refused} cannot be written: ${COST}`]];
 }
 

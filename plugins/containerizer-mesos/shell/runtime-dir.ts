@@ -6,6 +6,7 @@ import type { Facts } from '../core/checkpoint.js';
 import { parseExitLine, type ExitLine } from '../core/exit.js';
 import { FORK_SERVER, SHIM } from '../core/scripts.js';
 import { launchFailed } from '../core/spec-check.js';
+import { bootId } from './processes.js';
 
 /** Files longer than this are not of the shim's making. */
 const MAX_EXIT_BYTES = 4096;
@@ -24,6 +25,7 @@ export class RuntimeDir {
   /** The scripts are replaced, never overwritten: shells that run read on in the old file. */
   async prepare(): Promise<void> {
     await mkdir(this.root, { recursive: true, mode: 0o700 });
+    await this.forgetEarlierBoots();
     await this.replace('fork-server.sh', FORK_SERVER);
     await this.replace('shim.sh', SHIM);
   }
@@ -80,6 +82,14 @@ export class RuntimeDir {
   remove(key: string): void {
     rmSync(this.path(key), { recursive: true, force: true });
     rmSync(join(this.root, 'exits', key), { force: true });
+  }
+
+  /** Process numbers begin anew with each boot: those of earlier ones mean nothing, or somebody else. */
+  private async forgetEarlierBoots(): Promise<void> {
+    const known = await readFile(join(this.root, 'boot'), 'latin1').catch(() => '');
+    if (known === bootId()) return;
+    if (known !== '') rmSync(join(this.root, 'containers'), { recursive: true, force: true });
+    await this.replace('boot', bootId());
   }
 
   private async replace(name: string, text: string): Promise<void> {

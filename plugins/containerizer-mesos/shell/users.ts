@@ -1,15 +1,18 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { launchFailed } from '../core/spec-check.js';
 import type { RunAs } from '../core/run-script.js';
 
-/** Undefined = the agent's own user, nothing to switch. Names are those of /etc/passwd; `1000` and `1000:1000` work without. */
+const ASK_TIMEOUT_MS = 5_000;
+
+/** Undefined = the agent's own user, nothing to switch. `1000` and `1000:1000` work without a name. */
 export async function findUser(user: string | undefined): Promise<RunAs | undefined> {
   if (user === undefined || user === '') return undefined;
   const found = await lookUp(user);
   if (found === undefined)
     throw launchFailed(`user "${user}" is not known on this machine`, 'user', {
-      next: 'name a user of /etc/passwd of the agents, or leave it out',
+      next: 'name a user of the agents, or leave it out',
     });
   const own = process.getuid?.() ?? 0;
   if (found.uid === own) return undefined;
@@ -20,14 +23,23 @@ export async function findUser(user: string | undefined): Promise<RunAs | undefi
   return found;
 }
 
+/** Looks in /etc/passwd, then asks the name service, where users of a directory server are. */
 async function lookUp(user: string): Promise<RunAs | undefined> {
   const numbers = /^(\d{1,9})(?::(\d{1,9}))?$/.exec(user);
-  for (const line of (await readFile('/etc/passwd', 'utf8')).split('\n')) {
-    const [name, , uid, gid] = line.split(':');
-    if (name === user || (numbers !== null && numbers[2] === undefined && uid === numbers[1]))
-      return { uid: Number(uid), gid: Number(gid), groups: true };
-  }
-  return numbers === null
-    ? undefined
-    : { uid: Number(numbers[1]), gid: Number(numbers[2] ?? numbers[1]), groups: false };
+  const wanted = numbers !== null && numbers[2] === undefined ? numbers[1] : undefined;
+  const lines = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
+  const known = lines.find(([name, , uid]) => name === user || (wanted !== undefined && uid === wanted));
+  if (known !== undefined) return { uid: Number(known[2]), gid: Number(known[3]), groups: true };
+  if (numbers !== null) return { uid: Number(numbers[1]), gid: Number(numbers[2] ?? numbers[1]), groups: false };
+  const [, , uid, gid] = (await askNameService(user)).split(':');
+  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid), groups: true };
+}
+
+async function askNameService(user: string): Promise<string> {
+  if (!/^[A-Za-z0-9._][A-Za-z0-9._@-]*$/.test(user)) return '';
+  return new Promise((resolve) => {
+    execFile('getent', ['passwd', user], { timeout: ASK_TIMEOUT_MS }, (error, stdout) =>
+      resolve(error === null ? (stdout.split('\n')[0] ?? '') : ''),
+    );
+  });
 }
