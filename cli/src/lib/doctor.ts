@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
@@ -41,6 +41,15 @@ const read = (file: string): string => {
   }
 };
 
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function node(): Finding {
   const { node: version } = process.versions;
   return Number(version.split('.')[0]) >= 20
@@ -59,15 +68,17 @@ function root(): Finding {
 }
 
 function cgroups(): Finding {
+  const cost =
+    'Limits of cpu and memory are accounted, not enforced; a greedy task can starve others. Run as root with cgroups mounted.';
   const v2 = read('/sys/fs/cgroup/cgroup.controllers');
-  if (/\bmemory\b/.test(v2) && /\bcpu\b/.test(v2)) return ok('cgroups', `v2 (${v2.trim()})`);
-  const v1 = ['cpu', 'memory'].filter((name) => existsSync(`/sys/fs/cgroup/${name}/tasks`));
-  if (v1.length === 2) return ok('cgroups', 'v1 (cpu, memory)');
-  return lack(
-    'cgroups',
-    'no cpu and memory controllers',
-    'Limits of cpu and memory are accounted, not enforced; a greedy task can starve others. Mount cgroups, or boot with them enabled.',
-  );
+  const isV2 = /\bmemory\b/.test(v2) && /\bcpu\b/.test(v2);
+  const roots = isV2 ? ['/sys/fs/cgroup'] : ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/memory'];
+  if (!isV2 && !roots.every((dir) => existsSync(`${dir}/tasks`)))
+    return lack('cgroups', 'no cpu and memory controllers', cost);
+  const found = isV2 ? `v2 (${v2.trim()})` : 'v1 (cpu, memory)';
+  return roots.every(isWritable)
+    ? ok('cgroups', found)
+    : lack('cgroups', `${found}, which this user may not change`, cost);
 }
 
 function namespaces(): Finding {
@@ -170,13 +181,8 @@ function memory(workDir: string): Finding {
 function directory(workDir: string): Finding {
   let dir = workDir;
   while (!existsSync(dir)) dir = join(dir, '..');
-  try {
-    accessSync(dir, constants.W_OK);
-    statfsSync(dir);
-    return ok('work directory', workDir);
-  } catch {
-    return fail('work directory', `${dir} cannot be written`, 'Name another with --work-dir.');
-  }
+  if (isWritable(dir)) return ok('work directory', workDir);
+  return fail('work directory', `${dir} cannot be written`, 'Name another with --work-dir.');
 }
 
 /** What this machine offers, and what each lack costs. */
