@@ -13,6 +13,13 @@ import { lineProgress, type Progress } from '../up/ui.js';
 
 const DEPLOY_TIMEOUT_MS = 120_000;
 const DETACHED_TIMEOUT_MS = 240_000;
+const FIRST_LOGIN_TIMEOUT_MS = 10_000;
+
+interface FirstLogin {
+  readonly uid: string;
+  readonly password: string;
+  readonly link: string;
+}
 
 export default class Up extends MezzoCommand {
   static override summary = 'Start a data centre on this machine, or take over one whose supervisor died';
@@ -48,9 +55,12 @@ export default class Up extends MezzoCommand {
     'keep-tasks': Flags.boolean({ description: 'leave tasks running when the cluster ends' }),
   };
 
+  private isFirstStart = false;
+
   async run(): Promise<void> {
     const { flags } = await this.parse(Up);
     const workDir = new WorkDir(flags['work-dir']);
+    this.isFirstStart = workDir.cluster === undefined;
     if (flags.detach) return this.detach(workDir, flags.deploy);
     const progress = lineProgress((line) => this.log(line));
     const supervisor = new Supervisor(
@@ -95,7 +105,7 @@ export default class Up extends MezzoCommand {
     await supervisor.start();
     const app =
       deploy === undefined ? undefined : await this.deploySample(await Cluster.find({ workDir }), deploy, progress);
-    if (process.env.MEZZO_DETACHED === undefined) this.showHints(workDir, app);
+    if (process.env.MEZZO_DETACHED === undefined) await this.showHints(workDir, app);
     supervisor.record('ready');
   }
 
@@ -126,7 +136,7 @@ export default class Up extends MezzoCommand {
     }
   }
 
-  private showHints(workDir: WorkDir, app: string | undefined): void {
+  private async showHints(workDir: WorkDir, app: string | undefined): Promise<void> {
     const { routerUrl, portOffset } = workDir.cluster!;
     const mezzo = workDir.path === new WorkDir().path ? 'npx mezzo' : `MEZZO_WORK_DIR=${workDir.path} npx mezzo`;
     const lines = ['', 'Your data centre is up. Try:'];
@@ -139,7 +149,7 @@ export default class Up extends MezzoCommand {
       );
     }
     lines.push(`  ${mezzo} app list`, `  ${mezzo} task list`, `  ${mezzo} status`, `  open ${routerUrl}/ in a browser`);
-    const first = this.firstLogin(workDir);
+    const first = await this.firstLogin(workDir);
     if (first)
       lines.push(
         '',
@@ -149,10 +159,15 @@ export default class Up extends MezzoCommand {
     for (const line of [...lines, '']) this.log(line);
   }
 
-  /** The router leaves the first user's password in a file for us; it is shown once and forgotten. */
-  private firstLogin(workDir: WorkDir): { uid: string; password: string; link: string } | undefined {
+  /** The router leaves the first user's password in a file for us; it is shown once and forgotten. Hashing it takes a moment. */
+  private async firstLogin(workDir: WorkDir): Promise<FirstLogin | undefined> {
     const file = workDir.at('plugins', 'router', 'state', 'first-login.json');
-    const first = readJson<{ uid: string; password: string; link: string }>(file);
+    const deadline = Date.now() + (this.isFirstStart ? FIRST_LOGIN_TIMEOUT_MS : 0);
+    let first = readJson<FirstLogin>(file);
+    while (first === undefined && Date.now() < deadline) {
+      await sleep(50);
+      first = readJson<FirstLogin>(file);
+    }
     if (first !== undefined) removeFile(file);
     return first;
   }
@@ -191,7 +206,7 @@ export default class Up extends MezzoCommand {
         );
     }
     show();
-    this.showHints(workDir, deploy === undefined ? undefined : readDefinition(deploy).id);
+    await this.showHints(workDir, deploy === undefined ? undefined : readDefinition(deploy).id);
   }
 }
 
