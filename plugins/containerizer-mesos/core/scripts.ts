@@ -9,22 +9,22 @@ shift 2
 exec 9</proc
 while IFS= read -r line; do
   key=\${line#* }
-  dir=$root/containers/$key
+  at=$root/containers/$key
   case $line in
-  'namespaces '*) "$setsid" -f "$@" /bin/sh "$root/shim.sh" "$root" "$key" namespaces 2>"$dir/how" ;;
-  'group '*) "$setsid" -f /bin/sh "$root/shim.sh" "$root" "$key" group 2>"$dir/how" ;;
-  'exec '*) "$setsid" -f /bin/sh "$dir" 2>/dev/null 9<&- ;;
+  'namespaces '*) "$setsid" -f "$@" /bin/sh "$root/shim.sh" "$root" "$key" namespaces 2>"$at.log" ;;
+  'group '*) "$setsid" -f /bin/sh "$root/shim.sh" "$root" "$key" group 2>"$at.log" ;;
+  'exec '*) "$setsid" -f /bin/sh "$at" 2>/dev/null 9<&- ;;
   esac </dev/null || echo "failed $key the machine cannot start another process"
 done
 `;
 
 /**
  * Stands beside one container for its whole life, also when the agent dies: starts it, waits, and leaves its exit status in
- * exits/KEY as one line "STATUS HOW". HOW is what the shell says when a signal ended it. With namespaces it is process 1 inside: it
+ * exits/KEY as one line "STATUS HOW". HOW is what the shell says when a signal ended it; KEY.log has it after the process numbers. With namespaces it is process 1 inside: it
  * reaps, and when the task's first process ends all the rest is ended. Without them the task's process group is.
  * $1 = runtime directory, $2 = key of the container, $3 = namespaces | group.
  */
-export const SHIM = `root=$1 key=$2 kind=$3 dir=$1/containers/$2
+export const SHIM = `root=$1 key=$2 kind=$3 at=$1/containers/$2
 trap : HUP INT QUIT TERM USR1 USR2 PIPE ALRM
 read -r shim _ _ _ group _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ shimStart _ </proc/self/fd/9/self/stat
 refuse() {
@@ -33,20 +33,20 @@ refuse() {
 }
 ready() {
   [ "$kind" = namespaces ] || group=$main
-  echo "$shim $shimStart $main $mainStart $group" >"$dir/pids" || refuse 'cannot write the process numbers'
+  echo "pids $shim $shimStart $main $mainStart $group" >&2 || refuse 'cannot write the process numbers'
   echo "started $key $shim $shimStart $main $mainStart $group"
 }
 task() {
   read -r main _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ mainStart _ </proc/self/fd/9/self/stat
-  . "$dir/run"
+  . "$at.run"
 }
 (task)
 status=$? how=
 if [ "$kind" = namespaces ]; then
   [ "$$" = 1 ] && kill -s KILL -- -1 2>/dev/null
-elif read -r _ _ _ _ group <"$dir/pids"; then
+elif read -r _ _ _ _ _ group <"$at.log"; then
   kill -s KILL -- "-$group" 2>/dev/null
 fi
-[ "$status" -gt 128 ] && read -r how <"$dir/how"
+[ "$status" -gt 128 ] && { read -r _ && read -r how; } <"$at.log"
 echo "$status $how" >>"$root/exits/$key"
 `;

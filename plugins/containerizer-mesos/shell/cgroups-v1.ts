@@ -49,7 +49,7 @@ export class CgroupsV1 implements Cgroups {
   }
 
   joinFiles(owner: string, id: string): string[] {
-    return this.mounts.map((mount) => `${this.dir(mount, owner, id)}/cgroup.procs`);
+    return this.mounts.map((mount) => `${this.dir(mount, owner, id)}/tasks`);
   }
 
   async outOfMemory(owner: string, id: string): Promise<boolean> {

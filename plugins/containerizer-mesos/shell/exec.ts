@@ -21,16 +21,18 @@ export interface ExecDeps {
 /** Runs a command with the task's directory, user, cgroups and namespaces. */
 export async function exec(
   deps: ExecDeps,
-  key: string,
+  containerId: string,
+  serial: number,
   facts: Facts,
   command: ContainerCommand,
   timeoutMs: number,
 ): Promise<ExecResult> {
   const { machine, runtime } = deps;
   const runAs = command.user === undefined ? facts.runAs : await findUser(command.user);
-  const script = runtime.path(key);
+  const { owner } = facts;
+  const key = `${owner}/${containerId}.exec-${serial}`;
+  const script = runtime.path(`${owner}/${containerId}`, `exec-${serial}`);
   const outputFile = `${script}.out`;
-  const [owner = '', containerId = ''] = key.split('/');
   const text = execScript({
     ...command,
     key,

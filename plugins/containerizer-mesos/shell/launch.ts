@@ -35,10 +35,10 @@ export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Fac
     ...(runAs !== undefined && { runAs }),
     ...(spec.container?.hostname !== undefined && { hostname: spec.container.hostname }),
   });
-  runtime.create(key, script);
+  await runtime.create(key, script);
   let sent = false;
   try {
-    prepareSandbox(sandbox, runAs);
+    await prepareSandbox(sandbox, runAs);
     await machine.cgroups?.create(owner, containerId, resources, deps.limits);
     sent = true;
     const processes = await start(deps, key);

@@ -105,9 +105,9 @@ export class MesosContainerizer implements Containerizer {
   }
 
   async exec(containerId: string, command: ContainerCommand, timeoutMs: number): Promise<ExecResult> {
-    const { key, facts, exit } = this.find(containerId);
+    const { facts, exit } = this.find(containerId);
     if (exit !== undefined) throw notFound(containerId);
-    return exec(this.deps, `${key}/exec-${this.execs++}`, facts, command, timeoutMs);
+    return exec(this.deps, containerId, this.execs++, facts, command, timeoutMs);
   }
 
   async remove(containerId: string): Promise<void> {
@@ -119,7 +119,7 @@ export class MesosContainerizer implements Containerizer {
     }
     this.containers.delete(containerId);
     await this.deps.machine.cgroups?.destroy(container.facts.owner, containerId);
-    this.deps.runtime.remove(container.key);
+    await this.deps.runtime.remove(container.key);
   }
 
   async close(): Promise<void> {

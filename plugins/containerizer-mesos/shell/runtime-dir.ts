@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync, rmSync, unlink, writeFile as writeFileCallback } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { messageOf } from '@mezzo/sdk/contract';
 import type { Facts } from '../core/checkpoint.js';
 import { parseExitLine, type ExitLine } from '../core/exit.js';
@@ -8,12 +9,18 @@ import { FORK_SERVER, SHIM } from '../core/scripts.js';
 import { launchFailed } from '../core/spec-check.js';
 import { bootId } from './processes.js';
 
+/** Half the work of their namesakes in fs/promises, and on the way of every launch. */
+const write = promisify(writeFileCallback);
+const remove = promisify(unlink);
+
+const SUFFIX = /\.(run|log|exec-\d+(\.out)?)$/;
+
 /** Files longer than this are not of the shim's making. */
 const MAX_EXIT_BYTES = 4096;
 
 /**
  * What outlives the agent, in a private directory that no task can write to (unless it runs as the agent's own user):
- * `containers/OWNER/ID/{run,how,pids}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
+ * `containers/OWNER/ID.{run,log}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
  */
 export class RuntimeDir {
   constructor(readonly root: string) {}
@@ -32,32 +39,33 @@ export class RuntimeDir {
 
   /** Answers the directory in which exits of the owner's containers appear. */
   async prepareOwner(owner: string): Promise<string> {
-    await mkdir(join(this.root, 'containers', owner), { recursive: true, mode: 0o700 });
+    const containers = join(this.root, 'containers', owner);
+    await mkdir(containers, { recursive: true, mode: 0o700 });
+    // Nobody waits for commands that an earlier agent ran beside tasks.
+    for (const name of await readdir(containers))
+      if (/\.exec-/.test(name)) await rm(join(containers, name), { force: true });
     const exits = join(this.root, 'exits', owner);
     await mkdir(exits, { recursive: true, mode: 0o700 });
     return exits;
   }
 
-  /** At once, without yielding: a few small files, for which the thread pool would cost more than the disk's cache does. */
-  create(key: string, script: string): void {
+  async create(key: string, script: string): Promise<void> {
     try {
-      mkdirSync(this.path(key), { mode: 0o700 });
-      writeFileSync(this.path(key, 'run'), script, { mode: 0o600 });
+      await write(this.path(key, 'run'), script, { mode: 0o600, flag: 'wx' });
     } catch (error) {
       const next = { cause: error, next: "look at the agent's work directory" };
-      throw launchFailed(`cannot create ${this.path(key)}: ${messageOf(error)}`, 'operator', next);
+      throw launchFailed(`cannot create ${this.path(key, 'run')}: ${messageOf(error)}`, 'operator', next);
     }
   }
 
-  path(key: string, ...names: readonly string[]): string {
-    return join(this.root, 'containers', key, ...names);
+  path(key: string, suffix: string): string {
+    return join(this.root, 'containers', `${key}.${suffix}`);
   }
 
   async ids(owner: string): Promise<string[]> {
-    const [containers, exits] = await Promise.all(
-      ['containers', 'exits'].map((name) => readdir(join(this.root, name, owner)).catch(() => [])),
-    );
-    return [...new Set([...(containers ?? []), ...(exits ?? [])])];
+    const read = (name: string) => readdir(join(this.root, name, owner)).catch((): string[] => []);
+    const [containers, exits] = await Promise.all([read('containers'), read('exits')]);
+    return [...new Set([...containers.map((name) => name.replace(SUFFIX, '')), ...exits])];
   }
 
   /** Undefined while it runs. Read at once, without yielding: it is one line. */
@@ -70,18 +78,25 @@ export class RuntimeDir {
   }
 
   async processes(key: string): Promise<Processes | undefined> {
-    const text = await readFile(this.path(key, 'pids'), 'latin1').catch(() => '');
-    return text.endsWith('\n') ? parseProcesses(text.trim().split(' ')) : undefined;
+    const pids = /^pids (.*)\n/.exec(await this.log(key))?.[1];
+    return pids === undefined ? undefined : parseProcesses(pids.split(' '));
   }
 
   /** What the shells complained about, for error messages. */
   async complaint(key: string): Promise<string> {
-    return (await readFile(this.path(key, 'how'), 'utf8').catch(() => '')).slice(0, 500).trim();
+    return (await this.log(key))
+      .replace(/^pids .*\n/, '')
+      .slice(0, 500)
+      .trim();
   }
 
-  remove(key: string): void {
-    rmSync(this.path(key), { recursive: true, force: true });
-    rmSync(join(this.root, 'exits', key), { force: true });
+  async remove(key: string): Promise<void> {
+    const paths = [this.path(key, 'run'), this.path(key, 'log'), join(this.root, 'exits', key)];
+    await Promise.all(paths.map((path) => remove(path).catch(() => {})));
+  }
+
+  private log(key: string): Promise<string> {
+    return readFile(this.path(key, 'log'), 'utf8').catch(() => '');
   }
 
   /** Process numbers begin anew with each boot: those of earlier ones mean nothing, or somebody else. */

@@ -22,7 +22,7 @@ export async function wipe(
   const processes = await waitFor(() => runtime.processes(key), TELL_MS, told);
   if (processes !== undefined) await end(processes);
   await machine.cgroups?.destroy(owner, containerId);
-  runtime.remove(key);
+  await runtime.remove(key);
 }
 
 async function end({ shim, main, group }: Processes): Promise<void> {
