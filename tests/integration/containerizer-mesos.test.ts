@@ -12,13 +12,18 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ContainerSpec, LaunchedContainer } from '@mezzo/sdk/points/containerizer';
+import { CLUSTER, LOG, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
+import { CONTAINERIZER, type ContainerSpec, type LaunchedContainer } from '@mezzo/sdk/points/containerizer';
+import { PluginRun, RootContainer } from '@mezzo/sdk/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import plugin from '../../plugins/containerizer-mesos/plugin.js';
 import { exploreMachine } from '../../plugins/containerizer-mesos/shell/machine.js';
 import { MesosContainerizer } from '../../plugins/containerizer-mesos/shell/mesos-containerizer.js';
 import { bundle } from '../support/bundle.js';
 import { until } from '../support/poll.js';
 import { describeIf } from '../support/skip.js';
+
+const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 let home: string;
 let owner: string;
@@ -231,5 +236,29 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
     await containerizer.remove(containerId);
     const shim = { ...(checkpoint.data['shim'] as object), pid: process.pid };
     expect(await containerizer.recover(owner, [{ ...checkpoint, data: { ...checkpoint.data, shim } }])).toEqual([]);
+  });
+
+  test('as a plugin it brings one containerizer, which works', async () => {
+    const { mezzo } = JSON.parse(readFileSync('plugins/containerizer-mesos/package.json', 'utf8')) as {
+      mezzo: PluginManifest;
+    };
+    const run = new PluginRun({
+      manifest: { ...mezzo, requires: [] },
+      load: async () => plugin,
+      config: undefined,
+      services: new RootContainer().value(LOG, quiet).value(CLUSTER, { stateDir: join(home, 'plugin') } as never),
+      log: quiet,
+    });
+    await run.start();
+    expect(run.state).toBe('active');
+    const [brought, ...others] = run.contributions(CONTAINERIZER);
+    expect(others).toEqual([]);
+    const { command, ...rest } = spec('exit 6');
+    await brought!.recover(`${owner}-plugin`, []);
+    await brought!.launch({ ...rest, command, owner: `${owner}-plugin` });
+    expect(await brought!.wait(rest.containerId)).toMatchObject({ code: 6 });
+    await brought!.remove(rest.containerId);
+    await run.stop();
+    expect(run.state).toBe('stopped');
   });
 });
