@@ -115,3 +115,10 @@ export function contentTypeOf(request: IncomingMessage): MessageType | Answer {
   if (type === JSON_TYPE || type === PROTOBUF_TYPE) return type;
   return textAnswer(415, "Expecting 'Content-Type' of application/json or application/x-protobuf");
 }
+
+/** `?jsonp=name`: wraps the answer in a call of that function. */
+export function jsonpOf(query: URLSearchParams): string | undefined {
+  const jsonp = query.get('jsonp') ?? undefined;
+  if (jsonp === undefined || /^[\w$.[\]]{1,128}$/.test(jsonp)) return jsonp;
+  throw new MezzoError('INVALID_JSONP', "'jsonp' must be the name of a function", { blame: 'user' });
+}

@@ -1,13 +1,13 @@
-import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import { pipeline } from 'node:stream';
 import { stringifyJson } from '@mezzo/sdk/api';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
-import { jsonAnswer, notFound, notImplemented, sendAnswer, textAnswer, type Answer } from '../answer.js';
+import { jsonAnswer, notFound, notImplemented, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
 import { parseDuration } from '../duration.js';
 import { fileEndpoint, fileError } from '../file-endpoints.js';
 import { prometheusText } from '../master/metrics.js';
+import { systemStats } from '../system-stats.js';
 import { containerView, stateView } from './legacy-views.js';
 import { getContainers } from './messages.js';
 import { metricsSnapshot } from './metrics.js';
@@ -53,12 +53,6 @@ export function legacyRouter(site: AgentSite): Router {
   return router;
 }
 
-function jsonpOf(query: URLSearchParams): string | undefined {
-  const jsonp = query.get('jsonp') ?? undefined;
-  if (jsonp === undefined || /^[\w$.[\]]{1,128}$/.test(jsonp)) return jsonp;
-  throw new MezzoError('INVALID_JSONP', "'jsonp' must be the name of a function", { blame: 'user' });
-}
-
 async function containers(site: AgentSite, withStatus: boolean, id: string | null): Promise<unknown[]> {
   const all = await getContainers(site);
   return all
@@ -73,18 +67,6 @@ const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezz
   version,
   mezzo,
 });
-
-function systemStats(): object {
-  const [one, five, fifteen] = loadavg();
-  return {
-    avg_load_1min: one,
-    avg_load_5min: five,
-    avg_load_15min: fifteen,
-    cpus_total: cpus().length,
-    mem_total_bytes: totalmem(),
-    mem_free_bytes: freemem(),
-  };
-}
 
 function snapshot(site: AgentSite, query: URLSearchParams): Answer {
   const timeout = query.get('timeout');

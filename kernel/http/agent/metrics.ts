@@ -1,8 +1,8 @@
-import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import { isTerminal, type AgentState } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
 import { Resources } from '../../core/resources/index.js';
 import type { AgentSite } from './site.js';
+import { setSystemMetrics } from '../system-stats.js';
 
 const LIVE = ['staging', 'starting', 'running', 'killing'];
 const ENDED = ['finished', 'failed', 'killed', 'lost', 'gone', 'dropped', 'error'];
@@ -49,7 +49,7 @@ export function metricsSnapshot(site: AgentSite, nowMs: number): Map<string, num
   setExecutors(state, set);
   setTasks(state, set);
   setResources(state, set);
-  setSystem(set);
+  setSystemMetrics(set);
   return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -83,14 +83,4 @@ function setResources(state: AgentState, set: Set): void {
     set(`slave/${name}_percent`, has > 0 ? uses / has : 0);
     for (const what of ['total', 'used', 'percent']) set(`slave/${name}_revocable_${what}`, 0);
   }
-}
-
-function setSystem(set: Set): void {
-  const [one = 0, five = 0, fifteen = 0] = loadavg();
-  set('system/cpus_total', cpus().length);
-  set('system/load_1min', one);
-  set('system/load_5min', five);
-  set('system/load_15min', fifteen);
-  set('system/mem_free_bytes', freemem());
-  set('system/mem_total_bytes', totalmem());
 }

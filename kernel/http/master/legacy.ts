@@ -1,4 +1,3 @@
-import { loadavg, cpus, freemem, totalmem } from 'node:os';
 import { stringifyJson } from '@mezzo/sdk/api';
 import { asId, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
@@ -12,10 +11,12 @@ import {
   sendAnswer,
   textAnswer,
   type Answer,
+  jsonpOf,
 } from '../answer.js';
 import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
 import { downloadFile, fileEndpoint } from '../file-endpoints.js';
+import { systemStats } from '../system-stats.js';
 import {
   frameworksView,
   rolesView,
@@ -99,12 +100,6 @@ const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD
 const leader = ({ shell: { state } }: MasterSite): string =>
   `${state.options.info.hostname}:${state.options.info.port}`;
 
-function jsonpOf(query: URLSearchParams): string | undefined {
-  const jsonp = query.get('jsonp') ?? undefined;
-  if (jsonp === undefined || /^[\w$.[\]]{1,128}$/.test(jsonp)) return jsonp;
-  throw new MezzoError('INVALID_JSONP', "'jsonp' must be the name of a function", { blame: 'user' });
-}
-
 function taskQuery(query: URLSearchParams): TaskQuery {
   const count = (name: string, fallback: number): number =>
     /^\d{1,9}$/.test(query.get(name) ?? '') ? Number(query.get(name)) : fallback;
@@ -124,18 +119,6 @@ const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezz
   version,
   mezzo,
 });
-
-function systemStats(): object {
-  const [one, five, fifteen] = loadavg();
-  return {
-    avg_load_1min: one,
-    avg_load_5min: five,
-    avg_load_15min: fifteen,
-    cpus_total: cpus().length,
-    mem_total_bytes: totalmem(),
-    mem_free_bytes: freemem(),
-  };
-}
 
 function snapshot({ shell }: MasterSite, query: URLSearchParams): Answer {
   const timeout = query.get('timeout');

@@ -1,10 +1,10 @@
-import { freemem, loadavg, totalmem, cpus } from 'node:os';
 import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
 import { offeredBy, usedBy } from '../../core/master/views.js';
 import { Resources } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
+import { setSystemMetrics } from '../system-stats.js';
 
 const TASK_STATES = ['staging', 'starting', 'running', 'killing', 'unreachable'];
 const ENDED_STATES = ['finished', 'failed', 'killed', 'error', 'lost', 'dropped', 'gone', 'gone_by_operator'];
@@ -89,7 +89,7 @@ export function metricsSnapshot({ state, timings, registryBytes }: MasterShell, 
   setOperations(state, set);
   setTimings(timings, set);
   set('registrar/registry_size_bytes', registryBytes);
-  setSystem(set);
+  setSystemMetrics(set);
   return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -173,16 +173,6 @@ function setResources(state: MasterState, set: Set): void {
     set(`allocator/mesos/resources/${name}/total`, has);
     set(`allocator/mesos/resources/${name}/offered_or_allocated`, uses + promised);
   }
-}
-
-function setSystem(set: Set): void {
-  const [one = 0, five = 0, fifteen = 0] = loadavg();
-  set('system/cpus_total', cpus().length);
-  set('system/load_1min', one);
-  set('system/load_5min', five);
-  set('system/load_15min', fifteen);
-  set('system/mem_free_bytes', freemem());
-  set('system/mem_total_bytes', totalmem());
 }
 
 /** The same for Prometheus: `master/tasks_running` is `mezzo_master_tasks_running`; those of one framework are left out. */
