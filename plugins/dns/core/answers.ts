@@ -9,7 +9,7 @@ import {
   TYPE,
   Writer,
 } from './wire.js';
-import type { Zone, ZoneNode } from './zone.js';
+import type { RecordType, Zone, ZoneNode } from './zone.js';
 
 /** One whole response: header, question, answers, additional. The query's id, flags and name are patched over a copy. */
 export interface Answer {
@@ -45,29 +45,28 @@ export function nextAnswer(zone: Zone, node: ZoneNode, type: number, rules: Answ
 }
 
 function open(node: ZoneNode, type: number): Answers | undefined {
-  const count = valuesOf(node, type).reduce((sum, values) => sum + values.length, 0);
+  const count = kindsOf(type).reduce((sum, kind) => sum + node.count(kind), 0);
   if (count === 0) return undefined;
   const fresh: Answers = { rotations: Array<undefined>(Math.min(count, MAX_ROTATIONS)).fill(undefined), turn: -1 };
   (node.answers ??= new Map()).set(type, fresh);
   return fresh;
 }
 
-const RECORD_TYPES = {
+const KINDS: Readonly<Record<number, readonly RecordType[]>> = {
   [TYPE.A]: ['A'],
   [TYPE.AAAA]: ['AAAA'],
   [TYPE.SRV]: ['SRV'],
   [TYPE.ANY]: ['SRV', 'A', 'AAAA'],
-} as const;
+};
 
-const valuesOf = (node: ZoneNode, type: number): string[][] =>
-  (RECORD_TYPES[type as keyof typeof RECORD_TYPES] ?? []).map((kind) => node[kind] ?? []);
+const kindsOf = (type: number): readonly RecordType[] => KINDS[type] ?? [];
 
 function encode(zone: Zone, node: ZoneNode, type: number, rules: AnswerRules, from: number): Answer {
   const out = new Writer();
-  out.raw(new Uint8Array(HEADER_BYTES)).raw(node.wire).u16(type).u16(CLASS_IN);
+  out.raw(new Uint8Array(HEADER_BYTES)).raw(nameToWire(node.name)!).u16(type).u16(CLASS_IN);
   const targets = new Map<string, number>();
   let [answers, whole] = [0, true];
-  for (const kind of RECORD_TYPES[type as keyof typeof RECORD_TYPES] ?? []) {
+  for (const kind of kindsOf(type)) {
     for (const value of rotated(node.distinct(kind), from)) {
       const mark = out.length;
       const written =

@@ -1,4 +1,4 @@
-import { HASH_START, hashByte, HEADER_BYTES, lower, TYPE } from './wire.js';
+import { HASH_MASK, HASH_START, hashByte, HEADER_BYTES, lower, TYPE } from './wire.js';
 
 const u16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
 
@@ -24,7 +24,7 @@ export class Question {
       const length = query[at];
       if (length === undefined || length > 63) return false;
       if (length === 0) break;
-      hash = hashByte(hash, length);
+      hash = hashByte(hash, 46);
       const end = at + length;
       if (end >= query.length || end - HEADER_BYTES > 253) return false;
       while (at < end) hash = hashByte(hash, lower(query[++at]!));
@@ -32,7 +32,7 @@ export class Question {
     }
     if (at + 5 > query.length) return false;
     this.nameBytes = at + 1 - HEADER_BYTES;
-    this.hash = hash;
+    this.hash = hash & HASH_MASK;
     this.type = u16(query, at + 1);
     this.class = u16(query, at + 3);
     this.end = at + 5;

@@ -58,11 +58,11 @@ function namedRecords(
     ...addresses(`${name}.${framework}.slave.${domain}`, agentIps),
     ...addresses(onAgent, agentIps),
   ];
+  const services = task.ports.map((port) => `${onAgent}:${port}`);
   for (const proto of BOTH) {
-    for (const port of task.ports) {
-      records.push(service(`_${name}._${proto}.${framework}.slave.${domain}`, onAgent, port));
-      if (!task.discovery) records.push(service(`_${name}._${proto}.${framework}.${domain}`, onAgent, port));
-    }
+    const names = [`_${name}._${proto}.${framework}.slave.${domain}`];
+    if (!task.discovery) names.push(`_${name}._${proto}.${framework}.${domain}`);
+    for (const of of names) for (const value of services) records.push({ name: of, type: 'SRV', value });
   }
   const target = `${canonical}.${domain}`;
   return [

@@ -236,6 +236,15 @@ describe('hostile packets', () => {
     );
   });
 
+  test('a dot inside a label is no border of labels', () => {
+    const tricky = Uint8Array.from(query);
+    const at = 12 + 1 + 'web'.length;
+    // The first label swallows the border behind it: `web.marathon` as one label.
+    tricky[12] = 'web.marathon'.length;
+    tricky[at] = 46;
+    expect((server.respond(tricky, false) as Uint8Array)[3]! & 15).toBe(3);
+  });
+
   test('responses are never answered', () => {
     const response = Uint8Array.from(query);
     response[2]! |= 0x80;

@@ -109,7 +109,7 @@ export class Responder {
   /** A response without answers; with the zone's SOA when `authority`. */
   private negative(query: Uint8Array, rcode: number, authority: boolean, extendedRcode = 0): Uint8Array {
     const { question } = this;
-    const soa = authority ? this.soa(HEADER_BYTES + question.nameBytes - this.zone.apex.wire.length) : undefined;
+    const soa = authority ? this.soa(HEADER_BYTES + question.nameBytes - this.zone.apexWire.length) : undefined;
     const length = question.end + (soa?.length ?? 0);
     const out = this.alloc(length + (question.edns ? OPT_BYTES : 0));
     if (soa) out.set(soa, question.end);
@@ -179,7 +179,7 @@ export class Responder {
   }
 
   private inDomain(query: Uint8Array): boolean {
-    const { wire } = this.zone.apex;
+    const wire = this.zone.apexWire;
     const start = HEADER_BYTES + this.question.nameBytes - wire.length;
     let at = HEADER_BYTES;
     while (at < start) at += query[at]! + 1;
@@ -196,7 +196,7 @@ export class Responder {
     const answer = nextAnswer(this.zone, node, this.question.type, this.rules);
     if (answer === undefined) return this.negative(query, RCODE.NOERROR, true);
     const { end } = this.question;
-    const records = answer.bytes.subarray(HEADER_BYTES + node.wire.length + 4, answer.answersEnd);
+    const records = answer.bytes.subarray(HEADER_BYTES + node.name.length + 2 + 4, answer.answersEnd);
     const bytes = new Uint8Array(end + records.length);
     bytes.set(records, end);
     // The extra addresses point into the shorter message: they stay behind.

@@ -10,9 +10,10 @@ export const OPT_BYTES = 11;
 export const QUESTION_POINTER = 0xc00c;
 export const MAX_MESSAGE_BYTES = 65_535;
 
-/** FNV-1a over the length and text bytes of the labels, the root left out. */
+/** FNV-1a over the text of the labels and what parts them, cut to the small integers that V8 keeps without boxes. */
 export const HASH_START = 0x811c9dc5 | 0;
 export const hashByte = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193);
+export const HASH_MASK = 0x3fffffff;
 
 export const lower = (byte: number): number => (byte >= 65 && byte <= 90 ? byte | 32 : byte);
 
@@ -36,10 +37,27 @@ export function nameToWire(name: string): Uint8Array | undefined {
   return out;
 }
 
-export function hashOf(wireName: Uint8Array): number {
-  let hash = HASH_START;
-  for (let i = 0; i < wireName.length - 1; i++) hash = hashByte(hash, wireName[i]!);
-  return hash;
+/** The hash of a name's text: the same as that of its wire form, where a length takes the place of the dot in front of a label. */
+export function hashOfName(name: string): number {
+  let hash = hashByte(HASH_START, 46);
+  for (let i = 0; i < name.length; i++) hash = hashByte(hash, name.charCodeAt(i));
+  return hash & HASH_MASK;
+}
+
+/** True when the wire name at `start` (any case) is this name. */
+export function isName(name: string, query: Uint8Array, start: number, bytes: number): boolean {
+  if (name.length + 2 !== bytes) return false;
+  let at = start;
+  let left = query[at]!;
+  for (let i = 0; i < name.length; i++) {
+    at++;
+    const char = name.charCodeAt(i);
+    // A dot inside a label is no border of labels.
+    if ((char === 46) !== (left === 0)) return false;
+    if (left-- === 0) left = query[at]!;
+    else if (lower(query[at]!) !== char) return false;
+  }
+  return left === 0;
 }
 
 /** The text of the wire name at `start`, lower-cased; bytes that no host name has become `?`. */

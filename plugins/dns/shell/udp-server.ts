@@ -18,7 +18,8 @@ export interface UdpServer extends Disposable {
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 
 export async function serveUdp(host: string, port: number, handler: DnsHandler): Promise<UdpServer> {
-  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', lookup: asItIs });
+  const six = isIPv6(host);
+  const socket = createSocket({ type: six ? 'udp6' : 'udp4', lookup: asItIs(six ? 6 : 4) });
   socket.on('message', (query, from) => answer(socket, handler, query, from));
   try {
     const listening = once(socket, 'listening');
@@ -28,6 +29,7 @@ export async function serveUdp(host: string, port: number, handler: DnsHandler):
     socket.close();
     throw listenError(error, 'UDP', host, port, 'port');
   }
+  // A client that is gone is no error of ours. (A callback with each send would cost a tenth of a query.)
   socket.on('error', () => undefined);
   widen(socket);
   return { port: socket.address().port, dispose: () => void socket.close() };
@@ -37,20 +39,17 @@ function answer(socket: Socket, handler: DnsHandler, query: Uint8Array, from: Re
   // Port 0 cannot be answered, and asking for it would throw.
   if (from.port === 0) return;
   const reply = handler.respond(query, false);
-  if (reply instanceof Uint8Array) socket.send(reply, from.port, from.address, sent);
+  if (reply instanceof Uint8Array) socket.send(reply, from.port, from.address);
   else if (reply === 'forward')
     void handler.forward(query, false).then((response) => {
       // The socket may have been closed meanwhile, which is the only reason for a throw here.
       try {
-        socket.send(response, from.port, from.address, sent);
+        socket.send(response, from.port, from.address);
       } catch {
         return;
       }
     });
 }
-
-/** A client that is gone is no error of ours. */
-const sent = (): void => undefined;
 
 /** The kernel drops what does not fit; a bigger buffer rides out bursts. Without the right to it, the default serves. */
 function widen(socket: Socket): void {
@@ -61,11 +60,10 @@ function widen(socket: Socket): void {
   }
 }
 
+type Lookup = (address: string, options: unknown, done: (error: null, address: string, family: number) => void) => void;
+
 /** Answers go to addresses, never names: no need to ask the resolver's thread for each. */
-function asItIs(
-  address: string,
-  options: unknown,
-  callback: (error: null, address: string, family: number) => void,
-): void {
-  callback(null, address, isIPv6(address) ? 6 : 4);
-}
+const asItIs =
+  (family: number): Lookup =>
+  (address, _, done) =>
+    done(null, address, family);
