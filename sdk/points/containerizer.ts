@@ -16,7 +16,10 @@ export interface ContainerCommand {
   readonly argv: readonly string[];
   /** Complete environment, MESOS_SANDBOX excepted, which the containerizer sets to where the sandbox is inside. */
   readonly env: Readonly<Record<string, string>>;
-  /** User to run as; undefined = the agent's own. Unprivileged agents can only use their own. */
+  /**
+   * User of the agent's machine to run as; undefined = the agent's own. Unprivileged agents can only use their own. Where an image brings
+   * users of its own, it is not applied.
+   */
   readonly user?: string;
 }
 
@@ -110,14 +113,21 @@ export interface Containerizer {
   recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]>;
   /** Resolves once the main process runs. Rejects with CONTAINER_LAUNCH_FAILED. */
   launch(spec: ContainerSpec): Promise<LaunchedContainer>;
-  /** Resolves when the container has ended. May be called any number of times until `remove`. */
+  /** Resolves when the container has ended. May be called any number of times until `remove`. Rejects with CONTAINER_NOT_FOUND. */
   wait(containerId: string): Promise<ContainerExit>;
-  /** SIGTERM to the container, SIGKILL to all of it after `graceMs`. Resolves when the signal was sent. Idempotent. */
+  /**
+   * SIGTERM (or the image's own stop signal) to the container, SIGKILL to all of it after `graceMs`. Resolves when the signal was sent.
+   * Idempotent, also for what has ended or never was; a later call may bring SIGKILL forward, never put it off. The grace does not
+   * survive a restart: call again after `recover`.
+   */
   kill(containerId: string, graceMs: number): Promise<void>;
   statistics(containerId: string): Promise<ContainerStatistics>;
-  /** Runs a command inside the container (health checks). Kills it at the deadline: rejects with EXEC_TIMEOUT. */
+  /**
+   * Runs a command inside the container (health checks). Kills it at the deadline: rejects with EXEC_TIMEOUT; with EXEC_FAILED when it
+   * cannot be started, with CONTAINER_NOT_FOUND when the container has ended.
+   */
   exec(containerId: string, command: ContainerCommand, timeoutMs: number): Promise<ExecResult>;
-  /** Forgets an ended container and removes its traces, not the sandbox. Idempotent. */
+  /** Forgets a container and removes its traces, not the sandbox; one that runs is killed first. Idempotent. */
   remove(containerId: string): Promise<void>;
   /** Stops watching. Containers run on. */
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { MezzoError } from '@mezzo/sdk/contract';
 import type { Mode } from '../core/checkpoint.js';
 import type { Tools } from '../core/run-script.js';
 import type { Cgroups } from './cgroups.js';
@@ -27,9 +28,21 @@ const DIRS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/
 
 export async function exploreMachine(options: MachineOptions): Promise<Machine> {
   const tools = await findTools();
+  // Without it nothing can be started that outlives the agent; busybox has one that cannot do it.
+  if (!(await works([tools.setsid, '-f', 'true'])))
+    throw new MezzoError('MACHINE_UNFIT', `${tools.setsid} -f does not work on this machine`, {
+      blame: 'environment',
+      next: 'install util-linux',
+    });
   const [mode, unshare, modeNotes] = await findMode(tools, options);
   const [cgroups, cgroupNotes] = options.cgroups ? await findCgroups() : [undefined, ['cgroups are switched off']];
-  return { mode, unshare, tools, notes: [...modeNotes, ...cgroupNotes], ...(cgroups !== undefined && { cgroups }) };
+  return {
+    mode,
+    unshare,
+    tools,
+    notes: [...modeNotes, ...cgroupNotes, ...(await missing(tools))],
+    ...(cgroups !== undefined && { cgroups }),
+  };
 }
 
 async function findTools(): Promise<Tools> {
@@ -40,6 +53,22 @@ async function findTools(): Promise<Tools> {
   const names = ['env', 'setpriv', 'unshare', 'nsenter', 'timeout', 'tail', 'setsid'] as const;
   const paths = await Promise.all(names.map(async (name) => [name, await find(name)] as const));
   return Object.fromEntries(paths) as unknown as Tools;
+}
+
+const COSTS = {
+  env: 'variables with unusual names are lost',
+  setpriv: 'tasks cannot run as other users',
+  nsenter: 'commands (health checks) cannot enter a container',
+  timeout: 'commands (health checks) cannot be run',
+  tail: 'commands (health checks) tell no output',
+};
+
+async function missing(tools: Tools): Promise<string[]> {
+  const notes = Object.entries(COSTS).map(async ([name, cost]) => {
+    const path = tools[name as keyof typeof COSTS];
+    return (await isExecutable(path)) ? [] : [`${path} is missing: ${cost}`];
+  });
+  return (await Promise.all(notes)).flat();
 }
 
 const isExecutable = (path: string): Promise<boolean> =>
