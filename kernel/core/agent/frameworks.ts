@@ -1,9 +1,10 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { FrameworkInfo } from '@mezzo/sdk/api';
 import { removeTask } from './books.js';
 import { saveFramework } from './checkpoint.js';
 import { stopExecutor } from './custom-executors.js';
 import { killTask } from './kill.js';
-import { isTerminal, type AgentFramework } from './state.js';
+import { type AgentFramework } from './state.js';
 import type { Turn } from './turn.js';
 
 export function updateFramework(turn: Turn, info: FrameworkInfo): void {

@@ -1,5 +1,5 @@
-import { toMilli } from '@mezzo/sdk/contract';
-import { isTerminal, type AgentState } from './state.js';
+import { toMilli, isTerminal } from '@mezzo/sdk/contract';
+import { type AgentState } from './state.js';
 import type { AgentEffect } from './effects.js';
 import { usedBy } from './views.js';
 

@@ -1,9 +1,10 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { KillPolicy } from '@mezzo/sdk/api';
 import { frameworkOf } from './books.js';
 import { saveTask } from './checkpoint.js';
 import { neverRan } from './ends.js';
 import { durationMs } from './spec.js';
-import { hasCapability, isTerminal, type AgentState, type Run, type Task, type TaskEnd } from './state.js';
+import { hasCapability, type AgentState, type Run, type Task, type TaskEnd } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report } from './updates.js';
 

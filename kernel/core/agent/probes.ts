@@ -1,10 +1,11 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { CheckInfo, CheckStatusInfo, HealthCheck } from '@mezzo/sdk/api';
 import { probeKey } from './books.js';
 import type { Probe } from './effects.js';
 import type { ProbeOutcome } from './events.js';
 import { killTask } from './kill.js';
 import { commandOf } from './spec.js';
-import { isTerminal, type AgentState, type ProbeState, type Run, type Task } from './state.js';
+import { type AgentState, type ProbeState, type Run, type Task } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report } from './updates.js';
 

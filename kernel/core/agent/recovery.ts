@@ -1,3 +1,4 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import { addRun, addTask, newFramework, retireFramework, retireIfDone } from './books.js';
 import {
   AGENT_KEY,
@@ -18,7 +19,7 @@ import { newTask } from './launch.js';
 import { leave } from './leave.js';
 import { connect } from './registration.js';
 import { watchTask } from './running.js';
-import { isTerminal, type AgentState, type Run, type TaskEnd } from './state.js';
+import { type AgentState, type Run, type TaskEnd } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report } from './updates.js';
 

@@ -1,3 +1,4 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { TaskState } from '@mezzo/sdk/api';
 import type { ContainerExit, LaunchedContainer } from '@mezzo/sdk/points/containerizer';
 import { completionTimer } from './books.js';
@@ -7,7 +8,7 @@ import { DISCARD_TIMER, killRun, killTask } from './kill.js';
 import { exitMessage, failLaunch, runOver, waitStatus } from './ends.js';
 import { startProbes } from './probes.js';
 import { durationMs } from './spec.js';
-import { isTerminal, type Run, type Task } from './state.js';
+import { type Run, type Task } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report, type StatusDetails } from './updates.js';
 

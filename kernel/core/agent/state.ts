@@ -163,18 +163,6 @@ export function createAgentState(config: AgentConfig): AgentState {
   };
 }
 
-const TERMINAL: ReadonlySet<TaskState> = new Set<TaskState>([
-  'TASK_FINISHED',
-  'TASK_FAILED',
-  'TASK_KILLED',
-  'TASK_ERROR',
-  'TASK_LOST',
-  'TASK_DROPPED',
-  'TASK_GONE',
-  'TASK_GONE_BY_OPERATOR',
-]);
-export const isTerminal = (state: TaskState): boolean => TERMINAL.has(state);
-
 export const hasCapability = (framework: FrameworkInfo, type: string): boolean =>
   framework.capabilities?.some((c) => c.type === type) ?? false;
 

@@ -1,7 +1,8 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerStatus, TaskState, TaskStatus } from '@mezzo/sdk/api';
 import { cancelTaskTimers, frameworkOf, removeTask, updateTimer } from './books.js';
 import { saveTask } from './checkpoint.js';
-import { isTerminal, stateFor, type AgentState, type Run, type Task } from './state.js';
+import { stateFor, type AgentState, type Run, type Task } from './state.js';
 import { count, emit, nextUuid, uuidToBase64, type Turn } from './turn.js';
 
 const RETRY_FIRST_MS = 10_000;

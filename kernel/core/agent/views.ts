@@ -1,7 +1,8 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentInfo, Resource } from '@mezzo/sdk/api';
 import type { AgentSubscribe, AgentTask } from '../protocol.js';
 import { PROTOCOL_VERSION } from '../protocol.js';
-import { isTerminal, type AgentFramework, type AgentState, type Run, type Task } from './state.js';
+import { type AgentFramework, type AgentState, type Run, type Task } from './state.js';
 
 /** What others read of the state. */
 

@@ -5,6 +5,7 @@ import {
   type ExecutorId,
   type FrameworkId,
   type TaskId,
+  isTerminal,
 } from '@mezzo/sdk/contract';
 import { PROTOCOL_VERSION, type AgentSubscribe, type AgentTask } from '../protocol.js';
 import { resourceError, Resources } from '../resources/index.js';
@@ -12,7 +13,6 @@ import type { MasterEvent } from './events.js';
 import { recoverFramework } from './frameworks.js';
 import { agentChanged, agentJoined, agentPaused } from './ledger.js';
 import { pingAgent, removeAgent, reregisterTimer } from './liveness.js';
-import { isTerminal } from './names.js';
 import { rescindOffersOf } from './offers.js';
 import { executorKey, type Agent, type Framework, type Task } from './state.js';
 import {

@@ -1,10 +1,9 @@
 import type { SchedulerCall, SchedulerCallKill } from '@mezzo/sdk/api';
-import { asId, type AgentId, type FrameworkId, type TaskId } from '@mezzo/sdk/contract';
+import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@mezzo/sdk/contract';
 import { accept } from './accept.js';
 import type { MasterEvent } from './events.js';
 import { removeFramework, updateFramework } from './frameworks.js';
 import { revive, suppress } from './ledger.js';
-import { isTerminal } from './names.js';
 import { decline } from './offers.js';
 import { reconcile, reconcileTask } from './reconcile.js';
 import type { Framework } from './state.js';

@@ -1,5 +1,5 @@
 import type { FrameworkInfo, SchedulerCallUpdateFramework } from '@mezzo/sdk/api';
-import { asId, type ConnectionId, type FrameworkId } from '@mezzo/sdk/contract';
+import { asId, type ConnectionId, type FrameworkId, isTerminal } from '@mezzo/sdk/contract';
 import type { FrameworkRecord } from './effects.js';
 import type { MasterEvent } from './events.js';
 import {
@@ -11,7 +11,6 @@ import {
   type SubscriptionRequest,
 } from './framework-validation.js';
 import { frameworkChanged, frameworkJoined, frameworkLeft, frameworkPaused, frameworkResumed } from './ledger.js';
-import { isTerminal } from './names.js';
 import { removeOffer, rescindOffer } from './offers.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import type { Agent, Framework } from './state.js';

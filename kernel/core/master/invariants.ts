@@ -1,7 +1,7 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
 import { usageOf } from './ledger.js';
-import { isTerminal } from './names.js';
 import type { Agent, Framework, MasterState } from './state.js';
 
 /** What is wrong with a master between two steps; empty = nothing. Costs as much as the cluster is large: for tests. */

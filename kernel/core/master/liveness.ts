@@ -1,8 +1,8 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { TaskState } from '@mezzo/sdk/api';
 import type { AgentId } from '@mezzo/sdk/contract';
 import type { AgentFate, AgentRecord } from './effects.js';
 import { agentLeft } from './ledger.js';
-import { isTerminal } from './names.js';
 import { rescindOffersOf } from './offers.js';
 import type { Agent, Framework, Task } from './state.js';
 import { completeTask, conclude, releaseTask, removeExecutor } from './tasks.js';

@@ -17,18 +17,6 @@ const UNKNOWN_BEFORE_PARTITION_AWARE = new Set([
 ]);
 export const isPartitionState = (state: string): boolean => UNKNOWN_BEFORE_PARTITION_AWARE.has(state);
 
-const TERMINAL = new Set([
-  'TASK_FINISHED',
-  'TASK_FAILED',
-  'TASK_KILLED',
-  'TASK_ERROR',
-  'TASK_LOST',
-  'TASK_DROPPED',
-  'TASK_GONE',
-  'TASK_GONE_BY_OPERATOR',
-]);
-export const isTerminal = (state: string): boolean => TERMINAL.has(state);
-
 /** The first item that was there before. */
 export function firstRepeated(items: readonly string[]): string | undefined {
   const seen = new Set<string>();

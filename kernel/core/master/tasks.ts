@@ -7,10 +7,10 @@ import type {
   TaskStatusReason,
   TimeInfo,
 } from '@mezzo/sdk/api';
-import { asId, type AgentId, type ExecutorId, type FrameworkId, type TaskId } from '@mezzo/sdk/contract';
+import { asId, type AgentId, type ExecutorId, type FrameworkId, type TaskId, isTerminal } from '@mezzo/sdk/contract';
 import type { Resources } from '../resources/index.js';
 import { release } from './ledger.js';
-import { isPartitionState, isTerminal } from './names.js';
+import { isPartitionState } from './names.js';
 import { executorKey, type Agent, type Executor, type Framework, type Task } from './state.js';
 import { count, publish, seconds, sendScheduler, trim, type Turn } from './turn.js';
 

@@ -1,11 +1,10 @@
 import type { ExecutorID, TaskStatus } from '@mezzo/sdk/api';
-import { asId, type AgentId, type FrameworkId, type TaskId } from '@mezzo/sdk/contract';
+import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@mezzo/sdk/contract';
 import type { UpCall } from '../protocol.js';
 import { resourceError, Resources } from '../resources/index.js';
 import type { MasterEvent } from './events.js';
 import { agentChanged } from './ledger.js';
 import { removeAgent } from './liveness.js';
-import { isTerminal } from './names.js';
 import { rescindOffersOf } from './offers.js';
 import { executorKey, type Agent, type Framework } from './state.js';
 import { completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';

@@ -1,5 +1,6 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import { messageToObject, type AgentResponseGetContainersContainer, type Labels } from '@mezzo/sdk/api';
-import { isTerminal, type AgentFramework, type AgentState, type Run } from '../../core/agent/state.js';
+import { type AgentFramework, type AgentState, type Run } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import { taskView, type Json } from '../master/legacy-views.js';

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream';
 import { stringifyJson } from '@mezzo/sdk/api';
-import { MezzoError, messageOf } from '@mezzo/sdk/contract';
+import { messageOf } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
 import { jsonAnswer, notFound, notImplemented, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';

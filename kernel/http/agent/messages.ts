@@ -7,9 +7,9 @@ import type {
   ResourceStatistics,
   Task as TaskMessage,
 } from '@mezzo/sdk/api';
-import { messageOf } from '@mezzo/sdk/contract';
+import { messageOf, isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerStatistics } from '@mezzo/sdk/points/containerizer';
-import { isTerminal, type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
+import { type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
 import { containerStatusOf } from '../../core/agent/updates.js';
 import type { AgentSite } from './site.js';
 

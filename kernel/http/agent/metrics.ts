@@ -1,4 +1,5 @@
-import { isTerminal, type AgentState } from '../../core/agent/state.js';
+import { isTerminal } from '@mezzo/sdk/contract';
+import { type AgentState } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
 import { Resources } from '../../core/resources/index.js';
 import type { AgentSite } from './site.js';
