@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
 import { fetchInstalled, operatorApi, PluginHost } from '../plugin-host/index.js';
-import { clusterKey, verifyToken } from '../shell/secrets.js';
+import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';

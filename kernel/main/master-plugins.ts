@@ -1,7 +1,7 @@
 import { hasCode, MezzoError } from '@mezzo/sdk/contract';
 import { operatorApi, PluginHost, type HostStore } from '../plugin-host/index.js';
 import type { Store } from '../ports/store.js';
-import { verifyToken } from '../shell/secrets.js';
+import { verifyToken } from '@mezzo/sdk/secrets';
 import type { MasterDaemon } from './master.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';

@@ -15,7 +15,7 @@ import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
 import { MasterShell } from '../shell/master/master-shell.js';
-import { clusterKey } from '../shell/secrets.js';
+import { clusterKey } from '@mezzo/sdk/secrets';
 import { LevelStore } from '../shell/store/level-store.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';

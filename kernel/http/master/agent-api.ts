@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PROTOCOL_VERSION, type AgentSubscribe, type UpBatch } from '../../core/protocol.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
-import { verifyToken } from '../../shell/secrets.js';
+import { verifyToken } from '@mezzo/sdk/secrets';
 import { fromWireJson } from '../../shell/wire-json.js';
 import { methodNotAllowed, textAnswer, type Answer } from '../answer.js';
 import { readBody } from '../body.js';
