@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { randomUUID } from 'node:crypto';
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { MasterInfo, VersionInfo } from '@mezzo/sdk/api';
+import type { MasterInfo } from '@mezzo/sdk/api';
 import { asId, hasCode, messageOf, type MasterId } from '@mezzo/sdk/contract';
 import type Koa from 'koa';
 import { createMasterState, type MasterOptions } from '../core/master/index.js';
@@ -22,9 +22,7 @@ import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
 import { startMasterPlugins } from './master-plugins.js';
 import { masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
-
-/** The Mesos version whose APIs we speak: clients compare it. */
-const MESOS_VERSION = '1.11.0';
+import { MESOS_VERSION, versionInfo } from './version.js';
 
 /** A master that serves, with the seams that a plugin host needs. */
 export interface MasterDaemon {
@@ -169,15 +167,6 @@ function logFiles(flags: MasterFlags, log: DaemonLog): FileTree {
   const file = flags.external_log_file ?? log.file;
   if (file !== undefined) files.attach('/master/log', file);
   return files;
-}
-
-function versionInfo(): VersionInfo & { mezzo: string } {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  const buildTime = Math.floor(statSync(fileURLToPath(import.meta.url)).mtimeMs / 1000);
-  const buildDate = new Date(buildTime * 1000).toISOString().replace('T', ' ').replace(/\..*/, ' UTC');
-  return { version: MESOS_VERSION, buildDate, buildTime, buildUser: '', mezzo: manifest.version };
 }
 
 function die(log: DaemonLog, error: unknown): void {
