@@ -2,7 +2,7 @@ import type { Target } from './apps.js';
 
 export type Headers = Record<string, string | string[] | undefined>;
 
-const HOP_BY_HOP = [
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -11,7 +11,7 @@ const HOP_BY_HOP = [
   'te',
   'trailer',
   'upgrade',
-] as const;
+]);
 
 export const AUTH_COOKIE = 'dcos-acs-auth-cookie';
 export const INFO_COOKIE = 'dcos-acs-info-cookie';
@@ -35,47 +35,59 @@ export interface RequestRules {
 
 /** Headers of a request as the upstream gets them. Names are lower-case. */
 export function upstreamHeaders(headers: Headers, client: Client, rules: RequestRules): Headers {
-  const out: Headers = { ...headers };
-  dropHopByHop(out);
-  // Node has answered 100-continue already.
-  delete out['expect'];
-  if (rules.ownAuthorization) delete out['authorization'];
+  const out = endToEnd(headers, isForUpstream);
+  if (rules.ownAuthorization) out['authorization'] = undefined;
   if (rules.token !== undefined) out['authorization'] = `token=${rules.token}`;
-  if (rules.dropAcceptEncoding) delete out['accept-encoding'];
+  if (rules.dropAcceptEncoding) out['accept-encoding'] = undefined;
   if (rules.upgrade) [out['connection'], out['upgrade']] = ['Upgrade', 'websocket'];
   if (rules.emptyBody) out['content-length'] = '0';
-  const cookie = withoutOwnCookies(out['cookie']);
-  if (cookie === undefined) delete out['cookie'];
-  else out['cookie'] = cookie;
+  if (headers['cookie'] !== undefined) out['cookie'] = withoutOwnCookies(headers['cookie']);
+  const forwarded = headers['x-forwarded-for'];
   out['x-real-ip'] = client.ip;
-  out['x-forwarded-for'] = [out['x-forwarded-for'], client.ip].flat().filter(Boolean).join(', ');
+  out['x-forwarded-for'] = forwarded === undefined ? client.ip : `${[forwarded].flat().join(', ')}, ${client.ip}`;
   out['x-forwarded-proto'] = client.scheme;
-  if (headers['host'] !== undefined) out['x-forwarded-host'] = headers['host'];
-  return out;
+  out['x-forwarded-host'] = headers['host'];
+  return defined(out);
 }
 
 /** Headers of a response as the client gets them; apps can neither sign users in nor out. */
 export function clientHeaders(headers: Headers, trusted: boolean): Headers {
-  const out: Headers = { ...headers };
-  dropHopByHop(out);
-  delete out['transfer-encoding'];
-  const cookies = [out['set-cookie'] ?? []].flat();
-  if (trusted || cookies.length === 0) return out;
-  const kept = cookies.filter((cookie) => !isOwnCookie(cookie));
-  if (kept.length > 0) out['set-cookie'] = kept;
-  else delete out['set-cookie'];
-  return out;
+  const out = endToEnd(headers, isForClient);
+  const cookies = headers['set-cookie'];
+  if (trusted || cookies === undefined) return out;
+  const kept = [cookies].flat().filter((cookie) => !isOwnCookie(cookie));
+  out['set-cookie'] = kept.length > 0 ? kept : undefined;
+  return defined(out);
 }
+
+/** Node has answered 100-continue already. */
+const isForUpstream = (name: string): boolean => !HOP_BY_HOP.has(name) && name !== 'expect';
+const isForClient = (name: string): boolean => !HOP_BY_HOP.has(name) && name !== 'transfer-encoding';
 
 /** What a Connection header may not take away: without its framing a body would be read as the next request. */
 const KEPT: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'cookie', 'authorization']);
 
-function dropHopByHop(headers: Headers): void {
-  for (const part of [headers['connection'] ?? []].flat().join(',').split(',')) {
-    const name = part.trim().toLowerCase();
-    if (!KEPT.has(name)) delete headers[name];
+/** A copy without what is for this hop alone. (Deleting from a copy would cost more than all else here.) */
+function endToEnd(headers: Headers, keep: (name: string) => boolean): Headers {
+  const named = namedByConnection(headers['connection']);
+  const out: Headers = {};
+  for (const name in headers) {
+    if (keep(name) && !(named?.has(name) && !KEPT.has(name))) out[name] = headers[name];
   }
-  for (const name of HOP_BY_HOP) delete headers[name];
+  return out;
+}
+
+function namedByConnection(connection: string | string[] | undefined): ReadonlySet<string> | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
+  const names = [connection].flat().join(',').split(',');
+  return new Set(names.map((name) => name.trim().toLowerCase()));
+}
+
+/** Node takes no header that is undefined. */
+function defined(headers: Headers): Headers {
+  const out: Headers = {};
+  for (const name in headers) if (headers[name] !== undefined) out[name] = headers[name];
+  return out;
 }
 
 function withoutOwnCookies(cookie: string | string[] | undefined): string | undefined {

@@ -188,14 +188,17 @@ export class HttpProxyEngine implements ProxyEngine {
     const journey = this.journeys.get(req);
     if (journey === undefined || res.headersSent || res.destroyed) return void response.destroy();
     this.settle(journey, undefined);
-    const headers = journey.passage.answer(response.headers);
-    // Without a length HTTP/1.0 clients are told the end by the close of the connection.
-    res.writeHead(response.statusCode ?? 502, response.statusMessage, defined(headers));
+    res.writeHead(
+      response.statusCode ?? 502,
+      response.statusMessage,
+      defined(journey.passage.answer(response.headers)),
+    );
+    // By hand: stream.pipeline makes an AbortController for each call.
+    response.on('error', () => res.destroy());
+    response.on('close', () => response.complete || res.destroy());
+    response.pipe(res);
     // An event stream may have nothing to say for a while, and its head must not wait for it.
-    setImmediate(() => res.writableEnded || res.destroyed || res.flushHeaders());
-    pipeline(response, res, () => {
-      if (!response.complete) res.destroy();
-    });
+    if (!response.complete) setImmediate(() => res.writableEnded || res.destroyed || res.flushHeaders());
   }
 
   private fail(req: IncomingMessage, error: Error): void {
@@ -280,7 +283,5 @@ const headLines = (status: string, headers: Headers): string =>
     '\r\n',
   ].join('\r\n');
 
-const defined = (headers: Headers): Record<string, string | string[]> =>
-  Object.fromEntries(
-    Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined),
-  );
+/** Headers as the core makes them have no holes; only their type allows them. */
+const defined = (headers: Headers): Record<string, string | string[]> => headers as Record<string, string | string[]>;
