@@ -22,6 +22,5 @@ describe('the fake containerizer', () => {
         (containerizer as FakeContainerizer).end(containerId, { code: Number(command.argv[0]?.split(' ').at(-1)) }),
     },
   });
-  for (const law of laws.filter(({ skip }) => skip === undefined))
-    it(law.title, { timeout: law.timeoutMs }, law.run);
+  for (const law of laws.filter(({ skip }) => skip === undefined)) it(law.title, { timeout: law.timeoutMs }, law.run);
 });
