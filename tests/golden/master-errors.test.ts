@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mintToken } from '../../kernel/shell/secrets.js';
+import { mintToken } from '@mezzo/sdk/secrets';
 import { ask, JSON_HEADERS, post, startTestMaster, subscribe, type Ask, type TestMaster } from './master-support.js';
 
 let master: TestMaster;

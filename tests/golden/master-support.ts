@@ -9,7 +9,7 @@ import { loadFlags } from '../../kernel/main/flags.js';
 import { createLog } from '../../kernel/main/log.js';
 import { masterFlags } from '../../kernel/main/master-flags.js';
 import { startMaster, type MasterDaemon } from '../../kernel/main/master.js';
-import { mintToken } from '../../kernel/shell/secrets.js';
+import { mintToken } from '@mezzo/sdk/secrets';
 
 const DEADLINE_MS = 5_000;
 

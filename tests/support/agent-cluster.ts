@@ -9,7 +9,7 @@ import { loadFlags } from '../../kernel/main/flags.js';
 import { createLog } from '../../kernel/main/log.js';
 import { masterFlags } from '../../kernel/main/master-flags.js';
 import { startMaster, type MasterDaemon } from '../../kernel/main/master.js';
-import { mintToken, writeSecret } from '../../kernel/shell/secrets.js';
+import { mintToken, writeSecret } from '@mezzo/sdk/secrets';
 import { MesosContainerizer } from '../../plugins/containerizer-mesos/shell/mesos-containerizer.js';
 import { until } from './poll.js';
 

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,21 +38,29 @@ export class TestCluster {
     readonly workDir: string,
     readonly offset: number,
     private readonly env: NodeJS.ProcessEnv,
+    /** User that runs it all; undefined = ours. */
+    private readonly uid: number | undefined,
   ) {}
 
-  static async create(env: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
+  static async create(env: NodeJS.ProcessEnv = {}, uid?: number): Promise<TestCluster> {
     const workDir = mkdtempSync(join(tmpdir(), 'mezzo-e2e-'));
-    return new TestCluster(workDir, await freeOffset(), {
-      ...process.env,
-      NO_COLOR: '1',
-      MEZZO_WORK_DIR: workDir,
-      MEZZO_CONTEXTS: join(workDir, 'contexts.json'),
-      ...env,
-    });
+    if (uid !== undefined) chownSync(workDir, uid, uid);
+    return new TestCluster(
+      workDir,
+      await freeOffset(),
+      {
+        ...process.env,
+        NO_COLOR: '1',
+        MEZZO_WORK_DIR: workDir,
+        MEZZO_CONTEXTS: join(workDir, 'contexts.json'),
+        ...env,
+      },
+      uid,
+    );
   }
 
-  static async up(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
-    const cluster = await TestCluster.create(env);
+  static async up(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}, uid?: number): Promise<TestCluster> {
+    const cluster = await TestCluster.create(env, uid);
     const { code, stdout, stderr } = await cluster.start(args);
     if (code !== 0) {
       const logs = cluster.logs();
@@ -80,7 +88,7 @@ export class TestCluster {
       const child = execFile(
         process.execPath,
         [MEZZO, ...args],
-        { env: this.env, timeout: HOLD_MS, maxBuffer: 32 << 20 },
+        { env: this.env, ...this.user, timeout: HOLD_MS, maxBuffer: 32 << 20 },
         (error, stdout, stderr) =>
           resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr }),
       );
@@ -97,6 +105,10 @@ export class TestCluster {
   /** Starts the CLI and leaves it running. */
   spawn(args: readonly string[]) {
     return spawn(process.execPath, [MEZZO, ...args], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  private get user(): { uid?: number; gid?: number } {
+    return this.uid === undefined ? {} : { uid: this.uid, gid: this.uid };
   }
 
   logs(): string {
