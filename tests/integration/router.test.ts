@@ -379,6 +379,25 @@ describe('streams', () => {
     await expect.poll(() => closed).toBe(true);
   });
 
+  test('an upstream may answer before it has heard all, and talk on for longer than a response may take', async () => {
+    const { port } = await upstream((req, res) => {
+      res.writeHead(200, { 'content-type': 'text/plain' });
+      req.on('data', (chunk) => res.write(`<${String(chunk)}>`));
+      req.on('end', () => setTimeout(() => res.end('bye'), 150));
+    });
+    router = await start({ responseTimeoutMs: 50 });
+    await publish([port]);
+    const headers = { authorization: `token=${token}` };
+    const req = httpRequest(`${router.url}/service/web/`, { method: 'POST', headers, agent: false });
+    req.write('one');
+    const [res] = (await once(req, 'response')) as [IncomingMessage];
+    expect(String((await once(res, 'data'))[0])).toBe('<one>');
+    req.end('two');
+    let rest = '';
+    for await (const chunk of res) rest += String(chunk);
+    expect(rest).toBe('<two>bye');
+  });
+
   test('a response that breaks off upstream breaks off here', async () => {
     const { port } = await upstream((_, res) => {
       res.writeHead(200, { 'content-length': 100 });

@@ -11,7 +11,7 @@ export interface TcpRules {
   readonly maxPending: number;
 }
 
-const OUTPUT_MAX_BYTES = 1 << 20;
+const OUTPUT_MAX_BYTES = 256 << 10;
 
 export async function serveTcp(host: string, port: number, handler: DnsHandler, rules: TcpRules): Promise<Disposable> {
   const open = new Set<Socket>();

@@ -87,6 +87,7 @@ test.each([
   ['https://cluster:8000/x', 'https://cluster:8000/x'],
   ['http://elsewhere/x', 'http://elsewhere/x'],
   ['//elsewhere/x', '//elsewhere/x'],
+  ['//10.0.0.5:31000/x', '/service/a/x'],
   ['x/y', 'x/y'],
 ])('the Location %s becomes %s', (location, expected) => {
   const target = { scheme: 'http', host: '10.0.0.5', port: 31000, basePath: '' } as const;

@@ -120,8 +120,8 @@ export function rewriteLocation(
 
 function localPath(location: string, target: Target, clientHost: string | undefined): string | undefined {
   if (location.startsWith('/') && !location.startsWith('//')) return location;
-  const match = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(location);
-  if (!match || match[1]!.toLowerCase() !== target.scheme) return undefined;
+  const match = /^(?:(https?):)?\/\/([^/?#]*)(.*)$/i.exec(location);
+  if (!match || (match[1] ?? target.scheme).toLowerCase() !== target.scheme) return undefined;
   const host = match[2]!.toLowerCase();
   const literal = target.host.includes(':') ? `[${target.host}]` : target.host;
   const own = [`${literal}:${target.port}`, literal, clientHost?.toLowerCase()];

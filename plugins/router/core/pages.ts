@@ -33,8 +33,8 @@ const fill=(id,rows,columns)=>{const body=byId(id);body.replaceChildren(...rows.
 for(const column of columns)tr.append(cell(column(row)));return tr}));byId(id+'-none').hidden=rows.length>0};
 const state=(task)=>task.healthy===false?mark('unhealthy','bad'):mark(task.state.replace('TASK_','').toLowerCase(),task.state==='TASK_RUNNING'?'good':'note');
 const show=(c)=>{
-byId('counts').textContent=c.counts.apps+' apps, '+c.counts.tasks+' tasks, '+c.counts.agents+' agents, '+c.counts.frameworks+' frameworks';
-fill('apps',c.apps,[(a)=>link(a.name,a.path),(a)=>a.running+' of '+a.instances+' running',(a)=>a.unhealthy?mark(a.unhealthy+' unhealthy','bad'):'',(a)=>a.public?'public':'']);
+byId('counts').textContent=['app','task','agent','framework'].map((one)=>{const n=c.counts[one+'s'];return n+' '+one+(n===1?'':'s')}).join(', ');
+fill('apps',c.apps,[(a)=>link(a.name,a.path),(a)=>a.running+' of '+a.instances+' running',(a)=>a.unhealthy?mark(a.unhealthy+' unhealthy','bad'):a.healthy?mark(a.healthy+' healthy','good'):'',(a)=>a.public?'public':'']);
 fill('tasks',c.tasks,[(t)=>t.id,(t)=>t.framework,state,(t)=>t.host?t.host+(t.ports.length?':'+t.ports.join(', '):''):'']);
 fill('agents',c.agents,[(a)=>link(a.id,'/agent/'+encodeURIComponent(a.id)+'/state'),(a)=>a.host+':'+a.port]);
 fill('frameworks',c.frameworks,[(f)=>f.name,(f)=>f.id,(f)=>f.active?mark('active','good'):mark('inactive','note')]);

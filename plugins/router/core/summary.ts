@@ -21,6 +21,7 @@ export function summarize(table: RouteTable) {
         path: `/service/${path}/`,
         instances: app.instances.size,
         running: running.length,
+        healthy: running.filter(({ healthy }) => healthy === true).length,
         unhealthy: running.filter(({ healthy }) => healthy === false).length,
         public: app.public,
       };

@@ -62,6 +62,7 @@ interface Journey {
   connectTimer?: NodeJS.Timeout;
   responseTimer?: NodeJS.Timeout;
   failure?: Failure;
+  settled?: boolean;
 }
 
 const IDLE_SOCKETS_MAX = 256;
@@ -171,6 +172,8 @@ export class HttpProxyEngine implements ProxyEngine {
     const { body } = journey;
     if (journey.failure !== undefined) return;
     const startClock = (): void => {
+      // An upstream may answer before it has heard all.
+      if (journey.settled) return;
       journey.responseTimer = setTimeout(() => this.abort(journey, 'slow'), this.limits.responseTimeoutMs);
     };
     if (body === undefined) return startClock();
@@ -220,6 +223,7 @@ export class HttpProxyEngine implements ProxyEngine {
   private settle(journey: Journey, failure: Failure | undefined): void {
     clearTimeout(journey.connectTimer);
     clearTimeout(journey.responseTimer);
+    journey.settled = true;
     journey.settle(failure);
   }
 }
