@@ -108,6 +108,21 @@ describe('a health check by the scheduler', () => {
 });
 
 describe('a health check by the agent', () => {
+  it('that ends an instance is told in lastTaskFailure; an ill one that a user ends is not', () => {
+    create({ protocol: 'COMMAND', command: { value: 'true' } });
+    const first = task();
+    cluster.status(first, 'TASK_KILLED', { healthy: false });
+    expect(cluster.state.apps.get('/a')?.lastFailure).toMatchObject({
+      taskId: first,
+      message: 'Instance was killed: its health check failed too often',
+    });
+    const second = task();
+    expect(second).not.toBe(first);
+    cluster.command({ kind: 'killTasks', ids: [second], single: false, scale: true, wipe: false, force: true });
+    cluster.status(second, 'TASK_KILLED', { healthy: false });
+    expect(cluster.state.apps.get('/a')?.lastFailure).toMatchObject({ taskId: first });
+  });
+
   it('goes with the task, and its word is the instance health', () => {
     create({ protocol: 'COMMAND', command: { value: 'true' }, maxConsecutiveFailures: 4, intervalSeconds: 7 });
     expect(cluster.probed.size).toBe(0);

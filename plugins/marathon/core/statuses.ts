@@ -166,13 +166,14 @@ export function applyUnreachableStrategy(turn: Turn, instance: Instance): void {
   turn.timer(lostTimer(instance), (passedMs >= inactiveMs ? expungeMs : inactiveMs) - passedMs);
 }
 
+const SICK = 'Instance was killed: its health check failed too often';
 const BLAMELESS_REASONS = ['REASON_RECONCILIATION', 'REASON_INVALID_OFFERS', 'REASON_AGENT_DRAINING'];
 
 function onEnded(turn: Turn, instance: Instance, task: TaskRun, status: TaskStatus, condition: string): void {
   const entry = findEntry(turn.state, instance);
   const wanted = instance.goal === 'running';
   const blameless = status.reason !== undefined && BLAMELESS_REASONS.includes(status.reason);
-  const killedByUs = condition === 'Killed' && instance.killReason === undefined;
+  const killedByUs = condition === 'Killed' && instance.killReason === undefined && !killedSick(instance, status);
   if (entry && !killedByUs && condition !== 'Finished' && !blameless) {
     entry.lastFailure = failureOf(instance, task, status, turn);
     saveFailure(turn, entry.lastFailure);
@@ -182,10 +183,13 @@ function onEnded(turn: Turn, instance: Instance, task: TaskRun, status: TaskStat
     growDelay(turn, entry);
 }
 
+/** The agent ends what fails the checks that it makes itself; nobody here asked for it. */
+const killedSick = ({ goal }: Instance, { healthy }: TaskStatus): boolean => healthy === false && goal === 'running';
+
 const failureOf = (instance: Instance, task: TaskRun, status: TaskStatus, turn: Turn) => ({
   appId: instance.appId,
   host: task.facts.hostname,
-  message: instance.killReason ?? status.message ?? status.reason ?? '',
+  message: instance.killReason ?? (killedSick(instance, status) ? SICK : (status.message ?? status.reason ?? '')),
   slaveId: task.agentId,
   state: status.state,
   taskId: task.id,
