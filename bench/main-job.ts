@@ -42,9 +42,15 @@ class Probe {
     void this.listen();
   }
 
+  /** An offer with room for many; crumbs that were freed meanwhile are handed back. */
   async offer(): Promise<Offer> {
-    await this.when(() => this.offers.length > 0);
-    return this.offers.shift()!;
+    for (;;) {
+      await this.when(() => this.offers.length > 0);
+      const offer = this.offers.shift()!;
+      const cpus = (offer.resources ?? []).find(({ name }) => name === 'cpus')?.scalar?.value ?? 0;
+      if (cpus > 0.5) return offer;
+      await this.client.call('DECLINE', { offerIds: [offer.id], filters: { refuseSeconds: 0 } });
+    }
   }
 
   /** Launches `count` sleeps on one offer; answers their ids. */
@@ -71,8 +77,16 @@ class Probe {
     return ids;
   }
 
+  /** Fails at once when one of them ended otherwise. */
   async state(ids: readonly string[], wanted: (status: TaskStatus) => boolean): Promise<void> {
-    await this.when(() => ids.every((id) => this.states.has(id) && wanted(this.states.get(id)!)));
+    await this.when(() => {
+      const all = ids.map((id) => this.states.get(id));
+      const bad = all.find(
+        (status) => status && !wanted(status) && /ERROR|FAILED|DROPPED|LOST/.test(status.state ?? ''),
+      );
+      if (bad) throw new Error(`${bad.taskId.value}: ${bad.state} ${bad.message ?? ''}`);
+      return all.every((status) => status !== undefined && wanted(status));
+    });
   }
 
   kill(ids: readonly string[]): Promise<unknown> {
@@ -105,7 +119,13 @@ class Probe {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('the cluster did not answer within 60 s')), 60_000);
       const wake = () => {
-        if (!ready()) return;
+        try {
+          if (!ready()) return;
+        } catch (error) {
+          clearTimeout(timer);
+          this.wake.delete(wake);
+          return reject(error as Error);
+        }
         clearTimeout(timer);
         this.wake.delete(wake);
         resolve();
