@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MezzoError } from '../contract/index.js';
-import { jwtVerify, SignJWT } from 'jose';
 
 /** What a token of the cluster is for. `user` tokens are the router's; the others never leave the daemons. */
 export type TokenScope = 'user' | 'agent' | 'plugin' | 'operator';
@@ -25,11 +24,13 @@ export function clusterKey(secretsDir: string): Uint8Array {
 }
 
 export async function mintToken(key: Uint8Array, claims: TokenClaims, ttlSeconds: number): Promise<string> {
+  const { SignJWT } = await import('jose');
   return new SignJWT({ ...claims }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(`${ttlSeconds}s`).sign(key);
 }
 
 /** Rejects with TOKEN_INVALID: forged, expired, or of another scope. */
 export async function verifyToken(key: Uint8Array, jwt: string, ...scopes: TokenScope[]): Promise<TokenClaims> {
+  const { jwtVerify } = await import('jose');
   try {
     const { payload } = await jwtVerify(jwt, key, { algorithms: ['HS256'] });
     const { uid, scope } = payload as Partial<TokenClaims>;

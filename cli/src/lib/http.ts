@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http';
 import { MezzoError } from '@mezzo/sdk/contract';
-import { request } from 'undici';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -25,14 +25,8 @@ export async function http(
   const bytes = body instanceof Uint8Array;
   if (body !== undefined) headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
   try {
-    const answer = await request(url, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: bytes ? body : JSON.stringify(body) }),
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-    });
-    return { status: answer.statusCode, text: await answer.body.text(), headers: answer.headers };
+    const payload = body === undefined || bytes ? body : JSON.stringify(body);
+    return await exchange(url, method, headers, payload as string | Uint8Array | undefined, timeoutMs);
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
     throw new MezzoError('UNREACHABLE', `${url} does not answer (${reason})`, {
@@ -42,6 +36,32 @@ export async function http(
       cause,
     });
   }
+}
+
+const MAX_ANSWER_BYTES = 256 << 20;
+
+/** Node's own client: a command that makes three requests should not load a whole HTTP library first. */
+async function exchange(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  payload: string | Uint8Array | undefined,
+  timeoutMs: number,
+): Promise<HttpAnswer> {
+  const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const call = request(url, { method, headers, timeout: timeoutMs }, resolve);
+    call.on('timeout', () => call.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
+    call.on('error', reject).end(payload);
+  });
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return { status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8'), headers: answer.headers };
 }
 
 /** The decoded body of a 2xx answer; anything else rejects with HTTP_<status> and the server's own words. */
