@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER, ENDPOINTS, messageOf, type PluginContext } from '@mezzo/sdk/contract';
-import { OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
+import { leadingMasterUrl, MarathonHealth, OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import { reachable, type DnsConfig } from './shell/config.js';
-import { leaderOf } from './shell/leader.js';
-import { MarathonHealth } from './shell/marathon-health.js';
 import { DnsServer } from './shell/server.js';
 
 const VERSION = '0.1.0';
@@ -48,7 +46,7 @@ function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): Promi
         for await (const event of events) {
           if (event.subscribed) {
             ctx.degraded(undefined);
-            void leaderOf(kernelUrl).then((leader) => server.mastersAre(leader ?? new URL(kernelUrl).host));
+            void leadingMasterUrl(kernelUrl).then((url) => server.mastersAre(new URL(url ?? kernelUrl).host));
           }
           await server.feed.take(event);
           if (event.subscribed) known();

@@ -9,10 +9,9 @@ import {
   STORE,
   type PluginContext,
 } from '@mezzo/sdk/contract';
-import { OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
+import { leadingMasterUrl, OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import type { RouterConfig } from './shell/config.js';
-import { leaderUrl } from './shell/leader.js';
 import { Router } from './shell/router.js';
 
 const VERSION = '0.1.0';
@@ -82,7 +81,7 @@ function follow(ctx: PluginContext, router: Router, kernelUrl: string): Promise<
         for await (const event of events) {
           if (event.subscribed) {
             ctx.degraded(undefined);
-            void leaderUrl(kernelUrl).then((url) => (router.masterUrl = url ?? kernelUrl));
+            void leadingMasterUrl(kernelUrl).then((url) => (router.masterUrl = url ?? kernelUrl));
           }
           await router.feed.take(event);
           if (event.subscribed) known();

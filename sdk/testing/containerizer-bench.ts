@@ -15,9 +15,15 @@ import type { ContainerizerSuiteOptions } from './containerizer-suite.js';
 /** In the environment of everything that a law starts, so that what is left over is found. */
 const MARK = 'MEZZO_SUITE';
 const POLL_MS = 10;
+/** By how much all deadlines are longer than on a usual machine: for emulated ones. */
+export const PATIENCE = Number(process.env.MEZZO_TEST_PATIENCE ?? 1);
 
 /** Repeats until it holds; throws at the deadline. */
-export async function eventually(what: string, holds: () => Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean>,
+  timeoutMs = 10_000 * PATIENCE,
+): Promise<void> {
   for (const deadline = Date.now() + timeoutMs; !(await holds()); await sleep(POLL_MS))
     assert.ok(Date.now() < deadline, `${what}: not within ${timeoutMs} ms`);
 }

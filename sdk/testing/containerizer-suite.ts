@@ -6,7 +6,7 @@ import type {
   ContainerizerCapabilities,
   ContainerSpec,
 } from '../points/containerizer.js';
-import { Bench, eventually } from './containerizer-bench.js';
+import { Bench, eventually, PATIENCE } from './containerizer-bench.js';
 import { SHELL_BEHAVIOURS, type Behaviours } from './containerizer-behaviours.js';
 
 export interface ContainerizerSuiteOptions {
@@ -37,9 +37,9 @@ export interface Law {
 
 type Check = (bench: Bench, does: Behaviours) => Promise<void>;
 
-const LAW_TIMEOUT_MS = 60_000;
+const LAW_TIMEOUT_MS = 60_000 * PATIENCE;
 /** How soon an exit must be told, on a machine that does other things besides. */
-const SOON_MS = 2_000;
+const SOON_MS = 2_000 * PATIENCE;
 
 /** What every containerizer promises. The caller hands each law to its test runner. */
 export function containerizerSuite(options: ContainerizerSuiteOptions): Law[] {

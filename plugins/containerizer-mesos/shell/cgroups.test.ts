@@ -86,3 +86,10 @@ describe('cgroup v1, on directories that look like it', () => {
     expect(await cgroups.list('o')).toEqual(['c']);
   });
 });
+
+test('cgroups that a container made inside its own go with it', async () => {
+  const cgroups = new CgroupsV2(mount);
+  mkdirSync(join(mount, 'mezzo/o/c/inner/innermost'), { recursive: true });
+  await cgroups.destroy('o', 'c');
+  expect(await cgroups.list('o')).toEqual([]);
+});

@@ -79,14 +79,19 @@ export async function pidsIn(dir: string): Promise<number[]> {
   return text.split('\n').filter(Boolean).map(Number);
 }
 
-/** Ends all processes in a cgroup and removes it: rounds, since some may fork meanwhile and dead ones leave only in time. */
+/**
+ * Ends all processes in a cgroup and removes it, with those that a container made inside its own. Rounds, since some may fork meanwhile and
+ * dead ones leave only in time.
+ */
 export async function destroyDir(dir: string, killAll: (pids: readonly number[]) => Promise<void>): Promise<void> {
   for (let round = 0; ; round++) {
     const code = removeDir(dir);
     if (code === undefined || code === 'ENOENT') return;
     if (round >= ROUNDS) throw launchFailed(`cgroup ${dir} cannot be removed: ${code}`, 'environment');
     await killAll(await pidsIn(dir));
-    await sleep(ROUND_MS);
+    const inner = await childDirs(dir);
+    for (const name of inner) await destroyDir(`${dir}/${name}`, killAll);
+    if (inner.length === 0) await sleep(ROUND_MS);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type {
   MasterEvent,
   MasterResponseGetAgentsAgent,
@@ -29,16 +30,6 @@ export interface HostPort {
   readonly port: number;
 }
 
-const TERMINAL: ReadonlySet<string> = new Set([
-  'TASK_FINISHED',
-  'TASK_FAILED',
-  'TASK_KILLED',
-  'TASK_ERROR',
-  'TASK_LOST',
-  'TASK_DROPPED',
-  'TASK_GONE',
-  'TASK_GONE_BY_OPERATOR',
-]);
 const SLICE = 500;
 const REPORTED_MAX = 200_000;
 
@@ -99,7 +90,7 @@ export class ClusterZone {
     const recovered = new Set((state.getAgents?.recoveredAgents ?? []).map((agent) => agent.id?.value ?? ''));
     for (const framework of state.getFrameworks?.frameworks ?? []) this.putFramework(framework);
     for (const agent of agents.values()) this.putAgent(agent);
-    const tasks = (state.getTasks?.tasks ?? []).filter((task) => !TERMINAL.has(task.state));
+    const tasks = (state.getTasks?.tasks ?? []).filter((task) => !isTerminal(task.state));
     const present = new Set<string>();
     for (const [i, task] of tasks.entries()) {
       present.add(this.putTask(task));
@@ -163,7 +154,7 @@ export class ClusterZone {
   private putTask(task: Task): string {
     const key = `${task.frameworkId.value}/${task.taskId.value}`;
     this.unconfirmed.delete(key);
-    if (TERMINAL.has(task.state)) this.dropTask(key);
+    if (isTerminal(task.state)) this.dropTask(key);
     else this.keepTask(key, namedTask(task));
     return key;
   }
@@ -173,7 +164,7 @@ export class ClusterZone {
     const task = this.tasks.get(key);
     if (task === undefined) return;
     this.unconfirmed.delete(key);
-    if (TERMINAL.has(state)) this.dropTask(key);
+    if (isTerminal(state)) this.dropTask(key);
     else this.keepTask(key, withStatus(task, status, state));
   }
 

@@ -41,17 +41,6 @@ export interface RoutedFramework {
   readonly webuiUrl: string;
 }
 
-export const TERMINAL: ReadonlySet<string> = new Set([
-  'TASK_FINISHED',
-  'TASK_FAILED',
-  'TASK_KILLED',
-  'TASK_ERROR',
-  'TASK_LOST',
-  'TASK_DROPPED',
-  'TASK_GONE',
-  'TASK_GONE_BY_OPERATOR',
-]);
-
 const PORTS_MAX = 256;
 
 export function routedTask(task: Task): RoutedTask {

@@ -1,3 +1,4 @@
+import { isTerminal } from '@mezzo/sdk/contract';
 import type { MasterEvent, MasterResponseGetState, Task } from '@mezzo/sdk/api';
 import { App, appRules, publishedName, targetOf, type Target } from './apps.js';
 import {
@@ -5,7 +6,6 @@ import {
   routedFramework,
   routedTask,
   taskKey,
-  TERMINAL,
   withStatus,
   type RoutedAgent,
   type RoutedFramework,
@@ -137,7 +137,7 @@ export class RouteTable {
   private putTask(task: Task, atMs: number): void {
     const routed = routedTask(task);
     this.unconfirmed.delete(routed.key);
-    if (TERMINAL.has(routed.state)) this.dropTask(routed.key, atMs);
+    if (isTerminal(routed.state)) this.dropTask(routed.key, atMs);
     else this.keepTask(routed, atMs);
   }
 
@@ -146,7 +146,7 @@ export class RouteTable {
     const task = this.tasks.get(key);
     if (task === undefined) return;
     this.unconfirmed.delete(key);
-    if (TERMINAL.has(state)) this.dropTask(key, atMs);
+    if (isTerminal(state)) this.dropTask(key, atMs);
     else this.keepTask(withStatus(task, status, state), atMs);
   }
 

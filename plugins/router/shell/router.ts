@@ -1,11 +1,11 @@
 import type { ClusterInfo, Disposable, Logger, PluginStore } from '@mezzo/sdk/contract';
+import { MarathonHealth } from '@mezzo/sdk/framework';
 import { RouteTable } from '../core/table.js';
 import { listenIpOf, portOf, reachableHost, type RouterConfig } from './config.js';
 import { Feed } from './feed.js';
 import { ensureFirstLogin } from './first-login.js';
 import { LiveSummary } from './live-summary.js';
 import { Login } from './login.js';
-import { MarathonHealth } from './marathon-health.js';
 import { ownApplication } from './own-routes.js';
 import { Passwords, type PasswordCost } from './passwords.js';
 import { HttpProxyEngine } from './proxy-engine.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Disposable } from '@mezzo/sdk/contract';
+import type { Disposable } from '../contract/plugin.js';
 
 export type HealthReport = (taskId: string, alive: boolean) => void;
 
