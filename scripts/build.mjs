@@ -72,13 +72,15 @@ async function packAll() {
 
 /** What builds that were cut short left behind. */
 function sweep() {
-  for (const name of readdirSync(join(root, 'build'))) if (name.startsWith('pack-')) rmSync(join(root, 'build', name), { recursive: true, force: true });
+  for (const name of readdirSync(join(root, 'build')))
+    if (name.startsWith('pack-')) rmSync(join(root, 'build', name), { recursive: true, force: true });
 }
 
 await withBuildLock(async () => {
   sweep();
   const stamp = sourceDigest();
-  if (run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']) !== 0) throw new Error('the sources do not compile');
+  if (run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']) !== 0)
+    throw new Error('the sources do not compile');
   await packAll();
   run('npx', ['--no-install', 'oclif', 'manifest', 'cli'], { quiet: true });
   markBuilt(stamp);

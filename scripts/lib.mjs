@@ -49,7 +49,11 @@ export function checkNode() {
 /** Somebody ran npm since the lock file changed: npm's own record of what it installed is the newer one. */
 function installedByHand() {
   const record = statSync(join(root, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });
-  return stampOf(installStamp) === '' && record !== undefined && record.mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+  return (
+    stampOf(installStamp) === '' &&
+    record !== undefined &&
+    record.mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs
+  );
 }
 
 /** Installs dependencies when they are missing or not those of the lock file. */

@@ -40,7 +40,7 @@ describeIf(existsSync(CHROMIUM) ? undefined : 'chromium is not installed', 'in a
     await page.waitForSelector('text=/hello/');
     if (process.env.MEZZO_SCREENSHOT) await page.screenshot({ path: process.env.MEZZO_SCREENSHOT });
     expect((await cluster.mezzo(['app', 'scale', '/hello', '3'])).code).toBe(0);
-    await page.waitForFunction('document.body.innerText.includes("3 of 3")');
+    await page.waitForSelector('text=/3 of 3/');
     const again = await browser.newContext();
     const stranger = await again.newPage();
     await stranger.goto(link);

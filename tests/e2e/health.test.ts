@@ -17,7 +17,13 @@ interface App {
   lastTaskFailure?: { message: string };
 }
 const show = (id: string) => cluster.json<App>('app', 'show', id);
-const fast = { delaySeconds: 0, gracePeriodSeconds: 5, intervalSeconds: 1, timeoutSeconds: 2, maxConsecutiveFailures: 1 };
+const fast = {
+  delaySeconds: 0,
+  gracePeriodSeconds: 5,
+  intervalSeconds: 1,
+  timeoutSeconds: 2,
+  maxConsecutiveFailures: 1,
+};
 
 /** Deploys and waits until the instance is healthy. */
 async function add(id: string, cmd: string, check: object): Promise<void> {

@@ -43,12 +43,7 @@ test('every built-in plugin has a manifest, a README and an entry', () => {
 });
 
 test('sources are formatted', () => {
-  const { stdout, stderr, status } = tool(
-    'node_modules/prettier/bin/prettier.cjs',
-    '--check',
-    '--log-level=warn',
-    '{sdk,kernel,plugins,cli,tests,bench}/**/*.ts',
-  );
+  const { stdout, stderr, status } = tool('node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.');
   expect(status, stdout + stderr).toBe(0);
 });
 
