@@ -1,11 +1,13 @@
 // npm test: installs what the tests need, runs every tier, says what was skipped and why, and closes with the counts.
-// `npm test -- unit sim` runs some tiers only.
+// `npm test -- unit sim` runs some tiers only. `npm run test:soak` is for what takes longer or weighs more.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNode, ensureBuilt, ensureInstalled, root, run, say } from './lib.mjs';
 
 const TIERS = ['unit', 'tidy', 'golden', 'sim', 'contract', 'integration', 'e2e'];
+/** Run only when asked for by name. */
+const EXTRA_TIERS = ['soak'];
 /** Debian packages by a file that shows they are there. */
 const PACKAGES = {
   zookeeper: '/usr/share/java/zookeeper.jar',
@@ -18,10 +20,14 @@ const PACKAGES = {
   curl: '/usr/bin/curl',
   chromium: '/usr/bin/chromium',
 };
+const SOAK_PACKAGES = {
+  'busybox-static': PACKAGES['busybox-static'],
+  'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
+};
 const notes = [];
 
-function installPackages() {
-  const missing = Object.keys(PACKAGES).filter((name) => !existsSync(PACKAGES[name]));
+function installPackages(packages) {
+  const missing = Object.keys(packages).filter((name) => !existsSync(packages[name]));
   if (missing.length === 0) return;
   const prefix =
     process.getuid?.() === 0 ? [] : spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
@@ -40,7 +46,7 @@ function installPackages() {
   // One by one when all together fail: a package that cannot be had must not take the others with it.
   if (apt('install', '-y', '--no-install-recommends', ...missing) !== 0)
     for (const name of missing) apt('install', '-y', '--no-install-recommends', name);
-  const still = missing.filter((name) => !existsSync(PACKAGES[name]));
+  const still = missing.filter((name) => !existsSync(packages[name]));
   if (still.length > 0) notes.push(`could not be installed: ${still.join(', ')}; tests that need them are skipped`);
 }
 
@@ -87,14 +93,16 @@ function runTier(tier, skipLog) {
 checkNode();
 ensureInstalled();
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
-const unknown = wanted.filter((tier) => !TIERS.includes(tier));
+const known = [...TIERS, ...EXTRA_TIERS];
+const unknown = wanted.filter((tier) => !known.includes(tier));
 if (unknown.length > 0) {
-  console.error(`mezzo: no such tier: ${unknown.join(', ')} (there are ${TIERS.join(', ')})`);
+  console.error(`mezzo: no such tier: ${unknown.join(', ')} (there are ${known.join(', ')})`);
   process.exit(2);
 }
-const tiers = wanted.length > 0 ? TIERS.filter((tier) => wanted.includes(tier)) : TIERS;
+const tiers = wanted.length > 0 ? known.filter((tier) => wanted.includes(tier)) : TIERS;
+if (tiers.includes('soak')) installPackages(SOAK_PACKAGES);
 if (tiers.some((tier) => ['contract', 'integration', 'e2e'].includes(tier))) {
-  installPackages();
+  installPackages(PACKAGES);
   buildZookeeperClient();
 }
 ensureBuilt();
