@@ -126,6 +126,11 @@ test('a public agent takes only apps that accept its role', async () => {
   }
 });
 
+test('doctor does not take the ports of its own cluster for lost', async () => {
+  const { findings } = await cluster.json<{ findings: object[] }>('doctor', `--port-offset=${cluster.offset}`);
+  expect(findings).toContainEqual(expect.objectContaining({ name: 'ports', state: 'ok' }));
+});
+
 test('doctor says what this machine offers', async () => {
   const { findings } = await cluster.json<{ findings: { name: string; state: string }[] }>(
     'doctor',

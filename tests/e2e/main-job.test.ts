@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster } from '../support/cluster.js';
 import { until } from '../support/poll.js';
-import { root } from '../tidy/sources.js';
 
 const run = promisify(execFile);
 
@@ -42,7 +40,7 @@ async function pidOf(taskId: string): Promise<number> {
 }
 
 beforeAll(async () => {
-  cluster = await TestCluster.up([`--deploy=${join(root, 'examples/hello.json')}`]);
+  cluster = await TestCluster.up(['--sample']);
 }, 120_000);
 afterAll(async () => {
   await cluster?.destroy();
@@ -52,6 +50,16 @@ test('one command: the sample answers through the router when `up --detach` retu
   const { status, text } = await fetchApp();
   expect(status).toBe(200);
   expect(text).toMatch(/^Hello from Mezzo/);
+});
+
+test('people are shown what the app runs, where, and how it is', async () => {
+  await until('Marathon has checked it', async () => (await tasks())[0]?.healthy === true);
+  const [task] = await tasks();
+  expect(task!.ports).toMatch(/^\d+$/);
+  const { stdout } = await cluster.mezzo(['app', 'show', '/hello']);
+  expect(stdout).toMatch(/^state +settled$/m);
+  expect(stdout).toMatch(/^instances +1 of 1 running, 1 healthy/m);
+  expect(stdout).toMatch(new RegExp(`^${task!.id} .* healthy .* ${task!.ports}$`, 'm'));
 });
 
 test('status tells supervisor, masters, agents and plugins, with pids, states and addresses', async () => {

@@ -70,8 +70,10 @@ export class TestCluster {
     return cluster;
   }
 
+  /** Without a sample app, unless `args` ask for one. */
   start(args: readonly string[] = []): Promise<Ran> {
-    return this.mezzo(['up', '--detach', `--port-offset=${this.offset}`, ...args]);
+    const isBare = !args.some((arg) => arg === '--sample' || arg.startsWith('--deploy'));
+    return this.mezzo(['up', '--detach', `--port-offset=${this.offset}`, ...(isBare ? ['--no-sample'] : []), ...args]);
   }
 
   port(base: number): number {

@@ -15,7 +15,7 @@ export default class Doctor extends MezzoCommand {
 
   async run(): Promise<{ findings: Finding[] }> {
     const { flags } = await this.parse(Doctor);
-    const findings = await examine(new WorkDir(flags['work-dir']).path, flags['port-offset']);
+    const findings = await examine(new WorkDir(flags['work-dir']), flags['port-offset']);
     for (const { name, state, found, cost } of findings) {
       this.log(`${MARK[state]}  ${name.padEnd(14)}  ${found}`);
       if (cost) this.log(`      ${''.padEnd(14)}  ${cost}`);

@@ -3,7 +3,8 @@ import { MezzoError } from '@mezzo/sdk/contract';
 import { MezzoCommand, workDirFlag } from '../lib/command.js';
 import { isAlive, signal, waitGone } from '../lib/processes.js';
 import { removeFile, WorkDir } from '../lib/workdir.js';
-import { daemonRecords, endCluster, recordedDaemons, Supervisor } from '../up/supervisor.js';
+import { daemonRecords, recordedDaemons } from '../up/daemon.js';
+import { endCluster, Supervisor } from '../up/supervisor.js';
 import { lineProgress } from '../up/ui.js';
 
 const SUPERVISOR_TIMEOUT_MS = 60_000;

@@ -3,8 +3,8 @@ import { MezzoCommand, workDirFlag } from '../lib/command.js';
 import { httpJson } from '../lib/http.js';
 import { isAlive } from '../lib/processes.js';
 import { WorkDir } from '../lib/workdir.js';
-import { daemonRecords, listPlugins, Supervisor } from '../up/supervisor.js';
-import type { DaemonRecord } from '../up/daemon.js';
+import { type DaemonRecord, daemonRecords } from '../up/daemon.js';
+import { listPlugins, Supervisor } from '../up/supervisor.js';
 
 interface DaemonStatus {
   readonly name: string;

@@ -7,6 +7,7 @@ import { MezzoCommand, workDirFlag } from '../lib/command.js';
 import { isAlive, spawnDetached } from '../lib/processes.js';
 import { readJson, removeFile, WorkDir } from '../lib/workdir.js';
 import { findApp, readDefinition, untilAnswers, watchApp } from '../up/deploy.js';
+import { sampleApp } from '../up/kernel.js';
 import { PORTS } from '../up/plan.js';
 import { Supervisor, type SupervisorRecord } from '../up/supervisor.js';
 import { lineProgress, type Progress } from '../up/ui.js';
@@ -52,6 +53,11 @@ export default class Up extends MezzoCommand {
       description: 'deploy this app definition once the cluster is up, unless it is there',
       helpValue: 'FILE',
     }),
+    sample: Flags.boolean({
+      description: 'deploy a sample app when the cluster is new and nothing else is to be deployed',
+      default: true,
+      allowNo: true,
+    }),
     'keep-tasks': Flags.boolean({ description: 'leave tasks running when the cluster ends' }),
   };
 
@@ -61,7 +67,8 @@ export default class Up extends MezzoCommand {
     const { flags } = await this.parse(Up);
     const workDir = new WorkDir(flags['work-dir']);
     this.isFirstStart = workDir.cluster === undefined;
-    if (flags.detach) return this.detach(workDir, flags.deploy);
+    const deploy = flags.deploy ?? (flags.sample && this.isFirstStart ? sampleApp() : undefined);
+    if (flags.detach) return this.detach(workDir, deploy);
     const progress = lineProgress((line) => this.log(line));
     const supervisor = new Supervisor(
       workDir,
@@ -71,7 +78,7 @@ export default class Up extends MezzoCommand {
     const ended = new Promise<void>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());
     });
-    const work = this.bringUp(supervisor, workDir, progress, flags.deploy);
+    const work = this.bringUp(supervisor, workDir, progress, deploy);
     try {
       await Promise.race([work, ended]);
       await ended;

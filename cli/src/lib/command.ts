@@ -20,6 +20,14 @@ export const clusterFlags = {
   context: Flags.string({ description: 'a cluster that `auth login` remembered', helpValue: 'NAME' }),
 };
 
+export const watchTimeout = (defaultSeconds: number) =>
+  Flags.integer({
+    description: 'how long to watch the deployment',
+    default: defaultSeconds,
+    min: 1,
+    helpValue: 'SECONDS',
+  });
+
 /** Base of all commands: --json for what lists or shows, and errors that say who can mend them and how. */
 export abstract class MezzoCommand extends Command {
   protected cluster(flags: {

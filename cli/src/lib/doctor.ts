@@ -3,8 +3,11 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { measureMachine, portProblem } from '../up/preflight.js';
+import { daemonRecords } from '../up/daemon.js';
 import { planUp } from '../up/plan.js';
+import { measureMachine, portProblem } from '../up/preflight.js';
+import { isAlive } from './processes.js';
+import type { WorkDir } from './workdir.js';
 
 /** `ok`: there. `lack`: works without it, at the cost that is told. `fail`: `mezzo up` will not work. */
 export interface Finding {
@@ -148,7 +151,9 @@ function zookeeper(): Finding {
       );
 }
 
-async function ports(portOffset: number): Promise<Finding> {
+async function ports(workDir: WorkDir, portOffset: number): Promise<Finding> {
+  if (workDir.cluster?.portOffset === portOffset && daemonRecords(workDir).some((record) => isAlive(record)))
+    return ok('ports', 'served by the cluster that runs in this work directory');
   const { ports: wanted } = planUp({ cpus: 1, memMib: 4096, diskMib: 4096 }, { agents: 1, portOffset });
   const taken: string[] = [];
   for (const { port, who, udp } of wanted) {
@@ -166,7 +171,7 @@ async function ports(portOffset: number): Promise<Finding> {
   return lack(
     'ports',
     taken.join('; '),
-    'If that is not a running Mezzo, `mezzo up` needs other ports: free them or use --port-offset.',
+    '`mezzo up` needs other ports: free these, or move all with --port-offset (2000, say).',
   );
 }
 
@@ -186,12 +191,12 @@ function directory(workDir: string): Finding {
 }
 
 /** What this machine offers, and what each lack costs. */
-export async function examine(workDir: string, portOffset: number): Promise<Finding[]> {
-  let existing = workDir;
+export async function examine(workDir: WorkDir, portOffset: number): Promise<Finding[]> {
+  let existing = workDir.path;
   while (!existsSync(existing)) existing = join(existing, '..');
   return [
     node(),
-    directory(workDir),
+    directory(workDir.path),
     memory(existing),
     root(),
     cgroups(),
@@ -199,6 +204,6 @@ export async function examine(workDir: string, portOffset: number): Promise<Find
     overlay(),
     await docker(),
     zookeeper(),
-    await ports(portOffset),
+    await ports(workDir, portOffset),
   ];
 }

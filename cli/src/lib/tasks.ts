@@ -1,4 +1,5 @@
 import { MezzoError } from '@mezzo/sdk/contract';
+import { MARATHON } from '../up/deploy.js';
 import type { Cluster } from './cluster.js';
 
 export interface Task {
@@ -10,9 +11,26 @@ export interface Task {
   readonly agentId: string;
   readonly host: string;
   readonly state: string;
+  /** By its health checks, whoever makes them; missing while it has none or none has ended. */
   readonly healthy?: boolean;
+  /** Such as 31000,31005-31007. */
   readonly ports: string;
 }
+
+export const withHealth = (task: Task): Task & { readonly health: string } => ({
+  ...task,
+  health: task.healthy === undefined ? '-' : task.healthy ? 'healthy' : 'unhealthy',
+});
+
+/** How tables show a task `withHealth`. */
+export const TASK_COLUMNS = {
+  id: 'ID',
+  frameworkName: 'FRAMEWORK',
+  state: 'STATE',
+  health: 'HEALTH',
+  host: 'HOST',
+  ports: 'PORTS',
+} as const;
 
 interface StateTask {
   id: string;
@@ -32,11 +50,12 @@ export async function listTasks(cluster: Cluster, completed = false): Promise<Ta
     frameworks: { id: string; name: string; tasks: StateTask[]; completed_tasks: StateTask[] }[];
     completed_frameworks: { id: string; name: string; tasks?: StateTask[]; completed_tasks: StateTask[] }[];
   }>('/mesos/state', { timeoutMs: 30_000 });
+  const health = await healthByMarathon(cluster);
   const hosts = new Map(state.slaves.map(({ id, hostname }) => [id, hostname]));
   const frameworks = completed ? [...state.frameworks, ...state.completed_frameworks] : state.frameworks;
   return frameworks.flatMap((framework) =>
     [...(framework.tasks ?? []), ...(completed ? framework.completed_tasks : [])].map((task): Task => {
-      const healthy = task.statuses?.at(-1)?.healthy;
+      const healthy = task.statuses?.at(-1)?.healthy ?? health.get(task.id);
       return {
         id: task.id,
         name: task.name,
@@ -46,12 +65,25 @@ export async function listTasks(cluster: Cluster, completed = false): Promise<Ta
         agentId: task.slave_id,
         host: hosts.get(task.slave_id) ?? '-',
         state: task.state,
-        ports: String(task.resources.ports ?? '-'),
+        ports: portsText(task.resources.ports),
         ...(healthy === undefined ? {} : { healthy }),
       };
     }),
   );
 }
+
+/** HTTP and TCP checks are made by Marathon itself, so the master does not know what came of them. */
+async function healthByMarathon(cluster: Cluster): Promise<ReadonlyMap<string, boolean>> {
+  const { status, text } = await cluster.raw(`${MARATHON}/v2/tasks`);
+  if (status !== 200) return new Map();
+  const { tasks } = JSON.parse(text) as { tasks: { id: string; healthCheckResults?: { alive: boolean }[] }[] };
+  const checked = tasks.filter(({ healthCheckResults }) => healthCheckResults?.length);
+  return new Map(checked.map(({ id, healthCheckResults }) => [id, healthCheckResults!.every(({ alive }) => alive)]));
+}
+
+/** Of Mesos' text of ranges: [31000-31000, 31005-31007]. */
+const portsText = (ranges: unknown): string =>
+  typeof ranges === 'string' ? ranges.replace(/[[\] ]/g, '').replace(/\b(\d+)-\1\b/g, '$1') : '-';
 
 /** One task by its id or by a beginning or part of it that only one task has; a live one wins over ended ones. */
 export async function findTask(cluster: Cluster, text: string): Promise<Task> {

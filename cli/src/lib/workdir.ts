@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -52,6 +52,12 @@ export function readJson<T>(file: string): T | undefined {
   } catch {
     return undefined; // torn by a crash: as good as missing
   }
+}
+
+/** Every JSON file of a directory that can be read; none where there is no directory. */
+export function readJsonFiles<T>(dir: string): T[] {
+  const names = existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith('.json')) : [];
+  return names.map((name) => readJson<T>(join(dir, name))).filter((value) => value !== undefined);
 }
 
 export function writeJson(file: string, value: unknown, mode = 0o600): void {

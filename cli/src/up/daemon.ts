@@ -1,5 +1,5 @@
 import { isAlive, type ProcessId, signal, spawnDetached, tail, waitGone } from '../lib/processes.js';
-import { readJson, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
+import { readJson, readJsonFiles, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
 
 export interface DaemonSpec {
   readonly name: string;
@@ -18,6 +18,8 @@ export interface DaemonRecord extends ProcessId {
   readonly address: string;
   readonly startedAt: string;
 }
+
+export const daemonRecords = (workDir: WorkDir): DaemonRecord[] => readJsonFiles(workDir.at('run', 'daemons'));
 
 const BACKOFF_FIRST_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
@@ -95,3 +97,7 @@ export class Daemon {
     writeJson(this.workDir.daemonFile(name), this.record);
   }
 }
+
+/** For `down` without a supervisor: the daemons by their records. */
+export const recordedDaemons = (workDir: WorkDir): Daemon[] =>
+  daemonRecords(workDir).map((record) => new Daemon(record, workDir));

@@ -9,6 +9,12 @@ const kernelDir = (): string => dirname(require.resolve('@mezzo/kernel/package.j
 /** The kernel's own executables: the CLI starts them and never imports them. */
 export const executable = (daemon: 'master' | 'agent'): string => join(kernelDir(), 'dist', 'main', `${daemon}.js`);
 
+/** The app that a new cluster is started with; undefined where it is not shipped. */
+export function sampleApp(): string | undefined {
+  const file = join(dirname(kernelDir()), 'examples', 'hello.json');
+  return existsSync(file) ? file : undefined;
+}
+
 /** Plugins that ship with Mezzo, packed by the build. */
 export function bundledRegistry(): string {
   const inPackage = join(kernelDir(), 'registry');

@@ -1,13 +1,12 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MezzoError, messageOf, type PluginStatus } from '@mezzo/sdk/contract';
-import { Cluster, localToken } from '../lib/cluster.js';
+import { localToken } from '../lib/cluster.js';
 import { http, httpJson } from '../lib/http.js';
 import { isAlive, type ProcessId, signal, startTimeOf, tail, waitGone } from '../lib/processes.js';
-import { type ClusterFile, readJson, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
+import { type ClusterFile, readJson, readJsonFiles, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import { daemonSpecs, setUpCluster, type SetupOptions } from './cluster-setup.js';
-import { Daemon, type DaemonRecord } from './daemon.js';
+import { Daemon, daemonRecords } from './daemon.js';
 import { planUp, type UpPlan } from './plan.js';
 import { measureMachine, requirePorts } from './preflight.js';
 import type { Progress } from './ui.js';
@@ -204,13 +203,6 @@ export class Supervisor {
   }
 }
 
-export function daemonRecords(workDir: WorkDir): DaemonRecord[] {
-  const dir = workDir.at('run', 'daemons');
-  return jsonFiles(dir)
-    .map((name) => readJson<DaemonRecord>(join(dir, name)))
-    .filter((record) => record !== undefined);
-}
-
 export async function listPlugins(workDir: WorkDir, kernelUrl: string): Promise<readonly PluginStatus[]> {
   const { plugins } = await httpJson<{ plugins: PluginStatus[] }>(`${kernelUrl}/plugins/v1/plugins`, {
     token: await localToken(workDir),
@@ -250,25 +242,9 @@ export async function endCluster(
 
 /** Plugins that no master was there to stop: their host left a record of each. */
 async function endPlugins(workDir: WorkDir): Promise<void> {
-  const dir = workDir.at('run', 'plugins');
-  const records = jsonFiles(dir).map((name) => readJson<ProcessId>(join(dir, name)));
-  const alive = records.filter((record) => record !== undefined && isAlive(record)) as ProcessId[];
+  const alive = readJsonFiles<ProcessId>(workDir.at('run', 'plugins')).filter((record) => isAlive(record));
   for (const record of alive) signal(record, 'SIGTERM');
   await Promise.all(
     alive.map(async (record) => (await waitGone(record, DAEMON_GRACE_MS)) || signal(record, 'SIGKILL')),
   );
 }
-
-function jsonFiles(dir: string): string[] {
-  try {
-    return readdirSync(dir).filter((name) => name.endsWith('.json'));
-  } catch {
-    return [];
-  }
-}
-
-/** For `down` without a supervisor: the daemons by their records. */
-export const recordedDaemons = (workDir: WorkDir): Daemon[] =>
-  daemonRecords(workDir).map(({ name, role, args, address }) => new Daemon({ name, role, args, address }, workDir));
-
-export const clusterOf = (workDir: WorkDir): Promise<Cluster> => Cluster.find({ workDir });

@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { clusterFlags, MezzoCommand, watchTimeout } from '../../lib/command.js';
 import { type App, MARATHON, readDefinition, watchApp } from '../../up/deploy.js';
 
 export default class AppAdd extends MezzoCommand {
@@ -13,7 +13,7 @@ export default class AppAdd extends MezzoCommand {
   static override flags = {
     ...clusterFlags,
     'no-wait': Flags.boolean({ description: 'return once the definition is accepted' }),
-    timeout: Flags.integer({ description: 'seconds to watch the deployment', default: 120, min: 1 }),
+    timeout: watchTimeout(120),
   };
 
   async run(): Promise<App | undefined> {

@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { clusterFlags, MezzoCommand, watchTimeout } from '../../lib/command.js';
 import { type App, appPath, watchApp } from '../../up/deploy.js';
 
 export default class AppRestart extends MezzoCommand {
@@ -9,7 +9,7 @@ export default class AppRestart extends MezzoCommand {
   static override flags = {
     ...clusterFlags,
     force: Flags.boolean({ description: 'cancel a deployment that holds the app' }),
-    timeout: Flags.integer({ description: 'seconds to watch the deployment', default: 300, min: 1 }),
+    timeout: watchTimeout(300),
   };
 
   async run(): Promise<App> {

@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { clusterFlags, MezzoCommand, watchTimeout } from '../../lib/command.js';
 import { type App, appPath, watchApp } from '../../up/deploy.js';
 
 export default class AppScale extends MezzoCommand {
@@ -13,7 +13,7 @@ export default class AppScale extends MezzoCommand {
     ...clusterFlags,
     force: Flags.boolean({ description: 'cancel a deployment that holds the app' }),
     'no-wait': Flags.boolean({ description: 'return once the change is accepted' }),
-    timeout: Flags.integer({ description: 'seconds to watch the deployment', default: 120, min: 1 }),
+    timeout: watchTimeout(120),
   };
 
   async run(): Promise<App | undefined> {

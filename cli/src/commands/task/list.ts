@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
-import { listTasks, type Task } from '../../lib/tasks.js';
+import { listTasks, type Task, TASK_COLUMNS, withHealth } from '../../lib/tasks.js';
 
 export default class TaskList extends MezzoCommand {
   static override summary = 'List tasks';
@@ -10,15 +10,7 @@ export default class TaskList extends MezzoCommand {
   async run(): Promise<readonly Task[]> {
     const { flags } = await this.parse(TaskList);
     const tasks = await listTasks(await this.cluster(flags), flags.completed);
-    const rows = tasks.map((task) => ({
-      ...task,
-      health: task.healthy === undefined ? '-' : task.healthy ? 'healthy' : 'unhealthy',
-    }));
-    this.table(
-      rows,
-      { id: 'ID', frameworkName: 'FRAMEWORK', state: 'STATE', health: 'HEALTH', host: 'HOST', ports: 'PORTS' },
-      'no tasks',
-    );
+    this.table(tasks.map(withHealth), TASK_COLUMNS, 'no tasks');
     return tasks;
   }
 }
