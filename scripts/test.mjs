@@ -2,7 +2,7 @@
 // `npm test -- unit sim` runs some tiers only. `npm run test:soak` is for what takes longer or weighs more.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { checkNode, ensureBuilt, ensureInstalled, root, run, say } from './lib.mjs';
 
 const TIERS = ['unit', 'tidy', 'golden', 'sim', 'contract', 'integration', 'e2e'];
@@ -55,7 +55,10 @@ function buildZookeeperClient() {
   const dir = join(root, 'node_modules/zookeeper');
   if (!existsSync(dir) || existsSync(join(dir, 'build/Release/zookeeper.node'))) return;
   say('compiling the ZooKeeper client');
-  if (run('npm', ['rebuild', 'zookeeper', '--loglevel=error'], { quiet: true }) !== 0)
+  // Node's own headers, where they came with it: without them node-gyp downloads some.
+  const prefix = dirname(dirname(process.execPath));
+  const headers = existsSync(join(prefix, 'include/node/node_version.h')) ? [`--nodedir=${prefix}`] : [];
+  if (run('npm', ['rebuild', 'zookeeper', '--loglevel=error', ...headers], { quiet: true }) !== 0)
     notes.push('the ZooKeeper client did not compile (build-essential, python3 and make are needed)');
 }
 
