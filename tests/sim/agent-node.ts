@@ -40,7 +40,11 @@ export class AgentNode {
   ) {
     const { time } = world;
     this.disk = new Disk(time, () => time.random.between(1, 10));
-    this.host = new ContainerHost(time, (spec: ContainerSpec) => world.launched(this, spec));
+    this.host = new ContainerHost(
+      time,
+      (spec: ContainerSpec) => world.launched(this, spec),
+      () => !world.still,
+    );
     this.bootId = time.random.uuid();
   }
 

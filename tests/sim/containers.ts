@@ -17,6 +17,7 @@ export class ContainerHost {
   constructor(
     private readonly time: Timeline,
     private readonly onLaunch: (spec: ContainerSpec) => void,
+    private readonly mayEnd: () => boolean,
   ) {}
 
   launch(spec: ContainerSpec, launched: () => void, failed: (message: string) => void): void {
@@ -34,9 +35,9 @@ export class ContainerHost {
       this.containers.set(spec.containerId, container);
       const lifeMs = Number(spec.command.env.SIM_LIFE_MS ?? 0);
       if (lifeMs > 0)
-        this.time.after(lifeMs, () =>
-          this.end(container, { code: random.chance(0.8) ? 0 : 1, message: 'ended by itself' }),
-        );
+        this.time.after(lifeMs, () => {
+          if (this.mayEnd()) this.end(container, { code: random.chance(0.8) ? 0 : 1, message: 'ended by itself' });
+        });
       launched();
     });
   }

@@ -3,7 +3,9 @@ import { planted } from './planted.js';
 import { type Planted, Violation, World } from './world.js';
 
 /** Seeds that once failed, each with its story. */
-const KEPT: readonly (readonly [seed: number, story: string])[] = [];
+const KEPT: readonly (readonly [seed: number, story: string])[] = [
+  [5012, 'a task that ends as the world does: word of it may still be under way'],
+];
 
 const SEEDS = Number(process.env.MEZZO_SIM_SEEDS ?? 100);
 const FIRST = Number(process.env.MEZZO_SIM_FROM ?? 1);

@@ -40,6 +40,8 @@ export class World {
     { readonly where: string; readonly agent: AgentNode; readonly containerId: string }
   >();
   calm = false;
+  /** Nothing ends by itself any more: what was said last can arrive everywhere. */
+  still = false;
 
   constructor(
     readonly seed: number,
@@ -84,6 +86,8 @@ export class World {
     if (this.master.life === undefined) this.master.start();
     for (const agent of this.agents) if (agent.life === undefined) agent.start();
     this.time.advance(CALM_MS, () => audit(this));
+    this.still = true;
+    this.time.advance(TOLD_LATE_MS, () => audit(this));
     auditEnd(this);
   }
 

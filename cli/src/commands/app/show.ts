@@ -28,8 +28,8 @@ export default class AppShow extends MezzoCommand {
     if (this.jsonEnabled()) return app;
     const own = new Set(app.tasks.map(({ id }) => id));
     const [tasks, stuck] = await Promise.all([listTasks(cluster), whyStuck(cluster, app)]);
-    for (const [name, value] of describe(app, stuck)) if (value) this.log(`${name.padEnd(10)}${value}`);
-    this.log(`${'url'.padEnd(10)}${cluster.url}/service${app.id}/\n`);
+    for (const [name, value] of describe(app, stuck)) if (value) this.log(`${name.padEnd(12)}${value}`);
+    this.log(`${'url'.padEnd(12)}${cluster.url}/service${app.id}/\n`);
     this.table(tasks.filter(({ id }) => own.has(id)).map(withHealth), TASK_COLUMNS, 'no tasks');
     return app;
   }
