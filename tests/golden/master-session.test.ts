@@ -147,7 +147,7 @@ test('the same calls and events in protobuf', async () => {
   const stream = await subscribe(daemon, '/api/v1/scheduler', call, { Accept: 'application/x-protobuf' }, read);
   expect(stream.headers['content-type']).toBe('application/x-protobuf');
   await stream.until(({ records }) => records.length >= 2);
-  expect(stream.records.map(({ type }) => type)).toEqual(['SUBSCRIBED', 'HEARTBEAT']);
+  expect(stream.records.slice(0, 2).map(({ type }) => type)).toEqual(['SUBSCRIBED', 'HEARTBEAT']);
   const answer = await post(daemon, '/api/v1', { type: 'GET_FRAMEWORKS' }, { Accept: 'application/x-protobuf' });
   const { getFrameworks } = decodeMessage('mesos.v1.master.Response', answer.body);
   expect(getFrameworks!.frameworks!.map(({ frameworkInfo }) => frameworkInfo.name)).toContain('pb');

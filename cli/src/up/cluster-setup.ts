@@ -60,7 +60,7 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
       ...common,
     ],
   };
-  const agents = plan.agents.map(({ name, port, resources }, i): DaemonSpec => ({
+  const agents = plan.agents.map(({ name, port, resources, attributes }, i): DaemonSpec => ({
     name,
     role: 'agent',
     address: `${agentIp(i)}:${port}`,
@@ -73,6 +73,7 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
       `--port=${port}`,
       ...logFlags(workDir, name),
       `--resources=${resources}`,
+      `--attributes=${attributes}`,
       `--join-token-file=${workDir.at('secrets', 'join.token')}`,
       ...common,
     ],

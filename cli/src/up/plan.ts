@@ -19,6 +19,8 @@ export interface AgentPlan {
   readonly port: number;
   /** Text for --resources. */
   readonly resources: string;
+  /** Text for --attributes: what constraints can tell agents of one machine apart by. */
+  readonly attributes: string;
 }
 
 export interface UpPlan {
@@ -58,6 +60,7 @@ export function planUp(machine: Machine, { agents: count, portOffset }: UpOption
     return {
       name: `agent-${i}`,
       port: PORTS.agent + portOffset + i,
+      attributes: `node:agent-${i};index:${i}`,
       resources: `cpus:${cpus};mem:${memMib};disk:${diskMib};ports:[${low}-${high}]`,
     };
   });

@@ -49,7 +49,8 @@ export const isActive = (agent: Agent): boolean => agent.connection !== undefine
 export function agentView(_state: MasterState, agent: Agent): MasterResponseGetAgentsAgent {
   const { reregisteredAtMs } = agent;
   return {
-    agentInfo: { ...agent.info, resources: agent.total.toMessages('post') },
+    // Every agent checkpoints; clients of old look for the word.
+    agentInfo: { ...agent.info, checkpoint: true, resources: agent.total.toMessages('post') },
     active: isActive(agent),
     deactivated: false,
     version: agent.version,
