@@ -68,6 +68,13 @@ export const masterFlags = {
   }),
   roles: list('The only roles that may be used (default: any)'),
   weights,
+  allocator_agent_recovery_factor: number(
+    'Where roles have quota, a new master offers nothing until this part of the agents is back',
+    0.8,
+    0,
+    1,
+  ),
+  allocator_recovery_timeout: duration('Or so long after it started', '10mins'),
   allocation_interval: duration(
     'Resources that a framework refused stay hidden from it for at least this time',
     '100ms',
@@ -98,7 +105,7 @@ export const unsupportedMasterFlags: readonly string[] = [
   ...['zk', 'zk_session_timeout', 'quorum', 'registry', 'registry_strict', 'registry_fetch_timeout'],
   ...['registry_store_timeout', 'registry_gc_interval', 'registry_max_agent_age', 'registry_max_agent_count'],
   ...['log_auto_initialize', 'allocator', 'role_sorter', 'framework_sorter', 'fair_sharing_excluded_resource_names'],
-  ...['allocator_agent_recovery_factor', 'allocator_recovery_timeout', 'agent_removal_rate_limit'],
+  'agent_removal_rate_limit',
   ...['recovery_agent_removal_limit', 'authenticate_agents', 'authenticate_frameworks', 'authenticate_http_frameworks'],
   ...['authenticate_http_readonly', 'authenticate_http_readwrite', 'authenticators', 'http_authenticators'],
   ...['http_framework_authenticators', 'authorizers', 'acls', 'credentials', 'rate_limits', 'firewall_rules'],

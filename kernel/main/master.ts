@@ -154,6 +154,8 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   minAllocatableResources: flags.min_allocatable_resources,
   roles: flags.roles,
   weights: flags.weights,
+  allocatorAgentRecoveryFactor: flags.allocator_agent_recovery_factor,
+  allocatorRecoveryTimeoutMs: flags.allocator_recovery_timeout,
   filterGpuResources: flags.filter_gpu_resources,
   rootSubmissions: flags.root_submissions,
   maxCompletedFrameworks: flags.max_completed_frameworks,

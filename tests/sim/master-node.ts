@@ -1,7 +1,13 @@
 import type { SchedulerCall, SchedulerEvent } from '@mezzo/sdk/api';
 import { asId, type AgentId, type ConnectionId, type FrameworkId, type MasterId } from '@mezzo/sdk/contract';
 import type { Machine } from '../../kernel/core/machine.js';
-import type { AgentRecord, FrameworkRecord, MasterEffect, RegistryWrite } from '../../kernel/core/master/effects.js';
+import type {
+  AgentRecord,
+  FrameworkRecord,
+  MasterEffect,
+  RegistryWrite,
+  RoleRecord,
+} from '../../kernel/core/master/effects.js';
 import type { MasterEvent } from '../../kernel/core/master/events.js';
 import type { MasterOptions } from '../../kernel/core/master/options.js';
 import { createMasterState, type MasterState } from '../../kernel/core/master/state.js';
@@ -61,12 +67,14 @@ export class MasterNode {
     this.life = life;
     const agents = new Map<AgentId, AgentRecord>();
     const frameworks = new Map<FrameworkId, FrameworkRecord>();
+    const roles = new Map<string, RoleRecord>();
     for (const [key, value] of structuredClone(this.registry.data)) {
       const [kind, id] = [key.slice(0, 1), key.slice(2)];
       if (kind === 'a') agents.set(asId<AgentId>(id), value as AgentRecord);
-      else frameworks.set(asId<FrameworkId>(id), value as FrameworkRecord);
+      else if (kind === 'f') frameworks.set(asId<FrameworkId>(id), value as FrameworkRecord);
+      else roles.set(id, value as RoleRecord);
     }
-    this.dispatch({ type: 'started', agents, frameworks });
+    this.dispatch({ type: 'started', agents, frameworks, roles });
   }
 
   crash(): void {
@@ -164,6 +172,8 @@ export class MasterNode {
       minAllocatableResources: ['cpus:0.01', 'mem:32'],
       roles: undefined,
       weights: new Map(),
+      allocatorAgentRecoveryFactor: 0.8,
+      allocatorRecoveryTimeoutMs: 600_000,
       filterGpuResources: true,
       rootSubmissions: true,
       maxCompletedFrameworks: 50,
@@ -224,6 +234,10 @@ function apply(data: Map<string, unknown>, write: RegistryWrite): void {
       return void data.set(`f/${write.id}`, write.record);
     case 'deleteFramework':
       return void data.delete(`f/${write.id}`);
+    case 'putRole':
+      return void data.set(`r/${write.id}`, write.record);
+    case 'deleteRole':
+      return void data.delete(`r/${write.id}`);
   }
 }
 

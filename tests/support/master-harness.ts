@@ -10,7 +10,13 @@ import type {
 import { asId, type AgentId, type ConnectionId, type FrameworkId, type MasterId } from '@mezzo/sdk/contract';
 import type { AgentSubscribe, AgentTask, DownRecord, UpCall } from '../../kernel/core/protocol.js';
 import { Resources } from '../../kernel/core/resources/index.js';
-import type { AgentRecord, FrameworkRecord, MasterEffect, RegistryWrite } from '../../kernel/core/master/effects.js';
+import type {
+  AgentRecord,
+  FrameworkRecord,
+  MasterEffect,
+  RegistryWrite,
+  RoleRecord,
+} from '../../kernel/core/master/effects.js';
 import type { MasterEvent } from '../../kernel/core/master/events.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
 import type { MasterOptions } from '../../kernel/core/master/options.js';
@@ -44,6 +50,8 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   minAllocatableResources: ['cpus:0.01', 'mem:32'],
   roles: undefined,
   weights: new Map(),
+  allocatorAgentRecoveryFactor: 0.8,
+  allocatorRecoveryTimeoutMs: 600_000,
   filterGpuResources: true,
   rootSubmissions: true,
   maxCompletedFrameworks: 2,
@@ -67,11 +75,13 @@ export class MasterHarness {
     this.state = createMasterState(options(more));
     const agents = new Map<AgentId, AgentRecord>();
     const frameworks = new Map<FrameworkId, FrameworkRecord>();
+    const roles = new Map<string, RoleRecord>();
     for (const write of before) {
       if (write.op === 'putAgent') agents.set(write.id, write.record);
       if (write.op === 'putFramework') frameworks.set(write.id, write.record);
+      if (write.op === 'putRole') roles.set(write.id, write.record);
     }
-    this.dispatch({ type: 'started', agents, frameworks });
+    this.dispatch({ type: 'started', agents, frameworks, roles });
   }
 
   dispatch(event: MasterEvent): MasterEffect[] {
@@ -90,7 +100,7 @@ export class MasterHarness {
   }
 
   private write(write: RegistryWrite): void {
-    if (write.op === 'putAgent' || write.op === 'putFramework') this.registry.set(write.id, write.record);
+    if ('record' in write) this.registry.set(write.id, write.record);
     else this.registry.delete(write.id);
   }
 

@@ -1,4 +1,10 @@
-import type { AgentInfo, FrameworkInfo, MasterEvent as OperatorEvent, SchedulerEvent } from '@mezzo/sdk/api';
+import type {
+  AgentInfo,
+  FrameworkInfo,
+  MasterEvent as OperatorEvent,
+  QuotaConfig,
+  SchedulerEvent,
+} from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
 import type { DownRecord } from '../protocol.js';
 import type { RequestId } from './events.js';
@@ -19,11 +25,19 @@ export interface FrameworkRecord {
   readonly registeredAtMs: number;
 }
 
+/** What operators set for a role. */
+export interface RoleRecord {
+  readonly weight?: number;
+  readonly quota?: QuotaConfig;
+}
+
 export type RegistryWrite =
   | { readonly op: 'putAgent'; readonly id: AgentId; readonly record: AgentRecord }
   | { readonly op: 'deleteAgent'; readonly id: AgentId }
   | { readonly op: 'putFramework'; readonly id: FrameworkId; readonly record: FrameworkRecord }
-  | { readonly op: 'deleteFramework'; readonly id: FrameworkId };
+  | { readonly op: 'deleteFramework'; readonly id: FrameworkId }
+  | { readonly op: 'putRole'; readonly id: string; readonly record: RoleRecord }
+  | { readonly op: 'deleteRole'; readonly id: string };
 
 export type LogLevel = 'info' | 'warn';
 

@@ -4,6 +4,7 @@ import type { MasterEvent, RequestId } from './events.js';
 import { removeFramework } from './frameworks.js';
 import { remember, removeAgent } from './liveness.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
+import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js';
 import { emit, log, reply, sendAgent, type Turn } from './turn.js';
 import { getState } from './views.js';
 
@@ -29,8 +30,16 @@ export function operatorCalled(turn: Turn, { request, call }: Called): void {
       return teardown(turn, request, call.teardown!.frameworkId.value);
     case 'MARK_AGENT_GONE':
       return markGone(turn, request, call.markAgentGone!.agentId.value);
+    case 'UPDATE_WEIGHTS':
+      return updateWeights(turn, request, call.updateWeights!.weightInfos ?? []);
+    case 'UPDATE_QUOTA': {
+      const { quotaConfigs = [], force = false } = call.updateQuota!;
+      return updateQuota(turn, request, quotaConfigs, force);
+    }
+    case 'SET_QUOTA':
+      return setQuota(turn, request, call.setQuota!.quotaRequest);
     case 'REMOVE_QUOTA':
-      return reply(turn, request, 400, `Role '${call.removeQuota!.role}' has no quota set`);
+      return removeQuota(turn, request, call.removeQuota!.role);
     default:
       return notSupported(turn, request, call);
   }

@@ -17,7 +17,12 @@ export interface MasterOptions {
   readonly minAllocatableResources: readonly string[];
   /** Undefined: any role may be used. */
   readonly roles: readonly string[] | undefined;
+  /** Until operators set others. */
   readonly weights: ReadonlyMap<string, number>;
+  /** Where roles have quota, a new master offers nothing until so much of the agents it knows of is back, from 0 to 1, ... */
+  readonly allocatorAgentRecoveryFactor: number;
+  /** ... or so long. */
+  readonly allocatorRecoveryTimeoutMs: number;
   readonly filterGpuResources: boolean;
   readonly rootSubmissions: boolean;
   readonly maxCompletedFrameworks: number;

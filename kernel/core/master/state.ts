@@ -4,6 +4,7 @@ import type {
   FrameworkInfo,
   KillPolicy,
   Offer as OfferMessage,
+  QuotaConfig,
   Task as TaskMessage,
   TaskStatus,
 } from '@mezzo/sdk/api';
@@ -102,6 +103,12 @@ export interface MasterState {
   nextAgent: number;
   nextOffer: number;
   readonly allocator: Allocator;
+  /** By role; 1 for all others. */
+  readonly weights: Map<string, number>;
+  /** By top-level role. */
+  readonly quotas: Map<string, QuotaConfig>;
+  /** So many agents must be back before anything is offered: else the first to come would get what others have a right to. */
+  awaitedAgents: number | undefined;
   /** For when the next look at refusals that end is set. */
   allocateAtMs: number | undefined;
   readonly frameworks: Map<FrameworkId, Framework>;
@@ -135,6 +142,9 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   nextAgent: 0,
   nextOffer: 0,
   allocator: newAllocator(options),
+  weights: new Map(options.weights),
+  quotas: new Map(),
+  awaitedAgents: undefined,
   allocateAtMs: undefined,
   frameworks: new Map(),
   completedFrameworks: new Map(),
@@ -151,11 +161,9 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
 });
 
 function newAllocator(options: MasterOptions): Allocator {
-  const allocator = new Allocator({
+  return new Allocator({
     minAllocatable: options.minAllocatableResources.map((text) => Resources.parse(text).quantities()),
     filterGpus: options.filterGpuResources,
     minRefuseMs: options.allocationIntervalMs,
   });
-  allocator.setWeights(options.weights);
-  return allocator;
 }

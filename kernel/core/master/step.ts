@@ -16,15 +16,16 @@ import { pingTimedOut, recoveryTimedOut, reregisterTimedOut } from './liveness.j
 import { ALLOCATE_TIMER } from './ledger.js';
 import { makeOffers, offerTimedOut } from './offers.js';
 import { operatorCalled, operatorSubscribed } from './operators.js';
+import { recoverRoles } from './sharing.js';
 import type { MasterState } from './state.js';
-import { beginTurn, log, setTimer, type Turn } from './turn.js';
+import { beginTurn, cancelTimer, log, setTimer, type Turn } from './turn.js';
 import { agentCalled } from './updates.js';
 
 /** Every event may free something: offers are made once, at the end of the step. */
 function step(state: MasterState, event: MasterEvent, atMs: number): MasterEffect[] {
   const turn = beginTurn(state, atMs);
   handle(turn, event);
-  if (isAllocateTimer(event) || !state.allocator.isIdle) makeOffers(turn);
+  if ((isAllocateTimer(event) || !state.allocator.isIdle) && !isHeld(turn)) makeOffers(turn);
   return turn.effects;
 }
 
@@ -58,13 +59,36 @@ function handle(turn: Turn, event: MasterEvent): void {
 }
 
 const RECOVERY_TIMER = 'recovery';
+const HOLD_TIMER = 'hold';
 
-function started(turn: Turn, { agents, frameworks }: Extract<MasterEvent, { type: 'started' }>): void {
+function isHeld(turn: Turn): boolean {
+  const { state } = turn;
+  if (state.awaitedAgents === undefined) return false;
+  if (state.agents.size < state.awaitedAgents) return true;
+  cancelTimer(turn, HOLD_TIMER);
+  state.awaitedAgents = undefined;
+  return false;
+}
+
+/** After a failover guarantees are unmet until agents have told what runs: to offer then would give others too much. */
+function holdOffers(turn: Turn): void {
+  const { state } = turn;
+  const { allocatorAgentRecoveryFactor: factor, allocatorRecoveryTimeoutMs } = state.options;
+  const awaited = Math.floor(state.recoveredAgents.size * factor);
+  if (state.quotas.size === 0 || awaited === 0) return;
+  state.awaitedAgents = awaited;
+  setTimer(turn, HOLD_TIMER, turn.atMs + allocatorRecoveryTimeoutMs);
+  log(turn, 'info', 'offers wait for agents, since roles have quota', { agents: awaited });
+}
+
+function started(turn: Turn, { agents, frameworks, roles }: Extract<MasterEvent, { type: 'started' }>): void {
   const { state } = turn;
   state.startedAtMs = turn.atMs;
   const memories = { admitted: state.recoveredAgents, unreachable: state.unreachableAgents, gone: state.goneAgents };
   for (const [id, record] of agents) memories[record.fate].set(id, record);
   for (const [id, record] of frameworks) recoverFramework(turn, id, record);
+  recoverRoles(turn, roles);
+  holdOffers(turn);
   if (state.recoveredAgents.size > 0)
     setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
   log(turn, 'info', 'master started', { agents: agents.size, frameworks: frameworks.size, epoch: state.options.epoch });
@@ -88,6 +112,9 @@ function timerFired(turn: Turn, timer: string): void {
       return reregisterTimedOut(turn, asId<AgentId>(id));
     case 'offer':
       return offerTimedOut(turn, asId<OfferId>(id));
+    case HOLD_TIMER:
+      turn.state.awaitedAgents = undefined;
+      return;
     case RECOVERY_TIMER:
       return recoveryTimedOut(turn);
     case ALLOCATE_TIMER:

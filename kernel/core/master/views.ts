@@ -123,7 +123,7 @@ export interface RoleView {
   readonly reserved: Resources;
 }
 
-/** Every role that a framework is in, that something is reserved for or allocated to, or that has a weight. */
+/** Every role that a framework is in, that something is reserved for or allocated to, or that has a weight or quota. */
 export function getRoles(state: MasterState): RoleView[] {
   const roles = new Map<
     string,
@@ -139,7 +139,7 @@ export function getRoles(state: MasterState): RoleView[] {
     roles.set(name, known);
     return known;
   };
-  for (const name of state.options.weights.keys()) role(name);
+  for (const name of [...state.weights.keys(), ...state.quotas.keys()]) role(name);
   for (const framework of state.frameworks.values()) {
     for (const name of framework.roles) role(name).frameworks.push(framework.id);
   }
@@ -151,7 +151,7 @@ export function getRoles(state: MasterState): RoleView[] {
   }
   return [...roles]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, view]) => ({ name, weight: state.options.weights.get(name) ?? 1, ...view }));
+    .map(([name, view]) => ({ name, weight: state.weights.get(name) ?? 1, ...view }));
 }
 
 export const roleMessages = (state: MasterState): Role[] =>

@@ -278,7 +278,7 @@ export function rolesView(state: MasterState): Json {
   const roles = getRoles(state).map(({ name, weight, frameworks, allocated, offered, reserved }) => ({
     name,
     weight,
-    quota: { role: name, guarantee: {}, limit: {}, consumed: quantities(allocated.add(reserved)) },
+    quota: { role: name, ...quotaOf(state, name), consumed: quantities(allocated.add(reserved)) },
     resources: quantities(allocated.add(offered)),
     allocated: quantities(allocated),
     offered: quantities(offered),
@@ -286,6 +286,13 @@ export function rolesView(state: MasterState): Json {
     frameworks,
   }));
   return { roles };
+}
+
+function quotaOf(state: MasterState, role: string): Json {
+  const { guarantees, limits } = state.quotas.get(role) ?? {};
+  const numbers = (scalars: typeof limits): Json =>
+    Object.fromEntries(Object.entries(scalars ?? {}).map(([name, { value }]) => [name, value]));
+  return { guarantee: numbers(guarantees), limit: numbers(limits) };
 }
 
 /** Numbers by name; ranges and sets are counted. */

@@ -1,8 +1,8 @@
-import { stringifyJson } from '@mezzo/sdk/api';
-import { asId, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
+import { messageToJson, parseMessage, stringifyJson, type MasterCall } from '@mezzo/sdk/api';
+import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
-import { roleError } from '../../core/resources/index.js';
+import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import {
   jsonAnswer,
   methodNotAllowed,
@@ -87,10 +87,8 @@ function changes(
     at(path, (_query, ctx) => changeAgent(site, path, ctx));
   }
   at('/weights', (_query, ctx) => weights(site, ctx));
-  at('/quota', (_query, { method }) => (isRead(method) ? jsonAnswer('{}') : notImplemented('Changing quota')));
-  at('/quota/*role', (_query, { method, params }) =>
-    method === 'DELETE' ? noQuota((params as { role: string }).role) : notImplemented('Changing quota'),
-  );
+  at('/quota', (query, ctx) => quota(site, query, ctx));
+  at('/quota/*role', (_query, ctx) => removeQuota(site, ctx));
   at('/maintenance/schedule', (_query, ctx) => maintenance(ctx));
   json('/maintenance/status', () => ({}));
   for (const path of ['/machine/down', '/machine/up']) at(path, (_query, ctx) => machines(ctx));
@@ -133,12 +131,15 @@ function snapshot({ shell }: MasterSite, query: URLSearchParams): Answer {
   return jsonAnswer(JSON.stringify(Object.fromEntries(metrics)), jsonpOf(query));
 }
 
-async function teardown({ shell }: MasterSite, ctx: Context): Promise<Answer> {
+async function teardown(site: MasterSite, ctx: Context): Promise<Answer> {
   if (ctx.method !== 'POST') return methodNotAllowed(['POST'], ctx.method);
   const id = (await form(ctx)).get('frameworkId');
   if (id === null) return textAnswer(400, "Missing 'frameworkId' query parameter in the request body");
   const frameworkId = { value: asId<FrameworkId>(id) };
-  const call = { type: 'TEARDOWN', teardown: { frameworkId } } as const;
+  return carryOut(site, { type: 'TEARDOWN', teardown: { frameworkId } });
+}
+
+async function carryOut({ shell }: MasterSite, call: MasterCall): Promise<Answer> {
   const { status, text } = await shell.call((request) => ({ type: 'operatorCalled', request, call }));
   return text === undefined ? { status } : textAnswer(status, text);
 }
@@ -154,25 +155,44 @@ async function changeAgent({ shell }: MasterSite, path: string, ctx: Context): P
   return notImplemented(path);
 }
 
-async function weights({ shell }: MasterSite, ctx: Context): Promise<Answer> {
-  if (isRead(ctx.method)) {
-    const set = [...shell.state.options.weights].map(([role, weight]) => ({ role, weight }));
-    return jsonAnswer(JSON.stringify(set));
-  }
-  const what = 'Failed to validate update weights request JSON';
+async function weights(site: MasterSite, ctx: Context): Promise<Answer> {
+  const { method } = ctx;
+  if (isRead(method)) return jsonAnswer(JSON.stringify(weightInfos(site.shell.state)));
+  if (method !== 'PUT') return methodNotAllowed(['GET', 'PUT'], method);
   const infos = await jsonBody(ctx);
+  const what = 'Failed to validate update weights request JSON';
   if (!Array.isArray(infos)) return textAnswer(400, `${what}: Expecting a JSON array`);
-  for (const { role, weight } of infos as { role?: unknown; weight?: unknown }[]) {
-    const error = roleError(String(role));
-    if (error !== undefined) return textAnswer(400, `${what}: Invalid role '${String(role)}': ${error}`);
-    if (!(Number(weight) > 0)) {
-      return textAnswer(
-        400,
-        `${what} for role '${String(role)}': Invalid weight '${String(weight)}': Weights must be positive`,
-      );
-    }
+  try {
+    const updateWeights = parseMessage('mesos.v1.master.Call.UpdateWeights', { weight_infos: infos });
+    return await carryOut(site, { type: 'UPDATE_WEIGHTS', updateWeights });
+  } catch (error) {
+    if (!hasCode(error, 'INVALID_MESSAGE')) throw error;
+    return textAnswer(400, `${what}: ${messageOf(error)}`);
   }
-  return notImplemented('Changing weights');
+}
+
+async function quota(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
+  const { method } = ctx;
+  if (isRead(method)) {
+    const status = messageToJson('mesos.v1.quota.QuotaStatus', quotaStatus(site.shell.state));
+    return jsonAnswer(status, jsonpOf(query));
+  }
+  if (method !== 'POST') return methodNotAllowed(['GET', 'POST', 'DELETE'], method);
+  try {
+    const quotaRequest = parseMessage('mesos.v1.quota.QuotaRequest', await jsonBody(ctx));
+    return await carryOut(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } });
+  } catch (error) {
+    if (!hasCode(error, 'INVALID_MESSAGE')) throw error;
+    return textAnswer(400, `Failed to validate set quota request JSON: ${messageOf(error)}`);
+  }
+}
+
+async function removeQuota(site: MasterSite, { method, params, path }: Context): Promise<Answer> {
+  if (method !== 'DELETE') return methodNotAllowed(['DELETE'], method);
+  const { role } = params as { role: string };
+  const answer = await carryOut(site, { type: 'REMOVE_QUOTA', removeQuota: { role } });
+  const { status, body } = answer;
+  return status === 200 ? answer : textAnswer(status, `Failed to remove quota for path '${path}': ${String(body)}`);
 }
 
 async function maintenance(ctx: Context): Promise<Answer> {
@@ -180,10 +200,6 @@ async function maintenance(ctx: Context): Promise<Answer> {
   await jsonBody(ctx);
   return notImplemented('Maintenance');
 }
-
-/** No role has any: quota is not built. */
-const noQuota = (role: string): Answer =>
-  textAnswer(400, `Failed to remove quota for path '/master/quota/${role}': Role '${role}' has no quota set`);
 
 /** No machine is ever part of a schedule: schedules are not built. */
 async function machines(ctx: Context): Promise<Answer> {

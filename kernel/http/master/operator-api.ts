@@ -6,6 +6,7 @@ import {
   type MasterCallType,
   type MasterResponse,
 } from '@mezzo/sdk/api';
+import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessages } from '../../core/master/views.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
@@ -69,9 +70,7 @@ const views: Partial<Record<MasterCallType, View>> = {
   GET_OPERATIONS: () => ({ getOperations: {} }),
   GET_TASKS: ({ shell }) => ({ getTasks: getTasks(shell.state) }),
   GET_ROLES: ({ shell }) => ({ getRoles: { roles: roleMessages(shell.state) } }),
-  GET_WEIGHTS: ({ shell }) => ({
-    getWeights: { weightInfos: [...shell.state.options.weights].map(([role, weight]) => ({ role, weight })) },
-  }),
+  GET_WEIGHTS: ({ shell }) => ({ getWeights: { weightInfos: weightInfos(shell.state) } }),
   GET_MASTER: ({ shell: { state } }) => ({
     getMaster: {
       masterInfo: state.options.info,
@@ -79,7 +78,7 @@ const views: Partial<Record<MasterCallType, View>> = {
       electedTime: state.startedAtMs / 1000,
     },
   }),
-  GET_QUOTA: () => ({ getQuota: { status: {} } }),
+  GET_QUOTA: ({ shell }) => ({ getQuota: { status: quotaStatus(shell.state) } }),
   GET_MAINTENANCE_SCHEDULE: () => ({ getMaintenanceSchedule: { schedule: {} } }),
   GET_MAINTENANCE_STATUS: () => ({ getMaintenanceStatus: { status: {} } }),
 };

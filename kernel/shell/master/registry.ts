@@ -1,11 +1,12 @@
 import { asId, type AgentId, type FrameworkId, type StoreWrite } from '@mezzo/sdk/contract';
-import type { AgentRecord, FrameworkRecord, RegistryWrite } from '../../core/master/index.js';
+import type { AgentRecord, FrameworkRecord, RegistryWrite, RoleRecord } from '../../core/master/index.js';
 import type { Store } from '../../ports/store.js';
 import { fromWireJson, toWireJson } from '../wire-json.js';
 
 /** Where the registrar keeps what outlives a master. */
 const AGENTS = 'registry/agents/';
 const FRAMEWORKS = 'registry/frameworks/';
+const ROLES = 'registry/roles/';
 
 export function storeWrite(write: RegistryWrite): StoreWrite {
   switch (write.op) {
@@ -17,12 +18,17 @@ export function storeWrite(write: RegistryWrite): StoreWrite {
       return { op: 'delete', key: AGENTS + write.id };
     case 'deleteFramework':
       return { op: 'delete', key: FRAMEWORKS + write.id };
+    case 'putRole':
+      return { op: 'put', key: ROLES + write.id, value: toWireJson(write.record) };
+    case 'deleteRole':
+      return { op: 'delete', key: ROLES + write.id };
   }
 }
 
 export interface Registry {
   readonly agents: Map<AgentId, AgentRecord>;
   readonly frameworks: Map<FrameworkId, FrameworkRecord>;
+  readonly roles: Map<string, RoleRecord>;
 }
 
 /** What an earlier master wrote. */
@@ -31,6 +37,7 @@ export const readRegistry = (store: Store): Registry => ({
   frameworks: new Map(
     entries<FrameworkRecord>(store, FRAMEWORKS).map(([id, record]) => [asId<FrameworkId>(id), record]),
   ),
+  roles: new Map(entries<RoleRecord>(store, ROLES)),
 });
 
 const entries = <T>(store: Store, prefix: string): [string, T][] =>
