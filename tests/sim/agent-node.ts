@@ -133,6 +133,7 @@ export class AgentNode {
         life.queue.push(effect.call);
         return this.pump(life);
       case 'recoverContainers': {
+        this.world.recovered(this);
         const known = new Set(effect.containers.map(({ checkpoint }) => checkpoint.containerId));
         const containerIds = this.host.recover(known);
         for (const id of containerIds) this.watch(life, id);

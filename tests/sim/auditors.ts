@@ -21,7 +21,12 @@ function fail(world: World, who: string, broken: readonly string[]): void {
 
 /** When the faults are over and time has passed: nothing is lost, nobody waits, all agree. */
 export function auditEnd(world: World): void {
-  const broken = [...agentsAreBack(world), ...viewsAgree(world), ...everybodyIsServed(world)];
+  const broken = [
+    ...agentsAreBack(world),
+    ...viewsAgree(world),
+    ...everybodyIsServed(world),
+    ...world.operator.audit(),
+  ];
   fail(world, 'at the end', broken);
 }
 

@@ -1,4 +1,4 @@
-import type { SchedulerCall, SchedulerEvent } from '@mezzo/sdk/api';
+import type { MasterCall, SchedulerCall, SchedulerEvent } from '@mezzo/sdk/api';
 import { asId, type AgentId, type ConnectionId, type FrameworkId, type MasterId } from '@mezzo/sdk/contract';
 import type { Machine } from '../../kernel/core/machine.js';
 import type {
@@ -128,6 +128,14 @@ export class MasterNode {
 
   schedulerCall(call: SchedulerCall, connection: ConnectionId): number | undefined {
     return this.request((request) => ({ type: 'schedulerCalled', request, call, connection }));
+  }
+
+  /** Never answered when the master dies before it has. */
+  operatorCall(call: MasterCall, answered: (status: number) => void): void {
+    if (this.life === undefined) return;
+    const request = this.nextRequest++;
+    this.life.replies.set(request, answered);
+    this.dispatch({ type: 'operatorCalled', request, call });
   }
 
   private request(event: (request: number) => MasterEvent): number | undefined {

@@ -8,6 +8,7 @@ import { audit, auditEnd } from './auditors.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
 import { call, CALM, type Stream, type Weather } from './network.js';
+import { OperatorNode } from './operator-node.js';
 import { Timeline } from './timeline.js';
 
 export interface Planted {
@@ -18,6 +19,9 @@ export interface Planted {
 const CPUS = 4;
 const MEM_MIB = 4096;
 const STORM_MS = 20 * 60_000;
+/** No crash any more, and no broken stream that makes peers start over; single calls are still lost. */
+const DRIZZLE_MS = 15 * 60_000;
+const DRIZZLE_LOSS = 0.05;
 /** Longer than every time-out of the protocol one after another (75 s of pings, 10 min of update retries, of re-registration, of recovery). */
 const CALM_MS = 40 * 60_000;
 
@@ -34,6 +38,7 @@ export class World {
   readonly master: MasterNode;
   readonly agents: AgentNode[];
   readonly frameworks: FrameworkNode[];
+  readonly operator = new OperatorNode(this);
   /** Every container ever launched, by framework and task: no task runs twice. */
   readonly launches = new Map<
     string,
@@ -74,17 +79,22 @@ export class World {
     });
   }
 
-  /** A storm of faults, then calm long enough for everything to settle; the auditors look after every step and at the end. */
+  /** A storm of faults, a drizzle of lost calls, then calm long enough for everything to settle; the auditors look after every step and at the end. */
   run(): void {
     this.master.start();
     for (const agent of this.agents) agent.start();
     for (const framework of this.frameworks) framework.start();
+    // Quota keeps frameworks small and offers back, so that less happens: not in every world.
+    if (this.seed % 3 === 0) this.operator.start();
     this.scheduleFaults();
     this.time.advance(STORM_MS, () => audit(this));
     this.calm = true;
-    Object.assign(this.weather, CALM);
+    Object.assign(this.weather, { cut: 0, halfOpen: 0, loss: DRIZZLE_LOSS });
     if (this.master.life === undefined) this.master.start();
     for (const agent of this.agents) if (agent.life === undefined) agent.start();
+    if (this.seed % 3 === 0) this.operator.relent();
+    this.time.advance(DRIZZLE_MS, () => audit(this));
+    Object.assign(this.weather, CALM);
     this.time.advance(CALM_MS, () => audit(this));
     this.still = true;
     this.time.advance(TOLD_LATE_MS, () => audit(this));
@@ -172,6 +182,20 @@ export class World {
       .reduce((sum, container) => sum + container.spec.resources.cpusMilli, spec.resources.cpusMilli);
     if (used > CPUS * 1000)
       throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${CPUS * 1000}`);
+  }
+
+  /** An agent has read its books after a restart: what frameworks were told runs, and does run, is in them. */
+  recovered(agent: AgentNode): void {
+    for (const framework of this.frameworks) {
+      const known = agent.state?.frameworks.get(framework.id ?? '');
+      for (const { id, state } of known && !known.shuttingDown ? framework.live : []) {
+        const launch = this.launches.get(`${framework.id}/${id}`);
+        if (state !== 'TASK_RUNNING' || launch?.agent !== agent) continue;
+        const runs = agent.host.containers.get(launch.containerId)?.running === true;
+        if (runs && !agent.state?.runs.get(launch.containerId)?.tasks.has(id))
+          throw new Violation(`${agent.name} restarts and knows nothing of ${id}, which runs as ${launch.where}`);
+      }
+    }
   }
 
   /** A framework is told that a task is over, or not known: then its container may not have been running for long. */
