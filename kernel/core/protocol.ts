@@ -1,5 +1,6 @@
 import type {
   AgentInfo,
+  DrainConfig,
   ExecutorInfo,
   FrameworkInfo,
   KillPolicy,
@@ -48,6 +49,12 @@ export interface AgentSubscribe {
   readonly frameworks: readonly FrameworkInfo[];
 }
 
+/** An operator wants all tasks to end, each within its own grace and the bound given. */
+export interface AgentDrain {
+  readonly config: DrainConfig;
+  readonly sinceMs: number;
+}
+
 export type DownMessage =
   | {
       readonly type: 'registered';
@@ -57,6 +64,8 @@ export type DownMessage =
       readonly epoch: number;
       readonly pingIntervalMs: number;
       readonly pingTimeoutMs: number;
+      /** While the agent is being drained, or has been. */
+      readonly drain?: AgentDrain;
     }
   /** Admission refused for ever (marked gone, bad address, wrong domain): shut down. */
   | { readonly type: 'refused'; readonly reason: string }
@@ -79,6 +88,10 @@ export type DownMessage =
       readonly taskId: string;
       readonly killPolicy?: KillPolicy;
     }
+  /** End all tasks. */
+  | ({ readonly type: 'drain' } & AgentDrain)
+  /** In use again after a drain. */
+  | { readonly type: 'reactivated' }
   | { readonly type: 'acknowledge'; readonly frameworkId: string; readonly taskId: string; readonly uuid: string }
   | { readonly type: 'message'; readonly frameworkId: string; readonly executorId: string; readonly data: string }
   | { readonly type: 'shutdownExecutor'; readonly frameworkId: string; readonly executorId: string }

@@ -1,14 +1,16 @@
 import type { MasterCall, QuotaConfig } from '@mezzo/sdk/api';
+import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { quotaStatus, weightInfos } from '../../kernel/core/master/sharing.js';
 import type { World } from './world.js';
 
 const ROLES = ['apps', 'jobs'];
 const PATIENCE_MS = 5000;
 
-/** Sets weights and quota now and then, asks again until it is answered, and remembers what it was told is done. */
+/** Sets weights and quota and drains agents now and then, asks again until it is answered, and remembers what it was told is done. */
 export class OperatorNode {
   private readonly weights = new Map<string, number>();
   private readonly quotas = new Map<string, string>();
+  private readonly drained = new Set<string>();
   private asking = false;
 
   constructor(private readonly world: World) {}
@@ -16,21 +18,26 @@ export class OperatorNode {
   start(): void {
     const { time } = this.world;
     time.after(time.random.between(10_000, 400_000), () => {
-      if (!this.world.calm) this.ask(time.random.chance(0.5) ? this.someWeight() : this.someQuota());
+      const wish = time.random.pick([() => this.someWeight(), () => this.someQuota(), () => this.someDrain()]);
+      if (!this.world.calm) this.ask(wish());
       if (!this.world.calm) this.start();
     });
   }
 
-  /** Lifts all quota, so that everybody can be served again. */
+  /** Lifts all quota and takes all agents into use, so that everybody can be served again. */
   relent(): void {
-    if (this.asking) return void this.world.time.after(PATIENCE_MS, () => this.relent());
-    this.ask({ type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: ROLES.map((role) => ({ role })) } });
+    const agentId = [...this.drained][0];
+    if (this.asking || agentId !== undefined) this.world.time.after(PATIENCE_MS, () => this.relent());
+    if (agentId === undefined)
+      this.ask({ type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: ROLES.map((role) => ({ role })) } });
+    else this.ask({ type: 'REACTIVATE_AGENT', reactivateAgent: { agentId: { value: agentId } } });
   }
 
   /** Whether the master still knows all that it said is done. */
   *audit(): Generator<string> {
     const { state } = this.world.master;
     if (state === undefined || this.asking) return yield 'the operator was never answered';
+    for (const id of this.drained) yield `the agent ${id} was never drained`;
     const known = new Map(weightInfos(state).map(({ role, weight }) => [role, weight]));
     for (const [role, weight] of this.weights)
       if (known.get(role) !== weight) yield `the weight of ${role} is ${known.get(role)}, and ${weight} was promised`;
@@ -38,6 +45,12 @@ export class OperatorNode {
     for (const [role, quota] of this.quotas)
       if ((quotas.get(role) ?? boundsOf({ role })) !== quota)
         yield `the quota of ${role} is ${quotas.get(role)}, and ${quota} was promised`;
+  }
+
+  private isKnown(id: string): boolean {
+    const { state } = this.world.master;
+    const agentId = asId<AgentId>(id);
+    return state?.agents.has(agentId) === true || state?.recoveredAgents.has(agentId) === true;
   }
 
   private someWeight(): MasterCall {
@@ -54,6 +67,14 @@ export class OperatorNode {
     return { type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: [config], force: random.chance(0.5) } };
   }
 
+  private someDrain(): MasterCall {
+    const { time, master, agents } = this.world;
+    const known = agents.flatMap(({ state }) => state?.agentId ?? []);
+    const ids = master.state === undefined || known.length === 0 ? ['nobody'] : known;
+    const maxGracePeriod = time.random.chance(0.5) ? { seconds: 1 } : undefined;
+    return { type: 'DRAIN_AGENT', drainAgent: { agentId: { value: time.random.pick(ids) }, maxGracePeriod } };
+  }
+
   private ask(call: MasterCall): void {
     if (this.asking) return;
     this.asking = true;
@@ -63,14 +84,19 @@ export class OperatorNode {
       this.world.master.operatorCall(structuredClone(call), (status) => {
         isAnswered = true;
         this.asking = false;
-        if (status === 200) this.note(call);
+        this.note(call, status);
       });
       this.world.time.after(PATIENCE_MS, again);
     };
     again();
   }
 
-  private note({ updateWeights, updateQuota }: MasterCall): void {
+  private note({ updateWeights, updateQuota, drainAgent, reactivateAgent }: MasterCall, status: number): void {
+    // An agent that the master does not know any more came back under another id, or not.
+    if (reactivateAgent && (status === 200 || !this.isKnown(reactivateAgent.agentId.value)))
+      this.drained.delete(reactivateAgent.agentId.value);
+    if (status !== 200) return;
+    if (drainAgent) this.drained.add(drainAgent.agentId.value);
     for (const { role, weight } of updateWeights?.weightInfos ?? []) this.weights.set(role!, weight);
     for (const config of updateQuota?.quotaConfigs ?? []) this.quotas.set(config.role, boundsOf(config));
   }

@@ -4,6 +4,8 @@ import { type Planted, Violation, World } from './world.js';
 
 /** Seeds that once failed, each with its story. */
 const KEPT: readonly (readonly [seed: number, story: string])[] = [
+  [20107, 'the subscription of a life that ended comes after that of the next'],
+  [20322, 'the answer to the first subscription of an agent is lost, and tasks wait for it for ever'],
   [5012, 'a task that ends as the world does: word of it may still be under way'],
 ];
 

@@ -1,4 +1,5 @@
 import type { ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { AgentDrain } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
 import type { AgentFramework, AgentState, Run, Task } from './state.js';
 import { emit, type Turn } from './turn.js';
@@ -10,6 +11,7 @@ export interface AgentRecord {
   readonly version: number;
   readonly agentId: string;
   readonly bootId: string;
+  readonly drain?: AgentDrain;
 }
 export interface FrameworkRecord {
   readonly version: number;
@@ -46,7 +48,8 @@ export const runKey = (containerId: string): string => `runs/${containerId}`;
 const taskKey = (containerId: string, taskId: string): string => `tasks/${containerId}/${taskId}`;
 
 export function saveAgent(turn: Turn, state: AgentState): void {
-  const value: AgentRecord = { version: CHECKPOINT_VERSION, agentId: state.agentId ?? '', bootId: state.bootId };
+  const { agentId = '', bootId, drain } = state;
+  const value: AgentRecord = { version: CHECKPOINT_VERSION, agentId, bootId, ...(drain && { drain }) };
   emit(turn, { type: 'checkpoint', key: AGENT_KEY, value });
 }
 

@@ -67,7 +67,7 @@ function killInExecutor(turn: Turn, run: Run, task: Task, policy: KillPolicy | u
 }
 
 /** The call's policy, else the task's own, else the default of its kind of executor. */
-function graceOf(state: AgentState, run: Run, task: Task, policy: KillPolicy | undefined): number {
+export function graceOf(state: AgentState, run: Run, task: Task, policy: KillPolicy | undefined): number {
   const own = durationMs(policy?.gracePeriod) ?? durationMs(task.info.killPolicy?.gracePeriod);
   return own ?? (run.containerizer === 'docker' ? state.config.executorShutdownGraceMs : COMMAND_GRACE_MS);
 }

@@ -43,6 +43,7 @@ export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type:
   Object.assign(state, { phase: 'recovering', seed, bootId, recover });
   readBooks(turn, records);
   state.agentId = agent?.agentId || agentIdOfTasks(state);
+  state.drain = agent?.drain;
   // No container survives a reboot, whatever its checkpoint says: pids would name strangers.
   const rebooted = agent !== undefined && agent.bootId !== bootId;
   if (rebooted) for (const run of state.runs.values()) run.checkpoint = undefined;

@@ -1,6 +1,7 @@
 import type { DownMessage, DownRecord } from '../protocol.js';
 import { saveAgent } from './checkpoint.js';
 import { messageExecutor, shutdownExecutor } from './custom-executors.js';
+import { drain, drainLifted } from './drain.js';
 import { shutdownFramework, updateFramework } from './frameworks.js';
 import { killTask } from './kill.js';
 import { runTask, runTaskGroup } from './launch.js';
@@ -72,6 +73,10 @@ function obey(turn: Turn, message: DownMessage): void {
       return serving ? runTaskGroup(turn, message.framework, message.executor, message.tasks) : undefined;
     case 'killTask':
       return killTask(turn, message.frameworkId, message.taskId, message.killPolicy);
+    case 'drain':
+      return drain(turn, { config: message.config, sinceMs: message.sinceMs });
+    case 'reactivated':
+      return drainLifted(turn);
     case 'acknowledge':
       return acknowledge(turn, message.frameworkId, message.taskId, message.uuid);
     case 'message':
@@ -100,6 +105,8 @@ function registered(turn: Turn, message: Extract<DownMessage, { type: 'registere
     state.agentId = message.agentId;
     saveAgent(turn, state);
   }
+  if (message.drain === undefined) drainLifted(turn);
+  else drain(turn, message.drain);
   const { agentId, masterId } = message;
   emit(turn, { type: 'log', level: 'info', message: 'registered with the master', fields: { agentId, masterId } });
   for (const run of state.runs.values()) for (const task of run.tasks.values()) resend(turn, run, task, false);

@@ -8,6 +8,7 @@ import type {
   TaskState,
   TaskStatus,
 } from '@mezzo/sdk/api';
+import type { AgentDrain } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
 
 /** What does not change while the agent lives. */
@@ -122,6 +123,7 @@ export interface AgentState {
   seed: string;
   counter: number;
   agentId: string | undefined;
+  drain: AgentDrain | undefined;
   readonly link: MasterLink;
   readonly frameworks: Map<string, AgentFramework>;
   readonly completedFrameworks: AgentFramework[];
@@ -144,6 +146,7 @@ export function createAgentState(config: AgentConfig): AgentState {
     seed: '',
     counter: 0,
     agentId: undefined,
+    drain: undefined,
     link: {
       connection: 0,
       phase: 'idle',

@@ -782,3 +782,33 @@ describe('a custom executor', () => {
     expect(fault({ type: 'HEARTBEAT', executorId: { value: 'nope' } })).toBeUndefined();
   });
 });
+
+describe('draining', () => {
+  const config = { maxGracePeriod: { nanoseconds: 2_000_000_000n }, markGone: false };
+  const graces = (effects: readonly AgentEffect[]) =>
+    effects.flatMap((effect) => (effect.type === 'killContainer' ? [effect.graceMs] : []));
+
+  test('ends all tasks, each within the shorter of its own grace and the bound, and says why', () => {
+    world.run(task('t', { killPolicy: { gracePeriod: { nanoseconds: 9e9 } } }));
+    world.run(task('u', { killPolicy: { gracePeriod: { nanoseconds: 1e9 } } }));
+    expect(graces(world.master({ type: 'drain', config, sinceMs: 7 }))).toEqual([2000, 1000]);
+    world.exited({ signal: 'SIGTERM' });
+    const statuses = world.state.runs.get(world.containerId)!.tasks.get('u')!.statuses;
+    expect(statuses.slice(-2)).toMatchObject(
+      ['TASK_KILLING', 'TASK_KILLED'].map((state) => ({ state, reason: 'REASON_AGENT_DRAINING' })),
+    );
+  });
+
+  test('goes on after a restart, until the master lifts it', () => {
+    world.run(task('t'));
+    const { containerId } = world;
+    world.master({ type: 'drain', config, sinceMs: 7 });
+    world.start([containerId]);
+    expect(graces(world.effects)).toEqual([3000]);
+    expect(world.state.drain).toEqual({ config, sinceMs: 7 });
+    world.register();
+    expect(world.state.drain).toBeUndefined();
+    world.start([containerId]);
+    expect(world.state.drain).toBeUndefined();
+  });
+});

@@ -39,8 +39,10 @@ export function report(turn: Turn, run: Run, task: Task, state: TaskState, detai
 }
 
 /** Takes a complete status, the agent's own or a custom executor's. False when the task has ended before. */
-export function enqueue(turn: Turn, run: Run, task: Task, status: TaskStatus): boolean {
+export function enqueue(turn: Turn, run: Run, task: Task, told: TaskStatus): boolean {
   if (isTerminal(task.state)) return false;
+  const isDrained = turn.state.drain !== undefined && (told.state === 'TASK_KILLED' || told.state === 'TASK_KILLING');
+  const status: TaskStatus = isDrained ? { ...told, reason: 'REASON_AGENT_DRAINING' } : told;
   task.state = status.state;
   task.statuses.push(status);
   if (task.statuses.length > STATUSES_KEPT) task.statuses.shift();

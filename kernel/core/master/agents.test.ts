@@ -7,6 +7,7 @@ import {
   MULTI_ROLE,
   resources,
   task,
+  TestAgent,
 } from '../../../tests/support/master-harness.js';
 import type { AgentRecord } from './effects.js';
 
@@ -217,4 +218,32 @@ test('resources that shrink take offers back', () => {
   expect(scheduler.offers.at(-1)!.resources).toContainEqual(
     expect.objectContaining({ name: 'cpus', scalar: { value: 2 } }),
   );
+});
+
+test('what an earlier life of an agent said and comes late brings no task back from its end', () => {
+  const { master, scheduler, agent, told } = withTask();
+  agent.subscribe({ tasks: [{ ...told, state: 'TASK_GONE' }] });
+  agent.subscribe({ tasks: [told] });
+  expect(scheduler.updates.filter((update) => update === 't TASK_RUNNING')).toHaveLength(1);
+  expect(
+    master.state.frameworks
+      .values()
+      .next()
+      .value!.tasks.get(told.info.taskId.value as never)!.message.state,
+  ).toBe('TASK_GONE');
+});
+
+test('an agent whose first answer was lost asks again and is the same one; one that knew its id and forgot is another', () => {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler();
+  const address = '10.0.0.9:5051';
+  const lost = new TestAgent(master, 'cpus:4;mem:4096', { address });
+  scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!));
+  const agent = new TestAgent(master, 'cpus:4;mem:4096', { address });
+  expect(agent.id).toBe(lost.id);
+  expect(master.isClosed(lost.connection)).toBe(true);
+  expect(scheduler.updates).toEqual(['t TASK_DROPPED']);
+  agent.call({ type: 'pong' });
+  agent.disconnect();
+  expect(new TestAgent(master, 'cpus:4;mem:4096', { address }).id).not.toBe(lost.id);
 });

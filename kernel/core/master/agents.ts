@@ -9,12 +9,14 @@ import {
 } from '@mezzo/sdk/contract';
 import { PROTOCOL_VERSION, type AgentSubscribe, type AgentTask } from '../protocol.js';
 import { resourceError, Resources } from '../resources/index.js';
+import { checkDrained } from './draining.js';
+import type { AgentRecord } from './effects.js';
 import type { MasterEvent } from './events.js';
 import { recoverFramework } from './frameworks.js';
 import { agentChanged, agentJoined, agentPaused } from './ledger.js';
 import { pingAgent, removeAgent, reregisterTimer } from './liveness.js';
 import { rescindOffersOf } from './offers.js';
-import { executorKey, type Agent, type Framework, type Task } from './state.js';
+import { agentRecord, executorKey, type Agent, type Framework, type Task } from './state.js';
 import {
   addExecutor,
   addTask,
@@ -35,9 +37,15 @@ export function agentSubscribed(turn: Turn, { connection, subscribe }: Subscribe
   const reason = refusal(turn, subscribe);
   if (reason !== undefined) return refuse(turn, connection, reason);
   const wanted = subscribe.agentInfo.id?.value ?? '';
-  const known = turn.state.agents.get(asId<AgentId>(wanted));
+  const known = turn.state.agents.get(asId<AgentId>(wanted)) ?? untold(turn, subscribe);
   if (known !== undefined) return comeBack(turn, known, connection, subscribe);
   join(turn, asId<AgentId>(wanted), connection, subscribe);
+}
+
+/** The answer to an agent's first subscription was lost, and it asks again: it is the one that was admitted then. */
+function untold({ state }: Turn, { agentInfo, address }: AgentSubscribe): Agent | undefined {
+  const agent = agentInfo.id === undefined ? state.agents.get(state.addresses.get(address)!) : undefined;
+  return agent?.knowsId === false ? agent : undefined;
 }
 
 /** Why the agent must not come in, now or ever. */
@@ -61,20 +69,21 @@ function join(turn: Turn, wanted: AgentId, connection: ConnectionId, subscribe: 
   const { state } = turn;
   const id = wanted === '' ? asId<AgentId>(`${state.options.masterId}-S${state.nextAgent++}`) : wanted;
   displace(turn, subscribe.address);
-  const inRegistry = state.recoveredAgents.has(id) || state.unreachableAgents.has(id);
-  const agent = makeAgent(turn, id, subscribe);
+  const before = state.recoveredAgents.get(id) ?? state.unreachableAgents.get(id);
+  const agent = makeAgent(turn, id, subscribe, before);
   if (!state.recoveredAgents.has(id)) {
-    persist(turn, { op: 'putAgent', id, record: { fate: 'admitted', info: agent.info, sinceMs: turn.atMs } });
+    persist(turn, { op: 'putAgent', id, record: agentRecord(agent, 'admitted', turn.atMs) });
   }
   const wasUnreachable = state.unreachableAgents.delete(id);
   state.recoveredAgents.delete(id);
   state.agents.set(id, agent);
   state.addresses.set(agent.address, id);
   connect(turn, agent, connection);
-  adoptFrameworks(turn, agent, subscribe, !inRegistry);
+  adoptFrameworks(turn, agent, subscribe, before === undefined);
   adoptExecutors(turn, agent, subscribe);
   for (const task of subscribe.tasks) adoptTask(turn, agent, task, wasUnreachable);
   agentJoined(turn, agent);
+  checkDrained(turn, agent);
   count(turn, wanted === '' ? 'slave_registrations' : 'slave_reregistrations');
   log(turn, 'info', wanted === '' ? 'agent registered' : 'agent re-registered', { agent: id, address: agent.address });
   publish(turn, () => ({ type: 'AGENT_ADDED', agentAdded: { agent: agentView(turn.state, agent) } }));
@@ -93,13 +102,15 @@ function displace(turn: Turn, address: string): void {
   }
 }
 
-function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe): Agent {
+function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe, before: AgentRecord | undefined): Agent {
   return {
     id,
     info: { ...subscribe.agentInfo, id: { value: id } },
     address: subscribe.address,
     version: subscribe.version,
     total: Resources.of(subscribe.resources),
+    deactivated: before?.deactivated ?? false,
+    drain: before?.drain,
     connection: undefined,
     registeredAtMs: turn.atMs,
     reregisteredAtMs: undefined,
@@ -107,6 +118,7 @@ function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe): Agent {
     upSeq: 0,
     missedPings: 0,
     answered: true,
+    knowsId: subscribe.agentInfo.id !== undefined,
     tasks: new Set(),
     executors: new Map(),
     offers: new Set(),
@@ -130,6 +142,7 @@ function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
     epoch: options.epoch,
     pingIntervalMs: options.agentPingIntervalMs,
     pingTimeoutMs: options.agentPingIntervalMs * options.maxAgentPingTimeouts,
+    ...(agent.drain && { drain: { config: agent.drain.config, sinceMs: agent.drain.sinceMs } }),
   });
   pingAgent(turn, agent);
 }
@@ -147,6 +160,7 @@ function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe:
   state.addresses.set(subscribe.address, agent.id);
   const total = Resources.of(subscribe.resources);
   agent.info = { ...subscribe.agentInfo, id: { value: agent.id } };
+  agent.knowsId ||= subscribe.agentInfo.id !== undefined;
   agent.address = subscribe.address;
   agent.version = subscribe.version;
   agent.reregisteredAtMs = turn.atMs;
@@ -157,6 +171,7 @@ function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe:
   adoptExecutors(turn, agent, subscribe);
   agent.total = total;
   agentChanged(turn, agent);
+  checkDrained(turn, agent);
   count(turn, 'slave_reregistrations');
   log(turn, 'info', 'agent re-registered', { agent: agent.id });
 }
@@ -206,7 +221,8 @@ function adoptTask(turn: Turn, agent: Agent, told: AgentTask, wasUnreachable: bo
     return;
   }
   const task = known ?? recoverTask(turn, framework, agent, told);
-  if (known !== undefined) setTaskState(turn, known, told.state);
+  // An end is final: what says otherwise was said before it, by an earlier life of the agent, and came late.
+  if (known !== undefined && !isTerminal(known.message.state)) setTaskState(turn, known, told.state);
   if (wasUnreachable && framework.unreachableTasks.delete(task.taskId)) sayItIsBack(turn, framework, task);
   if (task.kill !== undefined && !isTerminal(told.state)) {
     const killPolicy = task.kill.policy;

@@ -6,10 +6,15 @@ import type {
   SchedulerEvent,
 } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
-import type { DownRecord } from '../protocol.js';
+import type { AgentDrain, DownRecord } from '../protocol.js';
 import type { RequestId } from './events.js';
 
 export type AgentFate = 'admitted' | 'unreachable' | 'gone';
+
+/** DRAINED: nothing runs there any more, and every framework knows. */
+export interface DrainRecord extends AgentDrain {
+  readonly state: 'DRAINING' | 'DRAINED';
+}
 
 /** An agent in the registry. */
 export interface AgentRecord {
@@ -17,6 +22,8 @@ export interface AgentRecord {
   readonly info: AgentInfo;
   /** When it came to this fate. */
   readonly sinceMs: number;
+  readonly deactivated?: boolean;
+  readonly drain?: DrainRecord;
 }
 
 /** A framework in the registry. Absence there means that it was removed, or never admitted. */

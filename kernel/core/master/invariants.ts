@@ -44,6 +44,8 @@ function auditAgent(state: MasterState, agent: Agent, check: Check): void {
     );
   }
   check(agent.connection !== undefined || agent.offers.size === 0, `agent ${id} is away and yet offered`);
+  check(!agent.deactivated || agent.offers.size === 0, `agent ${id} is deactivated and yet offered`);
+  check(agent.drain?.state !== 'DRAINED' || agent.tasks.size === 0, `agent ${id} is drained and yet has tasks`);
 }
 
 type Books = Map<string, Resources>;

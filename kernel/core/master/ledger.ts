@@ -76,13 +76,15 @@ export const agentJoined = ({ state }: Turn, agent: Agent): void =>
   state.allocator.addAgent(agent.id, {
     total: agent.total,
     used: usageOf(agent),
-    active: agent.connection !== undefined,
+    active: agent.connection !== undefined && !agent.deactivated,
   });
 
 /** Books anew what the agent has and what is held there. Offers must be off the table. */
 export const agentChanged = agentJoined;
 
 export const agentPaused = ({ state }: Turn, { id }: Agent): void => state.allocator.deactivateAgent(id);
+
+export const agentResumed = ({ state }: Turn, { id }: Agent): void => state.allocator.activateAgent(id);
 
 export const agentLeft = ({ state }: Turn, { id }: Agent): void => state.allocator.removeAgent(id);
 

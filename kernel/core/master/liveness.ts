@@ -4,7 +4,7 @@ import type { AgentId } from '@mezzo/sdk/contract';
 import type { AgentFate, AgentRecord } from './effects.js';
 import { agentLeft } from './ledger.js';
 import { rescindOffersOf } from './offers.js';
-import type { Agent, Framework, Task } from './state.js';
+import { agentRecord, type Agent, type Framework, type Task } from './state.js';
 import { completeTask, conclude, releaseTask, removeExecutor } from './tasks.js';
 import {
   cancelTimer,
@@ -52,8 +52,8 @@ export function reregisterTimedOut(turn: Turn, id: AgentId): void {
 /** Agents of an earlier master that have not come back in time. */
 export function recoveryTimedOut(turn: Turn): void {
   const { recoveredAgents, frameworks } = turn.state;
-  for (const [id, { info }] of recoveredAgents) {
-    remember(turn, 'unreachable', id, { fate: 'unreachable', info, sinceMs: turn.atMs });
+  for (const [id, record] of recoveredAgents) {
+    remember(turn, 'unreachable', id, { ...record, fate: 'unreachable', sinceMs: turn.atMs });
     for (const framework of frameworks.values()) sayFailure(turn, framework, id);
     count(turn, 'recovery_slave_removals');
   }
@@ -64,6 +64,14 @@ function markUnreachable(turn: Turn, agent: Agent, message: string): void {
   count(turn, 'slave_unreachable_scheduled');
   count(turn, 'slave_unreachable_completed');
   removeAgent(turn, agent, { state: 'TASK_UNREACHABLE', message, why: 'unhealthy', fate: 'unreachable' });
+}
+
+const GONE = 'Agent has been marked gone';
+
+/** Told to end, and refused for ever. */
+export function goneByOperator(turn: Turn, agent: Agent): void {
+  sendAgent(turn, agent, { type: 'refused', reason: GONE });
+  removeAgent(turn, agent, { state: 'TASK_GONE_BY_OPERATOR', message: GONE, fate: 'gone' });
 }
 
 export interface Removal {
@@ -79,7 +87,7 @@ export interface Removal {
 export function removeAgent(turn: Turn, agent: Agent, removal: Removal): void {
   const { state } = turn;
   if (removal.fate === undefined) persist(turn, { op: 'deleteAgent', id: agent.id });
-  else remember(turn, removal.fate, agent.id, { fate: removal.fate, info: agent.info, sinceMs: turn.atMs });
+  else remember(turn, removal.fate, agent.id, agentRecord(agent, removal.fate, turn.atMs));
   for (const task of agent.tasks) loseTask(turn, task, removal);
   rescindOffersOf(turn, agent);
   for (const executor of agent.executors.values()) removeExecutor(turn, agent, executor);

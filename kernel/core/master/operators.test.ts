@@ -70,8 +70,8 @@ test('calls about what is not there are refused, calls that are not built say so
     status: 400,
     text: 'Unknown agent',
   });
-  expect(call(master, { type: 'DRAIN_AGENT', drainAgent: { agentId } })).toMatchObject({
+  expect(call(master, { type: 'CREATE_VOLUMES', createVolumes: { agentId } })).toMatchObject({
     status: 501,
-    text: 'DRAIN_AGENT is not supported yet',
+    text: 'CREATE_VOLUMES is not supported yet',
   });
 });

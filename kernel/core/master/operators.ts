@@ -1,11 +1,12 @@
 import type { MasterCall } from '@mezzo/sdk/api';
 import { asId, type AgentId, type ConnectionId, type FrameworkId } from '@mezzo/sdk/contract';
+import { deactivateAgent, drainAgent, reactivateAgent } from './draining.js';
 import type { MasterEvent, RequestId } from './events.js';
 import { removeFramework } from './frameworks.js';
-import { remember, removeAgent } from './liveness.js';
+import { goneByOperator, remember } from './liveness.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js';
-import { emit, log, reply, sendAgent, type Turn } from './turn.js';
+import { emit, log, reply, type Turn } from './turn.js';
 import { getState } from './views.js';
 
 export function operatorSubscribed(turn: Turn, connection: ConnectionId): void {
@@ -30,6 +31,12 @@ export function operatorCalled(turn: Turn, { request, call }: Called): void {
       return teardown(turn, request, call.teardown!.frameworkId.value);
     case 'MARK_AGENT_GONE':
       return markGone(turn, request, call.markAgentGone!.agentId.value);
+    case 'DEACTIVATE_AGENT':
+      return deactivateAgent(turn, request, asId<AgentId>(call.deactivateAgent!.agentId.value));
+    case 'REACTIVATE_AGENT':
+      return reactivateAgent(turn, request, asId<AgentId>(call.reactivateAgent!.agentId.value));
+    case 'DRAIN_AGENT':
+      return drainAgent(turn, request, call.drainAgent!);
     case 'UPDATE_WEIGHTS':
       return updateWeights(turn, request, call.updateWeights!.weightInfos ?? []);
     case 'UPDATE_QUOTA': {
@@ -56,12 +63,9 @@ function markGone(turn: Turn, request: RequestId, text: string): void {
   const { agents, recoveredAgents, unreachableAgents, goneAgents, frameworks } = turn.state;
   const id = asId<AgentId>(text);
   const agent = agents.get(id);
-  const message = 'Agent has been marked gone';
   const away = recoveredAgents.get(id) ?? unreachableAgents.get(id);
-  if (agent !== undefined) {
-    sendAgent(turn, agent, { type: 'refused', reason: message });
-    removeAgent(turn, agent, { state: 'TASK_GONE_BY_OPERATOR', message, fate: 'gone' });
-  } else if (away !== undefined) {
+  if (agent !== undefined) goneByOperator(turn, agent);
+  else if (away !== undefined) {
     recoveredAgents.delete(id);
     unreachableAgents.delete(id);
     remember(turn, 'gone', id, { ...away, fate: 'gone', sinceMs: turn.atMs });
@@ -78,8 +82,6 @@ function markGone(turn: Turn, request: RequestId, text: string): void {
 
 /** The agent that a call is about. A call for an agent that is not there is refused before it is said to be not built. */
 function agentOf(call: MasterCall): { readonly id: string; readonly unknown: string } | undefined {
-  const drained = call.drainAgent ?? call.deactivateAgent ?? call.reactivateAgent;
-  if (drained) return { id: drained.agentId.value, unknown: 'Unknown agent' };
   const changed =
     call.reserveResources ??
     call.unreserveResources ??

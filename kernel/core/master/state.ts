@@ -11,7 +11,7 @@ import type {
 import type { AgentId, ConnectionId, ExecutorId, FrameworkId, OfferId, TaskId } from '@mezzo/sdk/contract';
 import { Allocator } from '../allocator/index.js';
 import { Resources } from '../resources/index.js';
-import type { AgentRecord } from './effects.js';
+import type { AgentFate, AgentRecord, DrainRecord } from './effects.js';
 import type { MasterOptions } from './options.js';
 
 export interface Task {
@@ -71,6 +71,9 @@ export interface Agent {
   address: string;
   version: string;
   total: Resources;
+  /** By an operator: offered to nobody. */
+  deactivated: boolean;
+  drain: DrainRecord | undefined;
   /** The stream, and at the same time the session. Undefined while disconnected. */
   connection: ConnectionId | undefined;
   readonly registeredAtMs: number;
@@ -81,6 +84,8 @@ export interface Agent {
   /** Pings in a row that brought no answer; any batch is an answer. */
   missedPings: number;
   answered: boolean;
+  /** It has shown that it was told its id. */
+  knowsId: boolean;
   readonly tasks: Set<Task>;
   /** By framework and executor id. */
   readonly executors: Map<string, Executor>;
@@ -132,6 +137,15 @@ export interface MasterState {
   readonly operators: Set<ConnectionId>;
   readonly counts: Map<string, number>;
 }
+
+/** What the registry keeps of an agent. */
+export const agentRecord = ({ info, deactivated, drain }: Agent, fate: AgentFate, sinceMs: number): AgentRecord => ({
+  fate,
+  info,
+  sinceMs,
+  ...(deactivated && { deactivated }),
+  ...(drain && { drain }),
+});
 
 export const executorKey = (frameworkId: string, executorId: string): string => `${frameworkId}/${executorId}`;
 

@@ -9,6 +9,7 @@ import {
 import type { Machine } from '../machine.js';
 import { agentDisconnected, agentSubscribed } from './agents.js';
 import { schedulerCalled } from './calls.js';
+import { drainEnded } from './draining.js';
 import type { MasterEffect } from './effects.js';
 import type { MasterEvent } from './events.js';
 import { failoverTimedOut, recoverFramework, schedulerDisconnected, schedulerSubscribed } from './frameworks.js';
@@ -110,6 +111,8 @@ function timerFired(turn: Turn, timer: string): void {
       return pingTimedOut(turn, asId<AgentId>(id));
     case 'reregister':
       return reregisterTimedOut(turn, asId<AgentId>(id));
+    case 'drained':
+      return drainEnded(turn, asId<AgentId>(id));
     case 'offer':
       return offerTimedOut(turn, asId<OfferId>(id));
     case HOLD_TIMER:

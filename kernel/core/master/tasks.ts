@@ -12,7 +12,7 @@ import type { Resources } from '../resources/index.js';
 import { release } from './ledger.js';
 import { isPartitionState } from './names.js';
 import { executorKey, type Agent, type Executor, type Framework, type Task } from './state.js';
-import { count, publish, seconds, sendScheduler, trim, type Turn } from './turn.js';
+import { count, publish, seconds, sendScheduler, setTimer, trim, type Turn } from './turn.js';
 
 const MAX_STATUSES = 16;
 
@@ -66,11 +66,16 @@ export function addTask(turn: Turn, framework: Framework, agent: Agent, task: Ta
   publish(turn, () => ({ type: 'TASK_ADDED', taskAdded: { task: task.message } }));
 }
 
+/** Set for at once: to look whether an agent that drains is done, in a step of its own. */
+export const drainTimer = (id: AgentId): string => `drained/${id}`;
+
 /** Takes a task out of the running; its record stays for a while. */
 export function completeTask(turn: Turn, framework: Framework, task: Task): void {
   setTaskState(turn, task, task.message.state);
   if (framework.tasks.get(task.taskId) === task) framework.tasks.delete(task.taskId);
-  turn.state.agents.get(task.agentId)?.tasks.delete(task);
+  const agent = turn.state.agents.get(task.agentId);
+  agent?.tasks.delete(task);
+  if (agent?.drain?.state === 'DRAINING' && agent.tasks.size === 0) setTimer(turn, drainTimer(agent.id), turn.atMs);
   framework.completedTasks.delete(task.taskId);
   framework.completedTasks.set(task.taskId, task.message);
   trim(framework.completedTasks, turn.state.options.maxCompletedTasksPerFramework);

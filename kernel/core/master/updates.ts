@@ -19,6 +19,7 @@ export function agentCalled(turn: Turn, { request, batch }: AgentCalled): void {
   if (batch.seq > agent.upSeq + 1)
     return reply(turn, request, 409, `Expected batch ${agent.upSeq + 1}, not ${batch.seq}`);
   agent.answered = true;
+  agent.knowsId = true;
   reply(turn, request, 202);
   // A batch that came twice was carried out the first time.
   if (batch.seq <= agent.upSeq) return;

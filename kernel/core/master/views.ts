@@ -19,6 +19,7 @@ export const AGENT_CAPABILITIES: readonly AgentInfoCapability[] = [
   { type: 'MULTI_ROLE' },
   { type: 'HIERARCHICAL_ROLE' },
   { type: 'RESERVATION_REFINEMENT' },
+  { type: 'AGENT_DRAINING' },
   { type: 'TASK_RESOURCE_LIMITS' },
 ];
 
@@ -44,7 +45,13 @@ export const offeredBy = ({ offers }: Holder): Resources => sum(offers);
 
 export const pidOf = (agent: Agent): string => `slave(1)@${agent.address}`;
 
-export const isActive = (agent: Agent): boolean => agent.connection !== undefined;
+export const isActive = (agent: Agent): boolean => agent.connection !== undefined && !agent.deactivated;
+
+export function activeAgents({ agents }: MasterState): number {
+  let active = 0;
+  for (const agent of agents.values()) if (isActive(agent)) active++;
+  return active;
+}
 
 export function agentView(_state: MasterState, agent: Agent): MasterResponseGetAgentsAgent {
   const { reregisteredAtMs } = agent;
@@ -52,7 +59,11 @@ export function agentView(_state: MasterState, agent: Agent): MasterResponseGetA
     // Every agent checkpoints; clients of old look for the word.
     agentInfo: { ...agent.info, checkpoint: true, resources: agent.total.toMessages('post') },
     active: isActive(agent),
-    deactivated: false,
+    deactivated: agent.deactivated,
+    ...(agent.drain && {
+      drainInfo: { state: agent.drain.state, config: agent.drain.config },
+      estimatedDrainStartTime: timeInfo(agent.drain.sinceMs),
+    }),
     version: agent.version,
     pid: pidOf(agent),
     registeredTime: timeInfo(agent.registeredAtMs),

@@ -8,7 +8,13 @@ import { isQueued, taskMessage } from './messages.js';
 import type { AgentSite } from './site.js';
 
 /** What this agent can do, in the field's words. */
-const CAPABILITIES = ['MULTI_ROLE', 'HIERARCHICAL_ROLE', 'RESERVATION_REFINEMENT', 'TASK_RESOURCE_LIMITS'];
+const CAPABILITIES = [
+  'MULTI_ROLE',
+  'HIERARCHICAL_ROLE',
+  'RESERVATION_REFINEMENT',
+  'AGENT_DRAINING',
+  'TASK_RESOURCE_LIMITS',
+];
 
 export function stateView({ host: { state }, flags, version, logDir, startedAtMs }: AgentSite): Json {
   const { config } = state;
@@ -27,6 +33,10 @@ export function stateView({ host: { state }, flags, version, logDir, startedAtMs
     pid: `slave(1)@${config.ip}:${config.port}`,
     hostname: config.hostname,
     capabilities: CAPABILITIES,
+    ...(state.drain && {
+      drain_config: messageToObject('mesos.v1.DrainConfig', state.drain.config),
+      estimated_drain_start_time_seconds: Math.floor(state.drain.sinceMs / 1000),
+    }),
     resources: total.summary(),
     reserved_resources: byRole(total, (one) => one.summary()),
     unreserved_resources: total.unreserved().summary(),

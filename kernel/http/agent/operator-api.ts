@@ -34,7 +34,15 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
   GET_FRAMEWORKS: ({ host }) => ({ getFrameworks: getFrameworks(host.state) }),
   GET_EXECUTORS: ({ host }) => ({ getExecutors: getExecutors(host.state) }),
   GET_TASKS: ({ host }) => ({ getTasks: getTasks(host.state) }),
-  GET_AGENT: ({ host }) => ({ getAgent: { agentInfo: agentInfoOf(host.state) } }),
+  GET_AGENT: ({ host: { state } }) => ({
+    getAgent: {
+      agentInfo: agentInfoOf(state),
+      ...(state.drain && {
+        drainConfig: state.drain.config,
+        estimatedDrainStartTime: { nanoseconds: BigInt(Math.round(state.drain.sinceMs)) * 1_000_000n },
+      }),
+    },
+  }),
   GET_OPERATIONS: () => ({ getOperations: {} }),
   GET_RESOURCE_PROVIDERS: () => ({ getResourceProviders: {} }),
   LIST_FILES: listFiles,

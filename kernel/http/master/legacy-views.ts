@@ -1,7 +1,15 @@
 import { messageToObject, type Label, type Task as TaskMessage, type TaskStatus } from '@mezzo/sdk/api';
 import { sizeOfRanges, type Ranges } from '@mezzo/sdk/contract';
 import type { Agent, Framework, MasterState, Offer } from '../../core/master/index.js';
-import { AGENT_CAPABILITIES, getRoles, isActive, offeredBy, pidOf, usedBy } from '../../core/master/views.js';
+import {
+  activeAgents,
+  AGENT_CAPABILITIES,
+  getRoles,
+  isActive,
+  offeredBy,
+  pidOf,
+  usedBy,
+} from '../../core/master/views.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import type { MasterSite } from './site.js';
 
@@ -30,7 +38,11 @@ export function slaveView(agent: Agent): Json {
     reserved_resources: Object.fromEntries(reserved),
     unreserved_resources: total.unreserved().summary(),
     active: isActive(agent),
-    deactivated: false,
+    deactivated: agent.deactivated,
+    ...(agent.drain && {
+      drain_info: messageToObject('mesos.v1.DrainInfo', { state: agent.drain.state, config: agent.drain.config }),
+      estimated_drain_start_time_seconds: seconds(agent.drain.sinceMs),
+    }),
     version: agent.version,
     capabilities: AGENT_CAPABILITIES.map(({ type }) => type),
   };
@@ -223,7 +235,7 @@ export function stateView({
   externalLogFile,
 }: MasterSite): Json {
   const { info } = state.options;
-  const connected = state.sessions.size;
+  const active = activeAgents(state);
   return {
     version: version.version,
     build_date: version.buildDate,
@@ -235,8 +247,8 @@ export function stateView({
     pid: info.pid,
     hostname: info.hostname,
     capabilities: (info.capabilities ?? []).map(({ type }) => type),
-    activated_slaves: connected,
-    deactivated_slaves: state.agents.size - connected,
+    activated_slaves: active,
+    deactivated_slaves: state.agents.size - active,
     unreachable_slaves: state.unreachableAgents.size,
     leader: info.pid,
     leader_info: { id: info.id, pid: info.pid, port: info.port, hostname: info.hostname },

@@ -1,6 +1,6 @@
 import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
-import { offeredBy, usedBy } from '../../core/master/views.js';
+import { activeAgents, offeredBy, usedBy } from '../../core/master/views.js';
 import { Resources } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
@@ -121,8 +121,9 @@ function setAgents(state: MasterState, set: Set): void {
   const connected = state.sessions.size;
   set('master/slaves_connected', connected);
   set('master/slaves_disconnected', state.agents.size - connected);
-  set('master/slaves_active', connected);
-  set('master/slaves_inactive', state.agents.size - connected);
+  const active = activeAgents(state);
+  set('master/slaves_active', active);
+  set('master/slaves_inactive', state.agents.size - active);
   set('master/slaves_unreachable', state.unreachableAgents.size);
 }
 
