@@ -6,6 +6,7 @@ import { type Planted, Violation, World } from './world.js';
 const KEPT: readonly (readonly [seed: number, story: string])[] = [
   [20107, 'the subscription of a life that ended comes after that of the next'],
   [20322, 'the answer to the first subscription of an agent is lost, and tasks wait for it for ever'],
+  [30220, 'of the end of a container a crash keeps one half, and loses that of its task'],
   [5012, 'a task that ends as the world does: word of it may still be under way'],
 ];
 

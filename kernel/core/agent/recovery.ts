@@ -133,6 +133,13 @@ function readBooks(turn: Turn, records: readonly CheckpointRecord[]): void {
       checkStatus: last?.checkStatus,
     });
   }
+  for (const run of state.runs.values()) doubtEnd(run);
+}
+
+/** The crash kept the end of the container and lost what came of its task: the containerizer still knows how it ended. */
+function doubtEnd(run: Run): void {
+  if (run.phase !== 'ended' || [...run.tasks.values()].every((task) => isTerminal(task.state))) return;
+  run.phase = run.checkpoint === undefined ? 'preparing' : 'running';
 }
 
 const recordsUnder = <T extends { version: number }>(records: readonly CheckpointRecord[], prefix: string): T[] =>

@@ -812,3 +812,18 @@ describe('draining', () => {
     expect(world.state.drain).toBeUndefined();
   });
 });
+
+test('a crash that keeps the end of a container and loses that of its task costs nothing: how it ended is asked again', () => {
+  world.run(task('t'));
+  const { containerId } = world;
+  const key = [...world.disk.keys()].find((name) => name.startsWith('tasks/'))!;
+  const before = world.disk.get(key);
+  world.exited({ code: 0 });
+  world.disk.set(key, before);
+  world.start([containerId]);
+  world.register();
+  world.exited({ code: 0 });
+  for (let i = 0; i < 3; i++) world.acknowledge();
+  expect(world.updates().map(({ state }) => state)).toContain('TASK_FINISHED');
+  expect(world.updates().map(({ state }) => state)).not.toContain('TASK_GONE');
+});

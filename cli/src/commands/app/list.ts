@@ -14,7 +14,7 @@ export default class AppList extends MezzoCommand {
       ...app,
       running: `${app.tasksRunning}/${app.instances}`,
       health: app.healthChecks?.length ? `${app.tasksHealthy}/${app.instances}` : '-',
-      state: app.deployments?.length ? 'deploying' : 'settled',
+      state: app.deployments?.length ? 'deploying' : app.tasksRunning < app.instances ? 'waiting' : 'settled',
     }));
     this.table(
       rows,
