@@ -121,6 +121,31 @@ describe('a running task is shown where Mesos shows it', () => {
   });
 });
 
+test.each([
+  ...['GET_HEALTH', 'GET_FLAGS', 'GET_VERSION', 'GET_METRICS', 'GET_LOGGING_LEVEL'],
+  ...['GET_OPERATIONS', 'GET_RESOURCE_PROVIDERS'],
+])('%s answers in its own type', async (type) => {
+  const { status, text } = await ask('POST', '/api/v1', JSON_TYPE, JSON.stringify({ type, get_metrics: {} }));
+  expect([status, (JSON.parse(text) as { type: string }).type]).toEqual([200, type]);
+});
+
+test('a drain is shown', async () => {
+  const config = { maxGracePeriod: { nanoseconds: 2_000_000_000 }, markGone: false };
+  const shown = async () => JSON.parse((await ask('GET', '/state')).text) as Record<string, unknown>;
+  expect(await shown()).not.toHaveProperty('drain_config');
+  agent.state.drain = { config, sinceMs: 1_795_408_286_600 };
+  try {
+    expect(await shown()).toMatchObject({
+      drain_config: { max_grace_period: { nanoseconds: 2e9 }, mark_gone: false },
+      estimated_drain_start_time_seconds: 1_795_408_286,
+    });
+    const { text } = await ask('POST', '/api/v1', JSON_TYPE, JSON.stringify({ type: 'GET_AGENT' }));
+    expect(JSON.parse(text)).toMatchObject({ get_agent: { drain_config: { mark_gone: false } } });
+  } finally {
+    agent.state.drain = undefined;
+  }
+});
+
 const TEXT = 'text/plain';
 type Request = Parameters<typeof ask>;
 const post = (path: string, body: string, headers: Record<string, string> = JSON_TYPE): Request => [

@@ -136,9 +136,9 @@ const table: [what: string, path: string, ask: Ask, status: number, text: string
   [
     'what is not built',
     OPERATOR,
-    json({ type: 'UPDATE_WEIGHTS', update_weights: {} }),
+    json({ type: 'START_MAINTENANCE', start_maintenance: {} }),
     501,
-    'UPDATE_WEIGHTS is not supported yet',
+    'START_MAINTENANCE is not supported yet',
   ],
   ['an unknown path', '/nope', {}, 404, '404 Not Found.'],
   ['an escaped path', '/%68ealth', {}, 404, '404 Not Found.'],

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { root } from '../tidy/sources.js';
+import { post, startTestMaster, type TestMaster } from './master-support.js';
+
+/** The page that tells users what works, held against the messages and the daemon. */
+const page = readFileSync(join(root, 'docs/COMPATIBILITY.md'), 'utf8');
+const section = (title: string): string =>
+  page.split(/^## /m).find((part) => part.startsWith(title)) ?? `no section ${title}`;
+
+/** Call types by what the page says of them. */
+const said = (title: string): Map<string, string> =>
+  new Map(
+    [...section(title).matchAll(/^\| ([A-Z_, ]+) \| (works|differs|not yet) \|/gm)].flatMap(([, calls, verdict]) =>
+      calls!.split(', ').map((call) => [call.trim(), verdict!] as const),
+    ),
+  );
+
+function callTypes(proto: string): string[] {
+  const text = readFileSync(join(root, 'sdk/api/proto/mesos/v1', proto), 'utf8');
+  const [, body] = /message Call \{\s*enum Type \{([^}]*)\}/.exec(text)!;
+  return [...body!.matchAll(/([A-Z_]+) = \d+/g)].map(([, name]) => name!);
+}
+
+test.each([
+  ['Scheduler API', 'scheduler.proto'],
+  ['Operator API of the master', 'master.proto'],
+  ['Operator API of the agent', 'agent.proto'],
+])('the page has a verdict on every call of the %s', (title, proto) => {
+  const known = said(title);
+  expect(callTypes(proto).filter((type) => !known.has(type))).toEqual([]);
+});
+
+test('tests that the page names exist', () => {
+  const named = [...page.matchAll(/`((?:kernel|sdk|tests|plugins)\/[\w./-]+\.test\.ts)`/g)].map(([, path]) => path!);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+describe('a master', () => {
+  let master: TestMaster;
+  beforeAll(async () => void (master = await startTestMaster()));
+  afterAll(() => master.close());
+
+  const payloads: Record<string, object> = {
+    GET_METRICS: { get_metrics: {} },
+    SET_LOGGING_LEVEL: { set_logging_level: { level: 0, duration: { nanoseconds: 0 } } },
+    LIST_FILES: { list_files: { path: '/master/log' } },
+    READ_FILE: { read_file: { path: '/master/log', offset: 0, length: 10 } },
+    UPDATE_WEIGHTS: { update_weights: { weight_infos: [{ role: 'web', weight: 2 }] } },
+    UPDATE_QUOTA: { update_quota: { quota_configs: [{ role: 'web', limits: { cpus: { value: 1 } } }] } },
+    UPDATE_MAINTENANCE_SCHEDULE: { update_maintenance_schedule: { schedule: {} } },
+    START_MAINTENANCE: { start_maintenance: {} },
+    STOP_MAINTENANCE: { stop_maintenance: {} },
+  };
+  const verdicts = said('Operator API of the master');
+  const askable = callTypes('master.proto').filter((type) => type.startsWith('GET_') || payloads[type] !== undefined);
+
+  test.each(askable)('%s does as the page says', async (type) => {
+    const { status, text } = await post(master.daemon, '/api/v1', { type, ...payloads[type] });
+    expect(status, text).toBe(verdicts.get(type) === 'works' ? 200 : 501);
+    if (text !== '' && status === 200) expect(JSON.parse(text)).toMatchObject({ type });
+  });
+});
