@@ -1,5 +1,6 @@
 import type { FrameworkInfo, SchedulerOfferConstraints } from '@mezzo/sdk/api';
 import { roleError } from '../resources/index.js';
+import { constraintsError } from './offer-constraints.js';
 import { firstRepeated, idError } from './names.js';
 import type { MasterOptions } from './options.js';
 import type { Framework } from './state.js';
@@ -29,7 +30,7 @@ export function subscriptionError(
   return (
     infoError(info, options) ??
     suppressedError(request) ??
-    constraintsError(request.offerConstraints) ??
+    constraintsError(request.offerConstraints, rolesOf(info)) ??
     (principal !== undefined && info.principal !== undefined && info.principal !== principal
       ? `Framework principal '${info.principal}' does not match the authenticated principal '${principal}'`
       : undefined)
@@ -69,13 +70,6 @@ export function suppressedError(request: SubscriptionRequest): string | undefine
   const stray = (request.suppressedRoles ?? []).filter((role) => !roles.has(role));
   return stray.length > 0
     ? `Suppressed roles { ${stray.join(', ')} } are not contained in the set of roles`
-    : undefined;
-}
-
-/** Offers would ignore constraints: saying so is better than placing tasks where they must not be. */
-function constraintsError(constraints: SchedulerOfferConstraints | undefined): string | undefined {
-  return Object.keys(constraints?.roleConstraints ?? {}).length > 0
-    ? "'offer_constraints' are not supported yet"
     : undefined;
 }
 

@@ -102,15 +102,6 @@ test.each([
   expect(master.state.frameworks.size).toBe(0);
 });
 
-test('offer constraints are refused rather than ignored', () => {
-  const master = new MasterHarness();
-  const connection = master.connection();
-  const call = { frameworkInfo: frameworkInfo(), offerConstraints: { roleConstraints: { web: {} } } };
-  master.dispatch({ type: 'schedulerSubscribed', connection, call, principal: undefined });
-  const error = { message: expect.stringContaining('not supported yet') as string };
-  expect(master.sentTo(connection)).toEqual([{ type: 'ERROR', error }]);
-});
-
 test('an update keeps user and checkpoint, and rescinds offers of roles that are gone', () => {
   const master = new MasterHarness();
   const scheduler = master.scheduler();

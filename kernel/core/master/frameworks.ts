@@ -98,6 +98,7 @@ export function makeFramework(id: FrameworkId, request: SubscriptionRequest, reg
     registeredAtMs,
     reregisteredAtMs: registeredAtMs,
     unregisteredAtMs: undefined,
+    offerConstraints: request.offerConstraints,
     suppressed: new Set(request.suppressedRoles),
     offers: new Set(),
     tasks: new Map(),
@@ -172,6 +173,7 @@ function update(turn: Turn, framework: Framework, request: SubscriptionRequest):
   const changed = JSON.stringify(info) !== JSON.stringify(framework.info);
   framework.roles = rolesOf(info);
   framework.capabilities = capabilitiesOf(info);
+  framework.offerConstraints = request.offerConstraints;
   framework.suppressed.clear();
   for (const role of request.suppressedRoles ?? []) framework.suppressed.add(role);
   for (const offer of framework.offers) if (!framework.roles.includes(offer.role)) rescindOffer(turn, offer);

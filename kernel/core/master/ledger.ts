@@ -1,7 +1,8 @@
 import { asId, type AgentId, type FrameworkId } from '@mezzo/sdk/contract';
 import type { FrameworkSpec, Refusal, Usage } from '../allocator/index.js';
 import type { Quantities, Resources } from '../resources/index.js';
-import type { Agent, Framework } from './state.js';
+import { mayOffer } from './offer-constraints.js';
+import type { Agent, Framework, MasterState } from './state.js';
 import { setTimer, type Turn } from './turn.js';
 
 /** Where master and allocator meet: whatever is held is booked there, whatever is freed is told there. */
@@ -36,10 +37,10 @@ export function release(
 }
 
 export const frameworkJoined = ({ state }: Turn, framework: Framework): void =>
-  state.allocator.addFramework(framework.id, specOf(framework), false);
+  state.allocator.addFramework(framework.id, specOf(state, framework), false);
 
 export const frameworkChanged = ({ state }: Turn, framework: Framework): void =>
-  state.allocator.updateFramework(framework.id, specOf(framework));
+  state.allocator.updateFramework(framework.id, specOf(state, framework));
 
 export const frameworkResumed = ({ state }: Turn, { id }: Framework): void => state.allocator.activateFramework(id);
 
@@ -47,7 +48,8 @@ export const frameworkPaused = ({ state }: Turn, { id }: Framework): void => sta
 
 export const frameworkLeft = ({ state }: Turn, { id }: Framework): void => state.allocator.removeFramework(id);
 
-function specOf({ info, roles, suppressed, capabilities }: Framework): FrameworkSpec {
+function specOf({ agents }: MasterState, framework: Framework): FrameworkSpec {
+  const { info, roles, suppressed, capabilities, offerConstraints } = framework;
   const minAllocatable = new Map<string, readonly Quantities[]>();
   for (const [role, { minAllocatableResources }] of Object.entries(info.offerFilters ?? {})) {
     if (minAllocatableResources === undefined) continue;
@@ -59,7 +61,15 @@ function specOf({ info, roles, suppressed, capabilities }: Framework): Framework
       sets.map((set) => new Map(set)),
     );
   }
-  return { roles, suppressedRoles: suppressed, capabilities, minAllocatable };
+  const accepts = (role: string, agentId: string): boolean =>
+    mayOffer(offerConstraints, role, agents.get(asId<AgentId>(agentId))!.info);
+  return {
+    roles,
+    suppressedRoles: suppressed,
+    capabilities,
+    minAllocatable,
+    ...(offerConstraints && { accepts }),
+  };
 }
 
 export function suppress({ state }: Turn, framework: Framework, roles: readonly string[]): void {

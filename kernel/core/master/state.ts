@@ -5,6 +5,7 @@ import type {
   KillPolicy,
   Offer as OfferMessage,
   QuotaConfig,
+  SchedulerOfferConstraints,
   Task as TaskMessage,
   TaskStatus,
 } from '@mezzo/sdk/api';
@@ -52,6 +53,7 @@ export interface Framework {
   readonly registeredAtMs: number;
   reregisteredAtMs: number | undefined;
   unregisteredAtMs: number | undefined;
+  offerConstraints: SchedulerOfferConstraints | undefined;
   readonly suppressed: Set<string>;
   readonly offers: Set<Offer>;
   readonly tasks: Map<TaskId, Task>;

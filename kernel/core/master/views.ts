@@ -89,7 +89,7 @@ export function frameworkView(_state: MasterState, framework: Framework): Master
     offers: [...framework.offers].map((offer) => offer.message),
     allocatedResources: usedBy(framework).toMessages('both'),
     offeredResources: offeredBy(framework).toMessages('both'),
-    offerConstraints: {},
+    offerConstraints: framework.offerConstraints ?? {},
   };
 }
 

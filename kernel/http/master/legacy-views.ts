@@ -143,7 +143,7 @@ export function frameworkView(framework: Framework): Json {
     offers: [...framework.offers].map(offerView),
     executors,
     ...(info.labels && { labels: labelsOf(info.labels.labels ?? []) }),
-    offer_constraints: {},
+    offer_constraints: messageToObject('mesos.v1.scheduler.OfferConstraints', framework.offerConstraints ?? {}),
   };
 }
 
