@@ -1,6 +1,7 @@
 export * from './errors.js';
 export * from './ids.js';
 export * from './manifest.js';
+export * from './pattern.js';
 export * from './plugin.js';
 export * from './services.js';
 export * from './task-states.js';

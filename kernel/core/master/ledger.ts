@@ -1,7 +1,7 @@
 import { asId, type AgentId, type FrameworkId } from '@mezzo/sdk/contract';
 import type { FrameworkSpec, Refusal, Usage } from '../allocator/index.js';
 import type { Quantities, Resources } from '../resources/index.js';
-import { mayOffer } from './offer-constraints.js';
+import { offerFilter } from './offer-constraints.js';
 import type { Agent, Framework, MasterState } from './state.js';
 import { setTimer, type Turn } from './turn.js';
 
@@ -61,14 +61,13 @@ function specOf({ agents }: MasterState, framework: Framework): FrameworkSpec {
       sets.map((set) => new Map(set)),
     );
   }
-  const accepts = (role: string, agentId: string): boolean =>
-    mayOffer(offerConstraints, role, agents.get(asId<AgentId>(agentId))!.info);
+  const filter = offerConstraints && offerFilter(offerConstraints);
   return {
     roles,
     suppressedRoles: suppressed,
     capabilities,
     minAllocatable,
-    ...(offerConstraints && { accepts }),
+    ...(filter && { accepts: (role, agentId) => filter(role, agents.get(asId<AgentId>(agentId))!.info) }),
   };
 }
 

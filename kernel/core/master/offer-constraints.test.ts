@@ -1,7 +1,7 @@
 import type { AgentInfo, SchedulerAttributeConstraint, SchedulerOfferConstraints } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
 import { frameworkInfo, MasterHarness } from '../../../tests/support/master-harness.js';
-import { mayOffer } from './offer-constraints.js';
+import { offerFilter } from './offer-constraints.js';
 
 const AGENT: AgentInfo = {
   hostname: 'node-1',
@@ -37,6 +37,12 @@ test.each<[SchedulerAttributeConstraint, boolean]>([
   [on('rack', differs('r1')), false],
   [on('rack', differs('r2')), true],
   [on('row', differs('r1')), true],
+  [on('rack', { textMatches: { regex: 'r[0-9]' } }), true],
+  [on('rack', { textMatches: { regex: 'r' } }), false],
+  [on('row', { textMatches: { regex: '.*' } }), false],
+  [on('rack', { textNotMatches: { regex: 'r.*' } }), false],
+  [on('row', { textNotMatches: { regex: '.*' } }), true],
+  [on('level', { textNotMatches: { regex: '.*' } }), true],
   // What is no text passes every test of texts.
   [on('level', equals('3')), true],
   [on('level', differs('3')), true],
@@ -45,15 +51,14 @@ test.each<[SchedulerAttributeConstraint, boolean]>([
   [{ selector: { pseudoattributeType: 'REGION' }, predicate: equals('north') }, true],
   [{ selector: { pseudoattributeType: 'ZONE' }, predicate: equals('b') }, false],
 ])('%j is %s', (constraint, holds) => {
-  expect(mayOffer(web([constraint]), 'web', AGENT)).toBe(holds);
+  expect(offerFilter(web([constraint]))('web', AGENT)).toBe(holds);
 });
 
 test('one group is enough, in which all must hold; other roles are free', () => {
   const [yes, no] = [host(equals('node-1')), host(equals('node-2'))];
-  expect(mayOffer(web([no], [yes]), 'web', AGENT)).toBe(true);
-  expect(mayOffer(web([yes, no]), 'web', AGENT)).toBe(false);
-  expect(mayOffer(web([no]), 'ads', AGENT)).toBe(true);
-  expect(mayOffer(undefined, 'web', AGENT)).toBe(true);
+  expect(offerFilter(web([no], [yes]))('web', AGENT)).toBe(true);
+  expect(offerFilter(web([yes, no]))('web', AGENT)).toBe(false);
+  expect(offerFilter(web([no]))('ads', AGENT)).toBe(true);
 });
 
 function subscribe(master: MasterHarness, offerConstraints: SchedulerOfferConstraints | undefined) {
@@ -96,10 +101,7 @@ test.each<[SchedulerOfferConstraints, string]>([
   [web([{ selector: {}, predicate: { exists: {} } }]), 'must be set'],
   [web([{ selector: { pseudoattributeType: 'UNKNOWN' }, predicate: { exists: {} } }]), 'Unknown pseudoattribute type'],
   [web([on('rack', {})]), 'Unknown predicate type'],
-  [
-    web([on('rack', { textMatches: { regex: '(a+)+' } })]),
-    "'text_matches' and 'text_not_matches' are not supported yet",
-  ],
+  [web([on('rack', { textMatches: { regex: '(a' } })]), "Failed to construct regex from pattern '(a' at 3"],
 ])('%j is refused', (constraints, words) => {
   const master = new MasterHarness();
   const events = master.sentTo(subscribe(master, constraints));

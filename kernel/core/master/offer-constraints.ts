@@ -4,6 +4,7 @@ import type {
   SchedulerAttributeConstraintPredicate,
   SchedulerOfferConstraints,
 } from '@mezzo/sdk/api';
+import { compilePattern, messageOf } from '@mezzo/sdk/contract';
 
 /** Which agents a framework wants offers of: by role, one of its groups must hold, and in that every constraint. */
 
@@ -35,16 +36,34 @@ function constraintError({ selector, predicate }: SchedulerAttributeConstraint):
     return "Exactly one of 'AttributeConstraint::Selector::name' or 'AttributeConstraint::Selector::pseudoattribute_type' must be set";
   if (selector.attributeName === undefined && selector.pseudoattributeType === 'UNKNOWN')
     return 'Unknown pseudoattribute type';
-  // JavaScript's expressions may take for ever on a text that was made for it, and the master has one thread.
-  if (predicate.textMatches !== undefined || predicate.textNotMatches !== undefined)
-    return "'text_matches' and 'text_not_matches' are not supported yet: list the texts with 'text_equals'";
+  const regex = predicate.textMatches?.regex ?? predicate.textNotMatches?.regex;
+  if (regex !== undefined) return patternError(regex);
   return Object.values(predicate).some((one) => one !== undefined) ? undefined : 'Unknown predicate type';
 }
 
-export function mayOffer(constraints: SchedulerOfferConstraints | undefined, role: string, agent: AgentInfo): boolean {
-  const groups = constraints?.roleConstraints?.[role]?.groups;
-  const holds = ({ selector, predicate }: SchedulerAttributeConstraint) => test(predicate, find(selector, agent));
-  return groups?.some(({ attributeConstraints }) => attributeConstraints!.every(holds)) ?? true;
+function patternError(regex: string): string | undefined {
+  try {
+    compilePattern(regex);
+    return undefined;
+  } catch (error) {
+    return `Failed to construct regex from pattern ${messageOf(error)}`;
+  }
+}
+
+/** Whether an agent may be offered in a role. The constraints are without error. */
+export function offerFilter(constraints: SchedulerOfferConstraints): (role: string, agent: AgentInfo) => boolean {
+  const byRole = new Map(
+    Object.entries(constraints.roleConstraints ?? {}).map(([role, { groups = [] }]) => [
+      role,
+      groups.map(({ attributeConstraints = [] }) => attributeConstraints.map(compile)),
+    ]),
+  );
+  return (role, agent) => byRole.get(role)?.some((group) => group.every((holds) => holds(agent))) ?? true;
+}
+
+function compile({ selector, predicate }: SchedulerAttributeConstraint): (agent: AgentInfo) => boolean {
+  const holds = testOf(predicate);
+  return (agent) => holds(find(selector, agent));
 }
 
 function find(
@@ -69,10 +88,13 @@ function find(
 }
 
 /** Predicates on texts hold for every attribute that is none. */
-function test(predicate: SchedulerAttributeConstraintPredicate, found: Found): boolean {
-  const { exists, notExists, textEquals, textNotEquals } = predicate;
-  if (exists !== undefined) return found !== undefined;
-  if (notExists !== undefined) return found === undefined;
-  if (textEquals !== undefined) return found === true || found === textEquals.value;
-  return found === true || found !== textNotEquals?.value;
+function testOf(predicate: SchedulerAttributeConstraintPredicate): (found: Found) => boolean {
+  const { exists, notExists, textEquals, textNotEquals, textMatches, textNotMatches } = predicate;
+  if (exists !== undefined) return (found) => found !== undefined;
+  if (notExists !== undefined) return (found) => found === undefined;
+  if (textEquals !== undefined) return (found) => found === true || found === textEquals.value;
+  if (textNotEquals !== undefined) return (found) => found === true || found !== textNotEquals.value;
+  const pattern = compilePattern(textMatches?.regex ?? textNotMatches?.regex ?? '');
+  const isWanted = textMatches !== undefined;
+  return (found) => found === true || (found !== undefined && pattern.matches(found)) === isWanted;
 }
