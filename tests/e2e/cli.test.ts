@@ -126,6 +126,30 @@ test('a public agent takes only apps that accept its role', async () => {
   }
 });
 
+test('a drained node runs nothing, its apps run elsewhere, and it is offered again when it is activated', async () => {
+  type Node = { id: string; hostname: string; drain_info?: { state: string } };
+  const [first] = await cluster.json<Node[]>('node', 'list');
+  const name = first!.id.split('-').at(-1)!;
+  const spread = { instances: 2, constraints: [['node', 'MAX_PER', '2']] };
+  expect((await cluster.mezzo(['app', 'add', '-'], app(spread))).code).toBe(0);
+  const hosts = async () =>
+    (await cluster.json<{ host: string; state: string }[]>('task', 'list'))
+      .filter(({ state }) => state === 'TASK_RUNNING')
+      .map(({ host }) => host);
+  const { code, stdout, stderr } = await cluster.mezzo(['node', 'drain', name, '--grace', '1']);
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain(`${first!.id} is drained`);
+  expect((await cluster.mezzo(['node', 'list'])).stdout).toMatch(new RegExp(`^${first!.id} .* drained `, 'm'));
+  await until('both instances to run elsewhere', async () => {
+    const now = await hosts();
+    return now.length === 2 && !now.includes(first!.hostname);
+  });
+  expect((await cluster.mezzo(['node', 'activate', name])).code).toBe(0);
+  expect((await cluster.mezzo(['node', 'activate', name])).stderr).toMatch(/Agent is not/);
+  expect((await cluster.mezzo(['node', 'deactivate', 'S99'])).stderr).toMatch(/no agent is 'S99'/);
+  expect((await cluster.mezzo(['app', 'remove', '/sleeper'])).code).toBe(0);
+});
+
 test('doctor does not take the ports of its own cluster for lost', async () => {
   const { findings } = await cluster.json<{ findings: object[] }>('doctor', `--port-offset=${cluster.offset}`);
   expect(findings).toContainEqual(expect.objectContaining({ name: 'ports', state: 'ok' }));

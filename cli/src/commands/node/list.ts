@@ -1,14 +1,5 @@
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
-
-interface Node {
-  readonly id: string;
-  readonly hostname: string;
-  readonly active: boolean;
-  readonly resources: Readonly<Record<string, unknown>>;
-  readonly used_resources: Readonly<Record<string, unknown>>;
-  readonly reserved_resources?: Readonly<Record<string, unknown>>;
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
+import { listNodes, type Node, stateOf } from '../../lib/nodes.js';
 
 export default class NodeList extends MezzoCommand {
   static override summary = 'List agents and what they have left';
@@ -17,12 +8,12 @@ export default class NodeList extends MezzoCommand {
 
   async run(): Promise<readonly Node[]> {
     const { flags } = await this.parse(NodeList);
-    const { slaves } = await (await this.cluster(flags)).json<{ slaves: Node[] }>('/mesos/slaves');
+    const nodes = await listNodes(await this.cluster(flags));
     const used = (node: Node, name: string) =>
       `${String(node.used_resources[name] ?? 0)}/${String(node.resources[name] ?? 0)}`;
-    const rows = slaves.map((node) => ({
+    const rows = nodes.map((node) => ({
       ...node,
-      state: node.active ? 'active' : 'inactive',
+      state: stateOf(node),
       cpus: used(node, 'cpus'),
       mem: used(node, 'mem'),
       role: Object.keys(node.reserved_resources ?? {}).join(',') || '*',
@@ -32,6 +23,6 @@ export default class NodeList extends MezzoCommand {
       { id: 'ID', hostname: 'HOST', state: 'STATE', cpus: 'CPUS USED', mem: 'MEM USED (MB)', role: 'ROLE' },
       'no agents: start one with `mezzo up` or `mezzo agent`',
     );
-    return slaves;
+    return nodes;
   }
 }
