@@ -10,7 +10,7 @@ const KEPT: readonly (readonly [seed: number, story: string])[] = [
   [5012, 'a task that ends as the world does: word of it may still be under way'],
 ];
 
-const SEEDS = Number(process.env.MEZZO_SIM_SEEDS ?? 100);
+const SEEDS = Number(process.env.MEZZO_SIM_SEEDS ?? 250);
 const FIRST = Number(process.env.MEZZO_SIM_FROM ?? 1);
 const CATCH_WITHIN = 200;
 
