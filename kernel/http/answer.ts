@@ -22,6 +22,15 @@ export const textAnswer = (status: number, body: string, headers?: Record<string
   ...(headers && { headers }),
 });
 
+/** What the machine replied. */
+export const replyAnswer = ({
+  status,
+  text,
+}: {
+  readonly status: number;
+  readonly text?: string | undefined;
+}): Answer => (text === undefined ? { status } : textAnswer(status, text));
+
 export const notFound = (): Answer => textAnswer(404, '404 Not Found.');
 
 export const notImplemented = (what: string): Answer => textAnswer(501, `${what} is not supported yet`);

@@ -1,4 +1,4 @@
-import { MezzoError } from './errors.js';
+import { messageOf, MezzoError } from './errors.js';
 
 /**
  * Regular expressions that cannot be made to take for ever: the time to match is bounded by length of pattern times length of text, so
@@ -31,6 +31,16 @@ export function compilePattern(source: string): Pattern {
   program.add(new Parser(source).parse());
   const { steps } = program;
   return { source, matches: (text) => run(steps, text) };
+}
+
+/** Why a text is no pattern. Undefined when it is one. */
+export function patternError(source: string): string | undefined {
+  try {
+    compilePattern(source);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 class Parser {
@@ -90,6 +100,7 @@ class Parser {
     if (this.take('*')) return { min: 0, max: Infinity };
     if (this.take('+')) return { min: 1, max: Infinity };
     if (this.take('?')) return { min: 0, max: 1 };
+    if (this.next !== '{') return undefined;
     const [text, low = '', comma, high = ''] = /^\{(\d+)(,?)(\d*)\}/.exec(this.chars.slice(this.at).join('')) ?? [];
     if (text === undefined || (comma === '' && high !== '')) return undefined;
     const max = comma === '' ? Number(low) : high === '' ? Infinity : Number(high);

@@ -19,8 +19,9 @@ export class OperatorNode {
     const { time } = this.world;
     time.after(time.random.between(10_000, 400_000), () => {
       const wish = time.random.pick([() => this.someWeight(), () => this.someQuota(), () => this.someDrain()]);
-      if (!this.world.calm) this.ask(wish());
-      if (!this.world.calm) this.start();
+      if (this.world.calm) return;
+      this.ask(wish());
+      this.start();
     });
   }
 

@@ -1,5 +1,6 @@
 import type {
   FrameworkInfo,
+  MasterCall,
   Offer,
   Resource,
   SchedulerCall,
@@ -141,6 +142,13 @@ export class MasterHarness {
 
   reply(request: number): { status: number; text?: string } | undefined {
     return this.effects.find((effect) => effect.type === 'reply' && effect.request === request) as never;
+  }
+
+  /** Answers what an operator is answered. */
+  operator(call: MasterCall) {
+    const request = this.request();
+    this.dispatch({ type: 'operatorCalled', request, call });
+    return this.reply(request)!;
   }
 
   scheduler(info: Partial<FrameworkInfo> = {}): TestScheduler {

@@ -1,9 +1,9 @@
 import { Flags } from '@oclif/core';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { MezzoCommand, workDirFlag } from '../lib/command.js';
-import { isAlive, signal, waitGone } from '../lib/processes.js';
+import { signal, waitGone } from '../lib/processes.js';
 import { removeFile, WorkDir } from '../lib/workdir.js';
-import { daemonRecords, recordedDaemons } from '../up/daemon.js';
+import { anyDaemonAlive, recordedDaemons } from '../up/daemon.js';
 import { endCluster, Supervisor } from '../up/supervisor.js';
 import { lineProgress } from '../up/ui.js';
 
@@ -20,8 +20,7 @@ export default class Down extends MezzoCommand {
     const { flags } = await this.parse(Down);
     const workDir = new WorkDir(flags['work-dir']);
     const supervisor = Supervisor.running(workDir);
-    const alive = daemonRecords(workDir).filter((record) => isAlive(record));
-    if (supervisor === undefined && alive.length === 0) {
+    if (supervisor === undefined && !anyDaemonAlive(workDir)) {
       throw new MezzoError('NOT_UP', `no cluster runs in ${workDir.path}`, {
         blame: 'user',
         next: 'start one with `mezzo up`, or name another directory with --work-dir',

@@ -3,10 +3,9 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { daemonRecords } from '../up/daemon.js';
+import { anyDaemonAlive } from '../up/daemon.js';
 import { planUp } from '../up/plan.js';
 import { measureMachine, portProblem } from '../up/preflight.js';
-import { isAlive } from './processes.js';
 import type { WorkDir } from './workdir.js';
 
 /** `ok`: there. `lack`: works without it, at the cost that is told. `fail`: `mezzo up` will not work. */
@@ -152,7 +151,7 @@ function zookeeper(): Finding {
 }
 
 async function ports(workDir: WorkDir, portOffset: number): Promise<Finding> {
-  if (workDir.cluster?.portOffset === portOffset && daemonRecords(workDir).some((record) => isAlive(record)))
+  if (workDir.cluster?.portOffset === portOffset && anyDaemonAlive(workDir))
     return ok('ports', 'served by the cluster that runs in this work directory');
   const { ports: wanted } = planUp({ cpus: 1, memMib: 4096, diskMib: 4096 }, { agents: 1, portOffset });
   const taken: string[] = [];

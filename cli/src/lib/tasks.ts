@@ -45,17 +45,24 @@ interface StateTask {
 
 /** Tasks from the master's state: live ones, and ended ones too when `completed`. */
 export async function listTasks(cluster: Cluster, completed = false): Promise<Task[]> {
+  const [tasks, health] = await Promise.all([tasksOfMaster(cluster, completed), healthByMarathon(cluster)]);
+  return tasks.map((task) => {
+    const healthy = task.healthy ?? health.get(task.id);
+    return healthy === undefined ? task : { ...task, healthy };
+  });
+}
+
+async function tasksOfMaster(cluster: Cluster, completed: boolean): Promise<Task[]> {
   const state = await cluster.json<{
     slaves: { id: string; hostname: string }[];
     frameworks: { id: string; name: string; tasks: StateTask[]; completed_tasks: StateTask[] }[];
     completed_frameworks: { id: string; name: string; tasks?: StateTask[]; completed_tasks: StateTask[] }[];
   }>('/mesos/state', { timeoutMs: 30_000 });
-  const health = await healthByMarathon(cluster);
   const hosts = new Map(state.slaves.map(({ id, hostname }) => [id, hostname]));
   const frameworks = completed ? [...state.frameworks, ...state.completed_frameworks] : state.frameworks;
   return frameworks.flatMap((framework) =>
     [...(framework.tasks ?? []), ...(completed ? framework.completed_tasks : [])].map((task): Task => {
-      const healthy = task.statuses?.at(-1)?.healthy ?? health.get(task.id);
+      const healthy = task.statuses?.at(-1)?.healthy;
       return {
         id: task.id,
         name: task.name,
@@ -87,7 +94,7 @@ const portsText = (ranges: unknown): string =>
 
 /** One task by its id or by a beginning or part of it that only one task has; a live one wins over ended ones. */
 export async function findTask(cluster: Cluster, text: string): Promise<Task> {
-  const tasks = await listTasks(cluster, true);
+  const tasks = await tasksOfMaster(cluster, true);
   const exact = tasks.find(({ id }) => id === text);
   if (exact) return exact;
   const matching = tasks.filter(({ id, name }) => id.includes(text) || name === text);

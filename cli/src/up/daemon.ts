@@ -21,6 +21,8 @@ export interface DaemonRecord extends ProcessId {
 
 export const daemonRecords = (workDir: WorkDir): DaemonRecord[] => readJsonFiles(workDir.at('run', 'daemons'));
 
+export const anyDaemonAlive = (workDir: WorkDir): boolean => daemonRecords(workDir).some((record) => isAlive(record));
+
 const BACKOFF_FIRST_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
 /** Having run this long, a daemon is well again: its next death is answered at once. */

@@ -6,7 +6,7 @@ import { http, httpJson } from '../lib/http.js';
 import { isAlive, type ProcessId, signal, startTimeOf, tail, waitGone } from '../lib/processes.js';
 import { type ClusterFile, readJson, readJsonFiles, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import { daemonSpecs, setUpCluster, type SetupOptions } from './cluster-setup.js';
-import { Daemon, daemonRecords } from './daemon.js';
+import { anyDaemonAlive, Daemon } from './daemon.js';
 import { planUp, type UpPlan } from './plan.js';
 import { measureMachine, requirePorts } from './preflight.js';
 import type { Progress } from './ui.js';
@@ -57,7 +57,7 @@ export class Supervisor {
     }
     mkdirSync(this.workDir.path, { recursive: true, mode: 0o700 });
     this.record('starting');
-    const adopting = this.anyDaemonAlive();
+    const adopting = anyDaemonAlive(this.workDir);
     const earlier = this.workDir.cluster;
     const options =
       adopting && earlier ? { ...this.options, agents: earlier.agents, portOffset: earlier.portOffset } : this.options;
@@ -126,10 +126,6 @@ export class Supervisor {
       const how = adopted ? 'runs already, adopted' : 'started';
       this.progress.step(`${daemon.spec.name} ${how} (${daemon.spec.address}, pid ${daemon.pid ?? '?'})`);
     }
-  }
-
-  private anyDaemonAlive(): boolean {
-    return daemonRecords(this.workDir).some((record) => isAlive(record));
   }
 
   private watch(): void {

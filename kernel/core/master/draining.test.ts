@@ -1,18 +1,15 @@
-import type { MasterCall, MasterCallDrainAgent } from '@mezzo/sdk/api';
+import type { MasterCallDrainAgent } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
 import { agentTask, MasterHarness, task, TestAgent } from '../../../tests/support/master-harness.js';
 import { agentView } from './views.js';
 
-const call = (master: MasterHarness, what: MasterCall) => {
-  const request = master.request();
-  master.dispatch({ type: 'operatorCalled', request, call: what });
-  return master.reply(request)!;
-};
 const agentId = { value: 'm-S0' };
-const deactivate = (master: MasterHarness) => call(master, { type: 'DEACTIVATE_AGENT', deactivateAgent: { agentId } });
-const reactivate = (master: MasterHarness) => call(master, { type: 'REACTIVATE_AGENT', reactivateAgent: { agentId } });
+const deactivate = (master: MasterHarness) =>
+  master.operator({ type: 'DEACTIVATE_AGENT', deactivateAgent: { agentId } });
+const reactivate = (master: MasterHarness) =>
+  master.operator({ type: 'REACTIVATE_AGENT', reactivateAgent: { agentId } });
 const drain = (master: MasterHarness, more: Partial<MasterCallDrainAgent> = {}) =>
-  call(master, { type: 'DRAIN_AGENT', drainAgent: { agentId, ...more } });
+  master.operator({ type: 'DRAIN_AGENT', drainAgent: { agentId, ...more } });
 const view = (master: MasterHarness) => agentView(master.state, master.state.agents.get('m-S0' as never)!);
 
 function running() {

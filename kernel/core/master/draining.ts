@@ -99,7 +99,7 @@ function putAway(turn: Turn, id: AgentId, { deactivated, drain }: Standing): voi
     const before = memory.get(id);
     if (before === undefined) continue;
     const { fate, info, sinceMs } = before;
-    const record = { fate, info, sinceMs, ...(deactivated && { deactivated }), ...(drain && { drain }) };
+    const record = agentRecord({ info, deactivated, drain }, fate, sinceMs);
     memory.set(id, record);
     persist(turn, { op: 'putAgent', id, record });
   }

@@ -2,7 +2,7 @@ import type { FrameworkInfo, SchedulerOfferConstraints } from '@mezzo/sdk/api';
 import { roleError } from '../resources/index.js';
 import { constraintsError } from './offer-constraints.js';
 import { firstRepeated, idError } from './names.js';
-import type { MasterOptions } from './options.js';
+import { mayUseRole, type MasterOptions } from './options.js';
 import type { Framework } from './state.js';
 
 /** Longest duration that fits 64 bits of nanoseconds. */
@@ -59,8 +59,7 @@ function rolesError(info: FrameworkInfo, options: MasterOptions): string | undef
   for (const role of roles) {
     const error = roleError(role);
     if (error !== undefined) return `'FrameworkInfo.roles' contains invalid role: ${error}`;
-    if (role !== '*' && options.roles?.includes(role) === false)
-      return `Role '${role}' is not present in the master's --roles`;
+    if (!mayUseRole(options, role)) return `Role '${role}' is not present in the master's --roles`;
   }
   return undefined;
 }

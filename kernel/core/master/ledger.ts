@@ -1,6 +1,6 @@
 import { asId, type AgentId, type FrameworkId } from '@mezzo/sdk/contract';
 import type { FrameworkSpec, Refusal, Usage } from '../allocator/index.js';
-import type { Quantities, Resources } from '../resources/index.js';
+import { quantitiesOf, type Quantities, type Resources } from '../resources/index.js';
 import { offerFilter } from './offer-constraints.js';
 import type { Agent, Framework, MasterState } from './state.js';
 import { setTimer, type Turn } from './turn.js';
@@ -53,12 +53,10 @@ function specOf({ agents }: MasterState, framework: Framework): FrameworkSpec {
   const minAllocatable = new Map<string, readonly Quantities[]>();
   for (const [role, { minAllocatableResources }] of Object.entries(info.offerFilters ?? {})) {
     if (minAllocatableResources === undefined) continue;
-    const sets = (minAllocatableResources.quantities ?? []).map(({ quantities }) =>
-      Object.entries(quantities ?? {}).map(([name, { value }]) => [name, Math.round(value * 1000)] as const),
-    );
+    const sets = minAllocatableResources.quantities ?? [];
     minAllocatable.set(
       role,
-      sets.map((set) => new Map(set)),
+      sets.map(({ quantities }) => quantitiesOf(quantities)),
     );
   }
   const filter = offerConstraints && offerFilter(offerConstraints);

@@ -4,7 +4,7 @@ import type {
   SchedulerAttributeConstraintPredicate,
   SchedulerOfferConstraints,
 } from '@mezzo/sdk/api';
-import { compilePattern, messageOf } from '@mezzo/sdk/contract';
+import { compilePattern, patternError } from '@mezzo/sdk/contract';
 
 /** Which agents a framework wants offers of: by role, one of its groups must hold, and in that every constraint. */
 
@@ -37,17 +37,11 @@ function constraintError({ selector, predicate }: SchedulerAttributeConstraint):
   if (selector.attributeName === undefined && selector.pseudoattributeType === 'UNKNOWN')
     return 'Unknown pseudoattribute type';
   const regex = predicate.textMatches?.regex ?? predicate.textNotMatches?.regex;
-  if (regex !== undefined) return patternError(regex);
-  return Object.values(predicate).some((one) => one !== undefined) ? undefined : 'Unknown predicate type';
-}
-
-function patternError(regex: string): string | undefined {
-  try {
-    compilePattern(regex);
-    return undefined;
-  } catch (error) {
-    return `Failed to construct regex from pattern ${messageOf(error)}`;
+  if (regex !== undefined) {
+    const error = patternError(regex);
+    return error && `Failed to construct regex from pattern ${error}`;
   }
+  return Object.values(predicate).some((one) => one !== undefined) ? undefined : 'Unknown predicate type';
 }
 
 /** Whether an agent may be offered in a role. The constraints are without error. */

@@ -1,4 +1,4 @@
-import type { MasterCall, MasterEvent } from '@mezzo/sdk/api';
+import type { MasterEvent } from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import { expect, test } from 'vitest';
 import { MasterHarness, task } from '../../../tests/support/master-harness.js';
@@ -12,12 +12,6 @@ function subscribe(master: MasterHarness): ConnectionId {
 const published = (master: MasterHarness): MasterEvent[] =>
   master.effects.flatMap((effect) => (effect.type === 'publish' ? [effect.event] : []));
 
-const call = (master: MasterHarness, what: MasterCall) => {
-  const request = master.request();
-  master.dispatch({ type: 'operatorCalled', request, call: what });
-  return master.reply(request)!;
-};
-
 test('a subscriber gets the whole state, then everything that happens, in order', () => {
   const master = new MasterHarness();
   master.scheduler();
@@ -28,7 +22,7 @@ test('a subscriber gets the whole state, then everything that happens, in order'
   const agent = master.agent();
   const scheduler = master.scheduler();
   agent.disconnect();
-  call(master, { type: 'TEARDOWN', teardown: { frameworkId: { value: scheduler.id } } });
+  master.operator({ type: 'TEARDOWN', teardown: { frameworkId: { value: scheduler.id } } });
   expect(published(master).map(({ type }) => type)).toEqual(['AGENT_ADDED', 'FRAMEWORK_ADDED', 'FRAMEWORK_REMOVED']);
 });
 
@@ -62,15 +56,17 @@ test('calls about what is not there are refused, calls that are not built say so
   const master = new MasterHarness();
   master.agent();
   const agentId = { value: 'm-S0' };
-  expect(call(master, { type: 'TEARDOWN', teardown: { frameworkId: { value: 'x' } } })).toMatchObject({ status: 400 });
-  expect(call(master, { type: 'MARK_AGENT_GONE', markAgentGone: { agentId: { value: 'x' } } })).toMatchObject({
+  expect(master.operator({ type: 'TEARDOWN', teardown: { frameworkId: { value: 'x' } } })).toMatchObject({
+    status: 400,
+  });
+  expect(master.operator({ type: 'MARK_AGENT_GONE', markAgentGone: { agentId: { value: 'x' } } })).toMatchObject({
     status: 404,
   });
-  expect(call(master, { type: 'DRAIN_AGENT', drainAgent: { agentId: { value: 'x' } } })).toMatchObject({
+  expect(master.operator({ type: 'DRAIN_AGENT', drainAgent: { agentId: { value: 'x' } } })).toMatchObject({
     status: 400,
     text: 'Unknown agent',
   });
-  expect(call(master, { type: 'CREATE_VOLUMES', createVolumes: { agentId } })).toMatchObject({
+  expect(master.operator({ type: 'CREATE_VOLUMES', createVolumes: { agentId } })).toMatchObject({
     status: 501,
     text: 'CREATE_VOLUMES is not supported yet',
   });

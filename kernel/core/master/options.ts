@@ -31,4 +31,8 @@ export interface MasterOptions {
   readonly maxOperatorSubscribers: number;
 }
 
+/** By the whitelist, where there is one. */
+export const mayUseRole = ({ roles }: MasterOptions, role: string): boolean =>
+  role === '*' || roles?.includes(role) !== false;
+
 export const SCHEDULER_HEARTBEAT_SECONDS = 15;

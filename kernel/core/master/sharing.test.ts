@@ -1,14 +1,9 @@
-import type { MasterCall, QuotaConfig, QuotaRequest } from '@mezzo/sdk/api';
+import type { QuotaConfig, QuotaRequest } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
 import { MasterHarness, resources, task } from '../../../tests/support/master-harness.js';
 import { Resources } from '../resources/index.js';
 import { quotaStatus, weightInfos } from './sharing.js';
 
-const call = (master: MasterHarness, what: MasterCall) => {
-  const request = master.request();
-  master.dispatch({ type: 'operatorCalled', request, call: what });
-  return master.reply(request)!;
-};
 const scalars = (text: string) =>
   Object.fromEntries([...Resources.parse(text).quantities()].map(([name, milli]) => [name, { value: milli / 1000 }]));
 const config = (role: string, guarantees?: string, limits?: string): QuotaConfig => ({
@@ -17,9 +12,9 @@ const config = (role: string, guarantees?: string, limits?: string): QuotaConfig
   ...(limits !== undefined && { limits: scalars(limits) }),
 });
 const quota = (master: MasterHarness, quotaConfigs: QuotaConfig[], force = false) =>
-  call(master, { type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs, force } });
+  master.operator({ type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs, force } });
 const weights = (master: MasterHarness, role: string, weight: number) =>
-  call(master, { type: 'UPDATE_WEIGHTS', updateWeights: { weightInfos: [{ role, weight }] } });
+  master.operator({ type: 'UPDATE_WEIGHTS', updateWeights: { weightInfos: [{ role, weight }] } });
 
 /** Cpus in offers that a framework has now. */
 const offeredCpus = (master: MasterHarness, frameworkId: string) =>
@@ -130,8 +125,8 @@ test('weights are for offers to come, and must be positive', () => {
 test('the older calls set a guarantee that is the limit too, once, and remove it, once', () => {
   const master = new MasterHarness();
   master.agent();
-  const set = (quotaRequest: QuotaRequest) => call(master, { type: 'SET_QUOTA', setQuota: { quotaRequest } });
-  const remove = () => call(master, { type: 'REMOVE_QUOTA', removeQuota: { role: 'web' } });
+  const set = (quotaRequest: QuotaRequest) => master.operator({ type: 'SET_QUOTA', setQuota: { quotaRequest } });
+  const remove = () => master.operator({ type: 'REMOVE_QUOTA', removeQuota: { role: 'web' } });
   const cpus = resources('cpus:2');
   expect(set({ role: 'web', guarantee: resources('cpus:9') }).status).toBe(409);
   expect(set({ guarantee: cpus }).text).toMatch(/must specify a role/);

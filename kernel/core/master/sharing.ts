@@ -1,9 +1,10 @@
 import type { QuotaConfig, QuotaRequest, QuotaStatus, Resource, ValueScalar, WeightInfo } from '@mezzo/sdk/api';
-import { roleError, Resources, topLevelRole, type Quantities } from '../resources/index.js';
+import { quantitiesOf, roleError, Resources, topLevelRole, type Quantities } from '../resources/index.js';
 import type { RoleRecord } from './effects.js';
 import type { RequestId } from './events.js';
 import { firstRepeated } from './names.js';
 import { rescindOffer } from './offers.js';
+import { mayUseRole } from './options.js';
 import type { MasterState } from './state.js';
 import { log, persist, reply, type Turn } from './turn.js';
 
@@ -44,7 +45,7 @@ function weightError(state: MasterState, { role = '', weight }: WeightInfo): str
 }
 
 const unknownRole = ({ options }: MasterState, role: string): string | undefined =>
-  role === '*' || options.roles?.includes(role) !== false ? undefined : `'${role}' is not on the roles whitelist`;
+  mayUseRole(options, role) ? undefined : `'${role}' is not on the roles whitelist`;
 
 /** All or nothing. Offers that go beyond a new limit, or that a new guarantee needs, are rescinded. */
 export function updateQuota(turn: Turn, request: RequestId, configs: readonly QuotaConfig[], force: boolean): void {
@@ -61,8 +62,8 @@ const repeatedRole = (configs: readonly QuotaConfig[]): string | undefined => {
 
 function change(turn: Turn, request: RequestId, configs: readonly QuotaConfig[]): void {
   for (const config of configs) applyQuota(turn.state, config);
-  for (const { role, limits } of configs) rescindBeyond(turn, role, quantities(limits));
-  for (const { role, guarantees } of configs) rescindFor(turn, role, quantities(guarantees));
+  for (const { role, limits } of configs) rescindBeyond(turn, role, quantitiesOf(limits));
+  for (const { role, guarantees } of configs) rescindFor(turn, role, quantitiesOf(guarantees));
   persistRoles(
     turn,
     configs.map(({ role }) => role),
@@ -118,7 +119,7 @@ export function removeQuota(turn: Turn, request: RequestId, role: string): void 
 /** A quota that was reset stays listed, empty, until the master changes: clients of the field see it so. */
 function applyQuota({ quotas, allocator }: MasterState, config: QuotaConfig): void {
   quotas.set(config.role, config);
-  allocator.setQuota(config.role, { guarantee: quantities(config.guarantees), limit: quantities(config.limits) });
+  allocator.setQuota(config.role, { guarantee: quantitiesOf(config.guarantees), limit: quantitiesOf(config.limits) });
 }
 
 function persistRoles(turn: Turn, roles: Iterable<string>): void {
@@ -178,7 +179,7 @@ function overcommitError(state: MasterState, configs: readonly QuotaConfig[]): s
   const bypass = `(use 'force' flag to bypass this check)`;
   if (capacity !== undefined) return `Invalid QuotaConfig: total ${capacity} ${bypass}`;
   for (const { role, limits } of configs) {
-    const [limit, used] = [quantities(limits), usedBy(state, role)];
+    const [limit, used] = [quantitiesOf(limits), usedBy(state, role)];
     if (missing(used, limit, Infinity).size > 0)
       return `Invalid QuotaConfig: Role '${role}' is already consuming '${print(used)}'; this is more than the requested limits '${print(limit)}' ${bypass}`;
   }
@@ -188,7 +189,7 @@ function overcommitError(state: MasterState, configs: readonly QuotaConfig[]): s
 /** Agents that are away for a moment count: they will be back. */
 function capacityError({ agents, quotas }: MasterState, configs: readonly QuotaConfig[]): string | undefined {
   const wanted = new Map(
-    [...quotas.values(), ...configs].map((config) => [config.role, quantities(config.guarantees)]),
+    [...quotas.values(), ...configs].map((config) => [config.role, quantitiesOf(config.guarantees)]),
   );
   const total = sum(wanted.values());
   const capacity = sum([...agents.values()].map((agent) => agent.total.filter((id) => !id.revocable).quantities()));
@@ -244,9 +245,6 @@ function sum(all: Iterable<Quantities>): Quantities {
   for (const one of all) for (const [name, milli] of one) total.set(name, (total.get(name) ?? 0) + milli);
   return total;
 }
-
-const quantities = (scalars: Scalars = {}): Quantities =>
-  new Map(Object.entries(scalars).map(([name, { value }]) => [name, Math.round(value * 1000)]));
 
 const byName = <T>([a]: readonly [string, T], [b]: readonly [string, T]): number => (a < b ? -1 : 1);
 

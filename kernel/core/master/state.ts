@@ -141,7 +141,11 @@ export interface MasterState {
 }
 
 /** What the registry keeps of an agent. */
-export const agentRecord = ({ info, deactivated, drain }: Agent, fate: AgentFate, sinceMs: number): AgentRecord => ({
+export const agentRecord = (
+  { info, deactivated, drain }: Pick<Agent, 'info' | 'deactivated' | 'drain'>,
+  fate: AgentFate,
+  sinceMs: number,
+): AgentRecord => ({
   fate,
   info,
   sinceMs,

@@ -2,6 +2,6 @@ export * from './attributes.js';
 export { milliOf, type Amount, type Entry } from './entry.js';
 export { KNOWN_SCALARS, type Identity } from './identity.js';
 export type { ReservationFormat } from './print.js';
-export { Resources, type Quantities } from './resources.js';
+export { quantitiesOf, Resources, type Quantities } from './resources.js';
 export * from './roles.js';
 export { assertValidResources, resourceError } from './validate.js';

@@ -1,5 +1,5 @@
 import type { Resource } from '@mezzo/sdk/api';
-import { parseResourcesText, type NamedValue } from '@mezzo/sdk/contract';
+import { parseResourcesText, toMilli, type NamedValue } from '@mezzo/sdk/contract';
 import { compare, covers, difference, entryOf, isSomething, milliOf, sum, type Entry } from './entry.js';
 import type { Identity } from './identity.js';
 import { messagesOf, summaryOf, textOf, type ReservationFormat } from './print.js';
@@ -8,6 +8,9 @@ import { assertValidResources } from './validate.js';
 
 /** Thousandths by name. */
 export type Quantities = ReadonlyMap<string, number>;
+
+export const quantitiesOf = (scalars: Readonly<Record<string, { readonly value: number }>> = {}): Quantities =>
+  new Map(Object.entries(scalars).map(([name, { value }]) => [name, toMilli(value)]));
 
 /** A bag of resources: immutable, canonical (equal bags have equal entries in equal order), never negative. */
 export class Resources {

@@ -2,19 +2,14 @@ import { isTerminal } from '@mezzo/sdk/contract';
 import { messageToObject, type AgentResponseGetContainersContainer, type Labels } from '@mezzo/sdk/api';
 import { type AgentFramework, type AgentState, type Run } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
+import { AGENT_CAPABILITIES } from '../../core/master/views.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import { taskView, type Json } from '../master/legacy-views.js';
 import { isQueued, taskMessage } from './messages.js';
 import type { AgentSite } from './site.js';
 
 /** What this agent can do, in the field's words. */
-const CAPABILITIES = [
-  'MULTI_ROLE',
-  'HIERARCHICAL_ROLE',
-  'RESERVATION_REFINEMENT',
-  'AGENT_DRAINING',
-  'TASK_RESOURCE_LIMITS',
-];
+const CAPABILITIES = AGENT_CAPABILITIES.map(({ type }) => type);
 
 export function stateView({ host: { state }, flags, version, logDir, startedAtMs }: AgentSite): Json {
   const { config } = state;

@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION, type AgentSubscribe, type UpBatch } from '../../core/
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import { verifyToken } from '@mezzo/sdk/secrets';
 import { fromWireJson } from '../../shell/wire-json.js';
-import { methodNotAllowed, textAnswer, type Answer } from '../answer.js';
+import { methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { readBody } from '../body.js';
 import { openStream } from './streams.js';
 
@@ -48,8 +48,7 @@ async function calls(shell: MasterShell, batch: UpBatch): Promise<Answer> {
   if (typeof batch.session !== 'string' || !Number.isSafeInteger(batch.seq) || !Array.isArray(batch.calls)) {
     return textAnswer(400, 'Expecting session, seq and calls');
   }
-  const { status, text } = await shell.call((request) => ({ type: 'agentCalled', request, batch }));
-  return text === undefined ? { status } : textAnswer(status, text);
+  return replyAnswer(await shell.call((request) => ({ type: 'agentCalled', request, batch })));
 }
 
 function parse(body: Buffer): Record<string, unknown> | undefined {

@@ -1,4 +1,4 @@
-import { messageToJson, parseMessage, stringifyJson, type MasterCall } from '@mezzo/sdk/api';
+import { messageToJson, parseMessage, stringifyJson, type MessageName, type MessageTypes } from '@mezzo/sdk/api';
 import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
@@ -27,6 +27,7 @@ import {
   type TaskQuery,
 } from './legacy-views.js';
 import { metricsSnapshot, prometheusText } from './metrics.js';
+import { changeCluster } from './operator-api.js';
 import type { MasterSite } from './site.js';
 
 type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | Promise<Answer | undefined>;
@@ -136,12 +137,7 @@ async function teardown(site: MasterSite, ctx: Context): Promise<Answer> {
   const id = (await form(ctx)).get('frameworkId');
   if (id === null) return textAnswer(400, "Missing 'frameworkId' query parameter in the request body");
   const frameworkId = { value: asId<FrameworkId>(id) };
-  return carryOut(site, { type: 'TEARDOWN', teardown: { frameworkId } });
-}
-
-async function carryOut({ shell }: MasterSite, call: MasterCall): Promise<Answer> {
-  const { status, text } = await shell.call((request) => ({ type: 'operatorCalled', request, call }));
-  return text === undefined ? { status } : textAnswer(status, text);
+  return changeCluster(site, { type: 'TEARDOWN', teardown: { frameworkId } });
 }
 
 const form = async (ctx: Context): Promise<URLSearchParams> =>
@@ -162,13 +158,8 @@ async function weights(site: MasterSite, ctx: Context): Promise<Answer> {
   const infos = await jsonBody(ctx);
   const what = 'Failed to validate update weights request JSON';
   if (!Array.isArray(infos)) return textAnswer(400, `${what}: Expecting a JSON array`);
-  try {
-    const updateWeights = parseMessage('mesos.v1.master.Call.UpdateWeights', { weight_infos: infos });
-    return await carryOut(site, { type: 'UPDATE_WEIGHTS', updateWeights });
-  } catch (error) {
-    if (!hasCode(error, 'INVALID_MESSAGE')) throw error;
-    return textAnswer(400, `${what}: ${messageOf(error)}`);
-  }
+  const updateWeights = parsed('mesos.v1.master.Call.UpdateWeights', { weight_infos: infos }, what);
+  return changeCluster(site, { type: 'UPDATE_WEIGHTS', updateWeights });
 }
 
 async function quota(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
@@ -178,19 +169,15 @@ async function quota(site: MasterSite, query: URLSearchParams, ctx: Context): Pr
     return jsonAnswer(status, jsonpOf(query));
   }
   if (method !== 'POST') return methodNotAllowed(['GET', 'POST', 'DELETE'], method);
-  try {
-    const quotaRequest = parseMessage('mesos.v1.quota.QuotaRequest', await jsonBody(ctx));
-    return await carryOut(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } });
-  } catch (error) {
-    if (!hasCode(error, 'INVALID_MESSAGE')) throw error;
-    return textAnswer(400, `Failed to validate set quota request JSON: ${messageOf(error)}`);
-  }
+  const what = 'Failed to validate set quota request JSON';
+  const quotaRequest = parsed('mesos.v1.quota.QuotaRequest', await jsonBody(ctx), what);
+  return changeCluster(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } });
 }
 
 async function removeQuota(site: MasterSite, { method, params, path }: Context): Promise<Answer> {
   if (method !== 'DELETE') return methodNotAllowed(['DELETE'], method);
   const { role } = params as { role: string };
-  const answer = await carryOut(site, { type: 'REMOVE_QUOTA', removeQuota: { role } });
+  const answer = await changeCluster(site, { type: 'REMOVE_QUOTA', removeQuota: { role } });
   const { status, body } = answer;
   return status === 200 ? answer : textAnswer(status, `Failed to remove quota for path '${path}': ${String(body)}`);
 }
@@ -208,6 +195,16 @@ async function machines(ctx: Context): Promise<Answer> {
   if (!Array.isArray(body)) return textAnswer(400, 'Expecting a JSON array of machines');
   const [machine] = body as unknown[];
   return textAnswer(400, `Machine '${JSON.stringify(machine)}' is not part of a maintenance schedule`);
+}
+
+/** Throws INVALID_MESSAGE, which begins with `what`. */
+function parsed<K extends MessageName>(name: K, json: unknown, what: string): MessageTypes[K] {
+  try {
+    return parseMessage(name, json);
+  } catch (cause) {
+    if (!hasCode(cause, 'INVALID_MESSAGE')) throw cause;
+    throw new MezzoError('INVALID_MESSAGE', `${what}: ${messageOf(cause)}`, { blame: 'user', cause });
+  }
 }
 
 async function jsonBody(ctx: Context): Promise<unknown> {

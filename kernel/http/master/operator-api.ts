@@ -8,7 +8,7 @@ import {
 } from '@mezzo/sdk/api';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessages } from '../../core/master/views.js';
-import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, textAnswer, type Answer } from '../answer.js';
+import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
 import { masterCallError } from './call-validation.js';
@@ -86,9 +86,12 @@ const views: Partial<Record<MasterCallType, View>> = {
 async function carryOut(site: MasterSite, call: MasterCall): Promise<Omit<MasterResponse, 'type'> | Answer> {
   const view = views[call.type!];
   if (view !== undefined) return view(site, call);
-  const { status, text } = await site.shell.call((request) => ({ type: 'operatorCalled', request, call }));
-  return text === undefined ? { status } : textAnswer(status, text);
+  return changeCluster(site, call);
 }
+
+/** Carries out a call that is more than a view. */
+export const changeCluster = async ({ shell }: MasterSite, call: MasterCall): Promise<Answer> =>
+  replyAnswer(await shell.call((request) => ({ type: 'operatorCalled', request, call })));
 
 const MAX_LEVEL_MS = 24 * 3_600_000;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asId, type ConnectionId } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
-import { negotiate, NOT_ACCEPTABLE, textAnswer, type Answer } from '../answer.js';
+import { negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { openStream } from './streams.js';
 import { schedulerCallError } from './call-validation.js';
@@ -22,13 +22,7 @@ export async function schedulerApi(
   const streamId = request.headers[STREAM_ID];
   if (call.type !== 'SUBSCRIBE') {
     const connection = streamId === undefined ? undefined : asId<ConnectionId>(String(streamId));
-    const { status, text } = await shell.call((number) => ({
-      type: 'schedulerCalled',
-      request: number,
-      call,
-      connection,
-    }));
-    return text === undefined ? { status } : textAnswer(status, text);
+    return replyAnswer(await shell.call((number) => ({ type: 'schedulerCalled', request: number, call, connection })));
   }
   const type = negotiate(request.headers.accept);
   if (type === undefined) return NOT_ACCEPTABLE;

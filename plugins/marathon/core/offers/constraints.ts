@@ -1,4 +1,4 @@
-import { compilePattern, messageOf } from '@mezzo/sdk/contract';
+import { compilePattern, patternError, type Pattern } from '@mezzo/sdk/contract';
 import type { Constraint } from '../app.js';
 import { fieldValue } from './facts.js';
 import type { AgentFacts } from './facts.js';
@@ -35,12 +35,17 @@ export function constraintProblem([field, operator, value]: Constraint): string 
 const isCount = (text: string): boolean => /^[1-9][0-9]{0,8}$/.test(text);
 
 function patternProblem(pattern: string): string | undefined {
-  try {
-    compilePattern(pattern);
-    return undefined;
-  } catch (error) {
-    return `Not a valid regular expression: ${messageOf(error)}`;
-  }
+  const error = patternError(pattern);
+  return error && `Not a valid regular expression: ${error}`;
+}
+
+/** Made once: every offer is held against it. */
+const patterns = new WeakMap<Constraint, Pattern>();
+
+function patternOf(constraint: Constraint): Pattern {
+  const known = patterns.get(constraint) ?? compilePattern(constraint[2] ?? '');
+  patterns.set(constraint, known);
+  return known;
 }
 
 /**
@@ -51,11 +56,12 @@ function patternProblem(pattern: string): string | undefined {
  * keeps the spread even when offers of several groups arrive together. Without rivals the plain rule holds.
  */
 export function satisfies(
-  [field, operator, value]: Constraint,
+  constraint: Constraint,
   here: AgentFacts,
   placed: readonly AgentFacts[],
   rivals?: readonly AgentFacts[],
 ): boolean {
+  const [field, operator, value] = constraint;
   const mine = fieldValue(here, field);
   if (mine === undefined) return operator === 'UNLIKE';
   switch (operator as Operator) {
@@ -66,9 +72,9 @@ export function satisfies(
       return mine === ((value || undefined) ?? (first === undefined ? mine : fieldValue(first, field)));
     }
     case 'LIKE':
-      return compilePattern(value ?? '').matches(mine);
+      return patternOf(constraint).matches(mine);
     case 'UNLIKE':
-      return !compilePattern(value ?? '').matches(mine);
+      return !patternOf(constraint).matches(mine);
     case 'IS':
       return mine === value || (isNumber(mine) && isNumber(value) && Number(mine) === Number(value));
     case 'MAX_PER':
