@@ -32,6 +32,11 @@ export interface ContainerSpec {
   /** The task's ContainerInfo as the framework sent it: type, image, network, port mappings, volumes, parameters. */
   readonly container?: ContainerInfo;
   readonly resources: ContainerResources;
+  /**
+   * The running container of the same owner that this one lives in: it shares the parent's network, hostname and ipc, has processes of its
+   * own, is counted and bounded together with the outermost one (`resources` is not looked at), and ends at the latest with its parent.
+   */
+  readonly parent?: string;
   /** Host directory, exists, holds the fetched files; stdout and stderr go into files of those names there. */
   readonly sandbox: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -87,6 +92,8 @@ export interface ContainerizerCapabilities {
   /** 'v1' | 'v2' when cpu and memory limits are enforced, 'none' when they are only accounted. */
   readonly cgroups: 'v1' | 'v2' | 'none';
   readonly images: boolean;
+  /** Containers in containers (`parent`), and `update`. */
+  readonly nesting: boolean;
   /** Lacks and what they cost, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -108,7 +115,7 @@ export interface Containerizer {
   capabilities(): Promise<ContainerizerCapabilities>;
   /**
    * Takes back the containers of an earlier life by their checkpoints, and destroys every other container of `owner`
-   * (orphans). Answers the ids it found running or whose exit it can still tell through `wait`; the rest are lost.
+   * (orphans), and those whose parent is not taken back. Answers the ids it found running or whose exit it can still tell through `wait`; the rest are lost.
    */
   recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]>;
   /** Resolves once the main process runs. Rejects with CONTAINER_LAUNCH_FAILED. */
@@ -121,6 +128,16 @@ export interface Containerizer {
    * survive a restart: call again after `recover`.
    */
   kill(containerId: string, graceMs: number): Promise<void>;
+  /**
+   * Sends a signal by its number to the container's first process and its group; 9 (SIGKILL) ends all of it. Idempotent, also for what has
+   * ended or never was.
+   */
+  signal(containerId: string, signal: number): Promise<void>;
+  /**
+   * Other amounts for an outermost container, since containers came into it or left it. A bound on memory is only ever raised. Rejects with
+   * CONTAINER_NOT_FOUND, and with NOT_SUPPORTED without `nesting`.
+   */
+  update(containerId: string, resources: ContainerResources): Promise<void>;
   statistics(containerId: string): Promise<ContainerStatistics>;
   /**
    * Runs a command inside the container (health checks). Kills it at the deadline: rejects with EXEC_TIMEOUT; with EXEC_FAILED when it

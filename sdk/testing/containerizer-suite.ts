@@ -16,7 +16,7 @@ export interface ContainerizerSuiteOptions {
    */
   create(home: string): Promise<Containerizer>;
   /** What it can do here: laws about more are skipped. */
-  readonly capabilities: Pick<ContainerizerCapabilities, 'cgroups'>;
+  readonly capabilities: Pick<ContainerizerCapabilities, 'cgroups' | 'nesting'>;
   /** For every container; an image must have a POSIX /bin/sh. */
   readonly container?: ContainerInfo;
   /** How to say what a task shall do, where /bin/sh does not understand. */
@@ -51,6 +51,7 @@ export function containerizerSuite(options: ContainerizerSuiteOptions): Law[] {
     ...(skip !== undefined && { skip }),
   });
   const unlimited = options.capabilities.cgroups === 'none' ? 'memory is not bounded here' : undefined;
+  const flat = options.capabilities.nesting ? undefined : 'it has no containers in containers';
   const unreal = options.pretended !== undefined ? 'nothing is really run' : undefined;
   return [
     ...EXITS,
@@ -58,8 +59,10 @@ export function containerizerSuite(options: ContainerizerSuiteOptions): Law[] {
     ...RECOVERY,
     ...LIFE,
     ...EXECS,
+    ...NESTING.map(([title, check]) => [title, check, flat] as const),
     ...REAL.map(([title, check]) => [title, check, unreal] as const),
     ['a container that outgrows its memory is told to be out of memory', outOfMemory, unlimited] as const,
+    ['a container in a container is held to the memory of both', outOfSharedMemory, flat ?? unlimited] as const,
   ].map(law);
 }
 
@@ -232,6 +235,114 @@ const EXECS: readonly (readonly [string, Check])[] = [
   ],
 ];
 
+const NESTING: readonly (readonly [string, Check])[] = [
+  [
+    'a container in a container ends by itself, and its parent runs on',
+    async (bench, does) => {
+      const parent = await bench.launch(does.waits(0));
+      await parent.ready();
+      const [one, two] = await Promise.all([
+        bench.launch(does.exits(6), { parent: parent.id }),
+        bench.launch(does.waits(7), { parent: parent.id }),
+      ]);
+      assert.equal((await one.wait()).code, 6);
+      await two.ready();
+      await two.end();
+      assert.equal((await two.wait()).code, 7);
+      await parent.end();
+      assert.equal((await parent.wait()).code, 0);
+    },
+  ],
+  [
+    'a container in a container can be killed alone, and by a signal',
+    async (bench, does) => {
+      const parent = await bench.launch(does.waits(3));
+      await parent.ready();
+      const [deaf, other] = await Promise.all([
+        bench.launch(does.ignoresTerm(), { parent: parent.id }),
+        bench.launch(does.ignoresTerm(), { parent: parent.id }),
+      ]);
+      await Promise.all([deaf.ready(), other.ready()]);
+      await deaf.kill(100);
+      assert.equal((await deaf.wait()).signal, 'SIGKILL');
+      await bench.containerizer.signal(other.id, 9);
+      assert.equal((await other.wait()).signal, 'SIGKILL');
+      await bench.containerizer.signal('never-was', 9);
+      await parent.end();
+      assert.equal((await parent.wait()).code, 3);
+    },
+  ],
+  [
+    'when a container ends, so do all those in it, however deep',
+    async (bench, does) => {
+      const parent = await bench.launch(does.waits(5));
+      const child = await bench.launch(does.ignoresTerm(), { parent: parent.id });
+      const grandchild = await bench.launch(does.ignoresTerm(), { parent: child.id });
+      await Promise.all([parent.ready(), child.ready(), grandchild.ready()]);
+      await parent.end();
+      assert.equal((await parent.wait()).code, 5);
+      assert.equal((await child.wait()).signal, 'SIGKILL');
+      assert.equal((await grandchild.wait()).signal, 'SIGKILL');
+      await eventually('all have ended', async () => (await bench.processes()) === 0);
+    },
+  ],
+  [
+    'a container is not launched into one that does not run',
+    async (bench, does) => {
+      const parent = await bench.launch(does.exits(0));
+      await parent.wait();
+      for (const id of [parent.id, 'never-was'])
+        await assert.rejects(bench.launch(does.exits(0), { parent: id }), { code: 'CONTAINER_LAUNCH_FAILED' });
+    },
+  ],
+  [
+    'containers in containers are taken back with their parent',
+    async (bench, does) => {
+      const parent = await bench.launch(does.waits(1));
+      const child = await bench.launch(does.waits(2), { parent: parent.id });
+      await Promise.all([parent.ready(), child.ready()]);
+      const found = await bench.restart([child.checkpoint, parent.checkpoint]);
+      assert.deepEqual([...found].sort(), [parent.id, child.id].sort());
+      const [late, grandchild] = await Promise.all([
+        bench.launch(does.waits(4), { parent: parent.id }),
+        bench.launch(does.exits(9), { parent: child.id }),
+      ]);
+      assert.equal((await grandchild.wait()).code, 9);
+      await late.ready();
+      await late.end();
+      assert.equal((await late.wait()).code, 4);
+      await child.end();
+      assert.equal((await child.wait()).code, 2);
+      await parent.end();
+      assert.equal((await parent.wait()).code, 1);
+    },
+  ],
+  [
+    'a container whose parent is not taken back is ended',
+    async (bench, does) => {
+      const parent = await bench.launch(does.ignoresTerm());
+      const child = await bench.launch(does.ignoresTerm(), { parent: parent.id });
+      await Promise.all([parent.ready(), child.ready()]);
+      const found = await bench.restart([child.checkpoint]);
+      if (found.includes(child.id)) assert.equal((await bench.containerizer.wait(child.id)).signal, 'SIGKILL');
+      await eventually('all have ended', async () => (await bench.processes()) === 0);
+    },
+  ],
+  [
+    'a container takes other amounts while it runs',
+    async (bench, does) => {
+      const parent = await bench.launch(does.waits(0));
+      await parent.ready();
+      await bench.containerizer.update(parent.id, { cpusMilli: 200, memMib: 128 });
+      await assert.rejects(bench.containerizer.update('never-was', { cpusMilli: 200, memMib: 128 }), {
+        code: 'CONTAINER_NOT_FOUND',
+      });
+      await parent.end();
+      await parent.wait();
+    },
+  ],
+];
+
 const sh = (text: string, env: Record<string, string> = {}): ContainerCommand => ({ shell: true, argv: [text], env });
 
 /** Only what really runs can keep these. */
@@ -372,6 +483,15 @@ const REAL: readonly (readonly [string, Check])[] = [
     },
   ],
 ];
+
+const outOfSharedMemory: Check = async (bench, does) => {
+  const parent = await bench.launch(does.waits(0), { resources: { cpusMilli: 100, memMib: 16 } });
+  await bench.containerizer.update(parent.id, { cpusMilli: 200, memMib: 48 });
+  const child = await bench.launch(does.eatsMemory(), { parent: parent.id });
+  const exit = await child.wait();
+  assert.equal(exit.limitation, 'oom');
+  assert.match(exit.message, /48 MiB/);
+};
 
 const outOfMemory: Check = async (bench, does) => {
   const container = await bench.launch(does.eatsMemory(), { resources: { cpusMilli: 100, memMib: 32 } });

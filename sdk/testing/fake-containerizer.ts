@@ -5,6 +5,7 @@ import type {
   Containerizer,
   ContainerizerCapabilities,
   ContainerExit,
+  ContainerResources,
   ContainerSpec,
   ContainerStatistics,
   ExecResult,
@@ -43,6 +44,8 @@ export class FakeContainerizer implements Containerizer {
   readonly name: string;
   readonly machine: FakeMachine;
   readonly killed: { readonly containerId: string; readonly graceMs: number }[] = [];
+  readonly signalled: { readonly containerId: string; readonly signal: number }[] = [];
+  readonly updated: { readonly containerId: string; readonly resources: ContainerResources }[] = [];
   readonly removed: string[] = [];
   closed = false;
 
@@ -63,7 +66,10 @@ export class FakeContainerizer implements Containerizer {
   }
 
   capabilities(): Promise<ContainerizerCapabilities> {
-    return Promise.resolve({ namespaces: false, cgroups: 'none', images: true, notes: ['nothing really runs'] });
+    return Promise.resolve({
+      ...{ namespaces: false, cgroups: 'none', images: true, nesting: true },
+      notes: ['nothing really runs'],
+    });
   }
 
   async recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]> {
@@ -84,7 +90,13 @@ export class FakeContainerizer implements Containerizer {
     } catch (error) {
       throw launchFailed(error instanceof Error ? error.message : String(error));
     }
+    const parent = spec.parent === undefined ? undefined : this.machine.containers.get(spec.parent);
+    if (spec.parent !== undefined && (parent === undefined || parent.exit !== undefined))
+      throw launchFailed(`its parent ${spec.parent} does not run`);
     const container = newContainer(spec, this.machine.nextPid++);
+    void parent?.ended.then(() =>
+      container.end({ signal: 'SIGKILL', message: 'Command terminated with signal SIGKILL' }),
+    );
     this.machine.containers.set(containerId, container);
     const code = behaviour(spec.command);
     if (code !== undefined) queueMicrotask(() => this.end(containerId, { code }));
@@ -101,6 +113,17 @@ export class FakeContainerizer implements Containerizer {
     const container = this.machine.containers.get(containerId);
     const signal = container?.spec.command.argv.join(' ').includes('trap') ? 'SIGKILL' : 'SIGTERM';
     container?.end({ signal, message: `Command terminated with signal ${signal}` });
+  }
+
+  async signal(containerId: string, signal: number): Promise<void> {
+    this.signalled.push({ containerId, signal });
+    const name = SIGNALS[signal] ?? `SIG${signal}`;
+    this.machine.containers.get(containerId)?.end({ signal: name, message: `Command terminated with signal ${name}` });
+  }
+
+  async update(containerId: string, resources: ContainerResources): Promise<void> {
+    this.find(containerId);
+    this.updated.push({ containerId, resources });
   }
 
   async statistics(containerId: string): Promise<ContainerStatistics> {
@@ -131,6 +154,8 @@ export class FakeContainerizer implements Containerizer {
     return container;
   }
 }
+
+const SIGNALS: Readonly<Record<number, string>> = { 9: 'SIGKILL', 15: 'SIGTERM' };
 
 /** The exit code of a command that ends by itself. */
 function behaviour({ argv }: ContainerCommand): number | undefined {

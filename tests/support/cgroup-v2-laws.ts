@@ -198,7 +198,11 @@ const CHECKS: readonly (readonly [string, Check])[] = [
 
 export function cgroupV2Laws(): Law[] {
   return MODES.flatMap((mode) => {
-    const options: ContainerizerSuiteOptions = { create: create(mode), capabilities: { cgroups: 'v2' }, residue };
+    const options: ContainerizerSuiteOptions = {
+      create: create(mode),
+      capabilities: { cgroups: 'v2', nesting: true },
+      residue,
+    };
     const own = CHECKS.map(([title, check]) => ({
       title,
       timeoutMs: 60_000 * PATIENCE,

@@ -57,7 +57,7 @@ export class DockerContainer {
     await this.pump.close();
   }
 
-  private signal(signal: string): Promise<void> {
+  signal(signal: string): Promise<void> {
     return ignoring(ENDED, this.engine.calls.getContainer(this.facts.dockerId).kill({ signal }));
   }
 }

@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert, messageOf, type Logger } from '@mezzo/sdk/contract';
+import { assert, messageOf, MezzoError, type Logger } from '@mezzo/sdk/contract';
 import type {
   ContainerCheckpoint,
   ContainerCommand,
@@ -64,7 +64,7 @@ export class DockerContainerizer implements Containerizer {
     };
     const cgroups = MemoryLimit === false ? 'none' : CgroupVersion === '2' ? 'v2' : 'v1';
     const notes = cgroups === 'none' ? ['the Docker Engine cannot bound memory on this machine'] : [];
-    return { namespaces: true, cgroups, images: true, notes };
+    return { namespaces: true, cgroups, images: true, nesting: false, notes };
   }
 
   async recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]> {
@@ -84,6 +84,7 @@ export class DockerContainerizer implements Containerizer {
 
   async launch(spec: ContainerSpec): Promise<LaunchedContainer> {
     const { containerId, owner } = spec;
+    if (spec.parent !== undefined) throw launchFailed('the Docker Engine has no containers in containers', 'user');
     if (this.containers.has(containerId) || this.launching.has(containerId))
       throw launchFailed(`container ${containerId} exists`, 'kernel');
     this.launching.add(containerId);
@@ -102,6 +103,15 @@ export class DockerContainerizer implements Containerizer {
 
   async kill(containerId: string, graceMs: number): Promise<void> {
     await this.containers.get(containerId)?.kill(graceMs);
+  }
+
+  async signal(containerId: string, signal: number): Promise<void> {
+    await this.containers.get(containerId)?.signal(String(signal));
+  }
+
+  async update(containerId: string): Promise<void> {
+    this.find(containerId);
+    throw new MezzoError('NOT_SUPPORTED', 'the Docker Engine has no containers in containers', { blame: 'kernel' });
   }
 
   async statistics(containerId: string): Promise<ContainerStatistics> {

@@ -23,9 +23,12 @@ export interface Facts {
   readonly mode: Mode;
   readonly cgroups: 'v1' | 'v2' | 'none';
   readonly sandbox: string;
+  /** The container that this one lives in, and the outermost one, whose cgroups all in it share. */
+  readonly parent?: string;
+  readonly root?: string;
   readonly runAs?: { readonly uid: number; readonly gid: number; readonly groups: boolean };
   readonly cpusLimitMilli: number;
-  readonly memLimitMib?: number;
+  memLimitMib?: number;
 }
 
 export const toCheckpoint = (containerId: string, facts: Facts): ContainerCheckpoint => ({

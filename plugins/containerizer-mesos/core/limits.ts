@@ -7,6 +7,8 @@ export interface Setting {
   readonly value: string;
   /** The kernel may lack it: then the container runs without. */
   readonly optional?: boolean;
+  /** Less than what processes use already would end them: it is not lowered while they run. */
+  readonly raiseOnly?: boolean;
 }
 
 export interface LimitOptions {
@@ -48,9 +50,11 @@ export function settingsV1(resources: ContainerResources, options: LimitOptions)
     ...(quota === undefined ? [] : [cpu('cpu.cfs_period_us', String(PERIOD_US))]),
     ...(quota === undefined ? [] : [cpu('cpu.cfs_quota_us', String(quotaUs(quota)))]),
     { ...memory('memory.soft_limit_in_bytes', bytes(softMib)), optional: true },
-    ...(mem === undefined ? [] : [memory('memory.limit_in_bytes', bytes(mem))]),
+    ...(mem === undefined ? [] : [{ ...memory('memory.limit_in_bytes', bytes(mem)), raiseOnly: true }]),
     // Swap would turn the bound into a suggestion; without swap accounting the file is missing.
-    ...(mem === undefined ? [] : [{ ...memory('memory.memsw.limit_in_bytes', bytes(mem)), optional: true }]),
+    ...(mem === undefined
+      ? []
+      : [{ ...memory('memory.memsw.limit_in_bytes', bytes(mem)), optional: true, raiseOnly: true }]),
   ];
 }
 
@@ -62,7 +66,7 @@ export function settingsV2(resources: ContainerResources, options: LimitOptions)
     cpu('cpu.weight', String(Math.min(MAX_WEIGHT, Math.max(1, weight)))),
     ...(quota === undefined ? [] : [cpu('cpu.max', `${quotaUs(quota)} ${PERIOD_US}`)]),
     { ...memory('memory.low', bytes(Math.max(MIN_MEM_MIB, resources.memMib))), optional: true },
-    ...(mem === undefined ? [] : [memory('memory.max', bytes(mem))]),
+    ...(mem === undefined ? [] : [{ ...memory('memory.max', bytes(mem)), raiseOnly: true }]),
     ...(mem === undefined ? [] : [{ ...memory('memory.swap.max', '0'), optional: true }]),
     // One process too many ends the container as a whole, rather than leaving a crippled one.
     { ...memory('memory.oom.group', '1'), optional: true },

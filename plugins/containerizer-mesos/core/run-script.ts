@@ -94,6 +94,30 @@ function splitEnv(env: Readonly<Record<string, string>>) {
   };
 }
 
+export interface EnterScript {
+  readonly tools: Tools;
+  readonly mode: 'namespaces' | 'user-namespaces';
+  /** A process in the parent, and one in the outermost container, whose network, hostname and ipc all in it share. */
+  readonly parentPid: number;
+  readonly rootPid: number;
+  /** The shim and what it is called with. */
+  readonly shim: readonly string[];
+}
+
+/** A script that starts the shim of a container in a container: in the parent's namespaces, with processes of its own. */
+export function enterScript({ tools, mode, parentPid, rootPid, shim }: EnterScript): string {
+  const user = mode === 'user-namespaces';
+  const enter = (pid: number, ...kinds: string[]) => [tools.nsenter, `--target=${pid}`, ...kinds, '--'];
+  const powers = user ? ['--user', '--preserve-credentials'] : [];
+  const own = user ? ['--user', '--map-current-user', '--keep-caps'] : [];
+  // The powers of a user namespace reach the namespaces that were made in it, not those of the outer ones.
+  const way =
+    user && parentPid !== rootPid
+      ? [...enter(rootPid, ...powers, '--uts', '--ipc'), ...enter(parentPid, ...powers, '--mount', '--pid')]
+      : enter(parentPid, ...powers, '--mount', '--uts', '--ipc', '--pid');
+  return lines(`exec ${quoteAll([...way, tools.unshare, ...own, '--pid', '--mount-proc', '--fork', '--', ...shim])}`);
+}
+
 export interface ExecScript extends Program {
   readonly tools: Tools;
   /** By which its answers are told from others. */

@@ -13,6 +13,7 @@ while IFS= read -r line; do
   case $line in
   'namespaces '*) "$setsid" -f "$@" /bin/sh "$root/shim.sh" "$root" "$key" namespaces 2>"$at.log" ;;
   'group '*) "$setsid" -f /bin/sh "$root/shim.sh" "$root" "$key" group 2>"$at.log" ;;
+  'nested '*) "$setsid" -f /bin/sh "$at.enter" 2>"$at.log" ;;
   'exec '*) "$setsid" -f /bin/sh "$at" 2>/dev/null 9<&- ;;
   esac </dev/null || echo "failed $key the machine cannot start another process"
 done

@@ -8,7 +8,7 @@ export function checkSpec(spec: ContainerSpec): void {
   checkId(spec.containerId, 'container id');
   checkId(spec.owner, 'owner');
   const { shell, argv } = spec.command;
-  const problem = unsupported(spec.container);
+  const problem = unsupported(spec.container) ?? (spec.parent === undefined ? undefined : unshared(spec.container));
   if (problem !== undefined) throw launchFailed(`${problem} by the mesos containerizer`, 'user');
   if (shell ? argv.length !== 1 : argv.length === 0)
     throw launchFailed(
@@ -32,6 +32,13 @@ function unsupported(container: ContainerSpec['container']): string | undefined 
   if (container.rlimitInfo !== undefined) return 'rlimit_info is not supported yet';
   if (container.ttyInfo !== undefined) return 'tty_info is not supported yet';
   return undefined;
+}
+
+/** What a container in a container has from its parent. */
+function unshared(container: ContainerSpec['container']): string | undefined {
+  return container?.hostname === undefined
+    ? undefined
+    : 'a hostname of its own in a container in a container is not supported';
 }
 
 export const launchFailed = (

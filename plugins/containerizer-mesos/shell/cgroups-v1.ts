@@ -2,6 +2,7 @@ import { rmdir } from 'node:fs/promises';
 import { settingsV1, type LimitOptions } from '../core/limits.js';
 import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
 import {
+  change,
   childDirs,
   destroyDir,
   killEach,
@@ -46,6 +47,15 @@ export class CgroupsV1 implements Cgroups {
       for (const mount of this.mounts) await rmdir(this.dir(mount, owner, id)).catch(() => {});
       throw error;
     }
+  }
+
+  async update(owner: string, id: string, resources: ContainerResources, options: LimitOptions): Promise<void> {
+    const settings = settingsV1(resources, options);
+    for (const mount of this.mounts)
+      await change(
+        this.dir(mount, owner, id),
+        settings.filter(({ controller }) => this.hierarchies[controller] === mount),
+      );
   }
 
   joinFiles(owner: string, id: string): string[] {

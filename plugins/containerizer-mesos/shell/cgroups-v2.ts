@@ -2,6 +2,7 @@ import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { settingsV2, type LimitOptions } from '../core/limits.js';
 import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
 import {
+  change,
   childDirs,
   destroyDir,
   killEach,
@@ -36,6 +37,10 @@ export class CgroupsV2 implements Cgroups {
       await rmdir(dir).catch(() => {});
       throw error;
     }
+  }
+
+  async update(owner: string, id: string, resources: ContainerResources, options: LimitOptions): Promise<void> {
+    await change(this.dir(owner, id), settingsV2(resources, options));
   }
 
   joinFiles(owner: string, id: string): string[] {

@@ -19,6 +19,8 @@ export interface Cgroups {
   readonly version: 'v1' | 'v2';
   /** Makes the container's cgroups with its bounds; rejects with CONTAINER_LAUNCH_FAILED and leaves none. */
   create(owner: string, containerId: string, resources: ContainerResources, options: LimitOptions): Promise<void>;
+  /** Other bounds; the one on memory is only ever raised. */
+  update(owner: string, containerId: string, resources: ContainerResources, options: LimitOptions): Promise<void>;
   /** Files that take a process in when it writes "0" to them. */
   joinFiles(owner: string, containerId: string): string[];
   /** True when the kernel has ended a process in it for want of memory. */
@@ -41,6 +43,10 @@ const ROUND_MS = 20;
  */
 export function make(dir: string, settings: readonly Setting[]): void {
   makeDir(dir);
+  set(dir, settings);
+}
+
+function set(dir: string, settings: readonly Setting[]): void {
   for (const { file, value, optional } of settings) {
     try {
       writeFileSync(`${dir}/${file}`, value);
@@ -49,6 +55,19 @@ export function make(dir: string, settings: readonly Setting[]): void {
         throw launchFailed(`cannot set ${file} to ${value}: ${messageOf(error)}`, 'environment', { cause: error });
     }
   }
+}
+
+/**
+ * Fills one that is in use. The kernel refuses a bound above the one that holds memory and swap together, so the wider goes first; a bound that
+ * is there and higher stays.
+ */
+export async function change(dir: string, settings: readonly Setting[]): Promise<void> {
+  const wanted: Setting[] = [];
+  for (const setting of settings) {
+    const now = setting.raiseOnly ? await readNumber(`${dir}/${setting.file}`) : undefined;
+    if (now === undefined || now < Number(setting.value)) wanted.push(setting);
+  }
+  set(dir, wanted.reverse());
 }
 
 function makeDir(dir: string): void {

@@ -5,6 +5,9 @@ import { signal, signalGroup } from './processes.js';
 /** How long a killed container may take to vanish before its shim is killed, too. */
 const STUCK_MS = 2_000;
 
+const SIGKILL = 9;
+const SIGTERM = 15;
+
 /** Timers of more than 25 days would go off at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -38,7 +41,7 @@ export class Container {
   /** A later call may bring SIGKILL forward, never put it off. */
   kill(graceMs: number): void {
     if (this.exit !== undefined) return;
-    if (this.killAtMs === Infinity) this.terminate();
+    if (this.killAtMs === Infinity) this.signal(SIGTERM);
     const atMs = Date.now() + graceMs;
     if (atMs >= this.killAtMs) return;
     this.killAtMs = atMs;
@@ -55,15 +58,17 @@ export class Container {
     this.killTimer = setTimeout(() => killShim(this.facts), STUCK_MS);
   }
 
+  /** SIGKILL is to all of it, others are to its first process and that one's group. */
+  signal(number: number): void {
+    if (number === SIGKILL) return this.force();
+    const { group, main } = this.facts;
+    // Process 1 inside is in the group, too, and lets the signal pass. A task may not yet have become its own group.
+    if (this.exit === undefined && !signalGroup(group, main, number)) signal(main, number);
+  }
+
   /** Leaves the container as it is and stops looking after it. */
   abandon(): void {
     clearTimeout(this.killTimer);
-  }
-
-  private terminate(): void {
-    const { group, main } = this.facts;
-    // Process 1 inside is in the group, too, and lets the signal pass. A task may not yet have become its own group.
-    if (!signalGroup(group, main, 'SIGTERM')) signal(main, 'SIGTERM');
   }
 }
 

@@ -41,7 +41,7 @@ export async function exec(
     outputBytes: OUTPUT_BYTES,
     tools: machine.tools,
     sandbox: facts.sandbox,
-    cgroups: machine.cgroups?.joinFiles(owner, containerId) ?? [],
+    cgroups: machine.cgroups?.joinFiles(owner, facts.root ?? containerId) ?? [],
     ...(runAs !== undefined && { runAs }),
     ...(facts.mode !== 'group' && { enter: { pid: facts.main.pid, user: facts.mode === 'user-namespaces' } }),
   });

@@ -1,7 +1,7 @@
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import type { Facts } from '../core/checkpoint.js';
 import { cpuLimitMilli, memLimitMib, type LimitOptions } from '../core/limits.js';
-import { runScript } from '../core/run-script.js';
+import { enterScript, runScript } from '../core/run-script.js';
 import { checkSpec, launchFailed } from '../core/spec-check.js';
 import type { ForkServer, Answer } from './fork-server.js';
 import { prepareSandbox } from './logs.js';
@@ -19,19 +19,28 @@ export interface LaunchDeps {
   readonly launchTimeoutMs: number;
 }
 
+/** A container that another one is launched into. */
+export interface Host {
+  readonly id: string;
+  readonly facts: Facts;
+  /** A process in the outermost one. */
+  readonly rootPid: number;
+}
+
 /** Starts a container, or rejects and leaves nothing. Resolves when the task's first process is about to become the command. */
-export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Facts> {
+export async function launch(deps: LaunchDeps, spec: ContainerSpec, host: Host | undefined): Promise<Facts> {
   checkSpec(spec);
   const runAs = await findUser(spec.command.user);
   const { machine, runtime } = deps;
   const { owner, containerId, sandbox, resources } = spec;
   const key = `${owner}/${containerId}`;
+  const root = host && (host.facts.root ?? host.id);
   const script = runScript({
     ...spec.command,
     sandbox,
     tools: machine.tools,
     mode: machine.mode,
-    cgroups: machine.cgroups?.joinFiles(owner, containerId) ?? [],
+    cgroups: machine.cgroups?.joinFiles(owner, root ?? containerId) ?? [],
     ...(runAs !== undefined && { runAs }),
     ...(spec.container?.hostname !== undefined && { hostname: spec.container.hostname }),
   });
@@ -39,10 +48,10 @@ export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Fac
   let sent = false;
   try {
     await prepareSandbox(sandbox, runAs);
-    await machine.cgroups?.create(owner, containerId, resources, deps.limits);
+    if (host === undefined) await machine.cgroups?.create(owner, containerId, resources, deps.limits);
     sent = true;
-    const processes = await start(deps, key);
-    const memMib = memLimitMib(resources);
+    const processes = await start(deps, key, host);
+    const memMib = host === undefined ? memLimitMib(resources) : host.facts.memLimitMib;
     return {
       ...processes,
       owner,
@@ -53,6 +62,7 @@ export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Fac
       cpusLimitMilli: cpuLimitMilli(resources, deps.limits) ?? resources.cpusMilli,
       ...(runAs !== undefined && { runAs }),
       ...(memMib !== undefined && { memLimitMib: memMib }),
+      ...(host !== undefined && { parent: host.id, root }),
     };
   } catch (error) {
     await wipe(deps, owner, containerId, sent);
@@ -60,12 +70,21 @@ export async function launch(deps: LaunchDeps, spec: ContainerSpec): Promise<Fac
   }
 }
 
-async function start(deps: LaunchDeps, key: string): Promise<Processes> {
-  const kind = deps.machine.mode === 'group' ? 'group' : 'namespaces';
+async function start(deps: LaunchDeps, key: string, host: Host | undefined): Promise<Processes> {
+  const { runtime, machine } = deps;
+  const { mode, tools } = machine;
+  const kind = mode === 'group' ? 'group' : host === undefined ? 'namespaces' : 'nested';
+  if (host !== undefined && mode !== 'group') {
+    const shim = ['/bin/sh', runtime.shim, runtime.root, key, 'namespaces'];
+    await runtime.createEnter(
+      key,
+      enterScript({ tools, mode, parentPid: host.facts.main.pid, rootPid: host.rootPid, shim }),
+    );
+  }
   const [word, ...rest] = await firstAnswer(deps, kind, key);
   const processes = word === 'started' ? parseProcesses(rest) : undefined;
   if (processes !== undefined) return processes;
-  const complaint = await deps.runtime.complaint(key);
+  const complaint = await runtime.complaint(key);
   throw launchFailed([rest.join(' '), complaint].filter(Boolean).join(': '), 'environment', {
     next: 'try `mezzo doctor` on the agent',
   });

@@ -58,7 +58,7 @@ async function findTools(): Promise<Tools> {
 const COSTS = {
   env: 'variables with unusual names are lost',
   setpriv: 'tasks cannot run as other users',
-  nsenter: 'commands (health checks) cannot enter a container',
+  nsenter: 'neither commands (health checks) nor further containers can enter a container',
   timeout: 'commands (health checks) cannot be run',
   tail: 'commands (health checks) tell no output',
 };

@@ -5,6 +5,7 @@ import type {
   Containerizer,
   ContainerizerCapabilities,
   ContainerExit,
+  ContainerResources,
   ContainerSpec,
   ContainerStatistics,
   ExecResult,
@@ -12,12 +13,13 @@ import type {
 } from '@mezzo/sdk/points/containerizer';
 import { fromCheckpoint, toCheckpoint, type Facts } from '../core/checkpoint.js';
 import { containerExit, UNKNOWN_EXIT, type ExitLine } from '../core/exit.js';
+import { memLimitMib } from '../core/limits.js';
 import { checkId, launchFailed } from '../core/spec-check.js';
 import { Container, killTask } from './container.js';
 import { exec } from './exec.js';
 import { ExitWatch } from './exit-watch.js';
 import { ForkServer } from './fork-server.js';
-import { launch, type LaunchDeps } from './launch.js';
+import { launch, type Host, type LaunchDeps } from './launch.js';
 import { exploreMachine, type MachineOptions } from './machine.js';
 import { allPids, bootId, isAlive } from './processes.js';
 import { RuntimeDir } from './runtime-dir.js';
@@ -32,6 +34,8 @@ export interface MesosContainerizerOptions extends MachineOptions {
 }
 
 const LAUNCH_TIMEOUT_MS = 10_000;
+/** How soon after its parent a container is looked for. */
+const VANISH_MS = 20;
 
 /** Linux namespaces and cgroups with nothing but a shell and util-linux; plain process groups where the machine allows no more. */
 export class MesosContainerizer implements Containerizer {
@@ -59,7 +63,13 @@ export class MesosContainerizer implements Containerizer {
 
   async capabilities(): Promise<ContainerizerCapabilities> {
     const { mode, cgroups, notes } = this.deps.machine;
-    return { namespaces: mode !== 'group', cgroups: cgroups?.version ?? 'none', images: false, notes };
+    const can = {
+      namespaces: mode !== 'group',
+      cgroups: cgroups?.version ?? 'none',
+      images: false,
+      nesting: true,
+    } as const;
+    return { ...can, notes };
   }
 
   async recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]> {
@@ -71,6 +81,8 @@ export class MesosContainerizer implements Containerizer {
       if (facts !== undefined && facts.owner === owner && this.adopt(checkpoint.containerId, facts))
         known.push(checkpoint.containerId);
     }
+    for (const inner of this.containers.values())
+      if (inner.facts.parent !== undefined && !this.isRunning(inner.facts.parent)) this.endWithParent(inner);
     await this.destroyOrphans(owner);
     return known;
   }
@@ -83,7 +95,7 @@ export class MesosContainerizer implements Containerizer {
     try {
       checkId(owner, 'owner');
       await this.watch(owner);
-      const facts = await launch(this.deps, spec);
+      const facts = await launch(this.deps, spec, this.hostOf(spec));
       this.track(new Container(containerId, facts));
       return { checkpoint: toCheckpoint(containerId, facts), pid: facts.main.pid };
     } finally {
@@ -97,6 +109,17 @@ export class MesosContainerizer implements Containerizer {
 
   async kill(containerId: string, graceMs: number): Promise<void> {
     this.containers.get(containerId)?.kill(graceMs);
+  }
+
+  async signal(containerId: string, signal: number): Promise<void> {
+    this.containers.get(containerId)?.signal(signal);
+  }
+
+  async update(containerId: string, resources: ContainerResources): Promise<void> {
+    const { facts } = this.find(containerId);
+    await this.deps.machine.cgroups?.update(facts.owner, containerId, resources, this.deps.limits);
+    const mem = memLimitMib(resources);
+    if (mem !== undefined) facts.memLimitMib = Math.max(mem, facts.memLimitMib ?? 0);
   }
 
   async statistics(containerId: string): Promise<ContainerStatistics> {
@@ -118,7 +141,8 @@ export class MesosContainerizer implements Containerizer {
       await container.ended;
     }
     this.containers.delete(containerId);
-    await this.deps.machine.cgroups?.destroy(container.facts.owner, containerId);
+    if (container.facts.root === undefined)
+      await this.deps.machine.cgroups?.destroy(container.facts.owner, containerId);
     await this.deps.runtime.remove(container.key);
   }
 
@@ -152,11 +176,38 @@ export class MesosContainerizer implements Containerizer {
   }
 
   private async settle(container: Container, line: ExitLine): Promise<void> {
-    const { owner, memLimitMib } = container.facts;
-    // Only a killed process can have been killed for memory: the others need not wait for the answer.
-    const suspect = line.status === 137 && memLimitMib !== undefined;
-    const oom = suspect && (await this.deps.machine.cgroups?.outOfMemory(owner, container.id).catch(() => false));
-    container.finish(containerExit(line, oom === true ? memLimitMib : undefined));
+    const { owner, root = container.id } = container.facts;
+    const limitMib = (this.containers.get(root) ?? container).facts.memLimitMib;
+    // Only a process that others killed can have been killed for memory: the rest need not wait for the answer.
+    const suspect = line.status === 137 && limitMib !== undefined && !container.forced;
+    const oom = suspect && (await this.deps.machine.cgroups?.outOfMemory(owner, root).catch(() => false));
+    this.finish(container, containerExit(line, oom === true ? limitMib : undefined));
+  }
+
+  private finish(container: Container, exit: ContainerExit): void {
+    container.finish(exit);
+    for (const inner of this.containers.values()) if (inner.facts.parent === container.id) this.endWithParent(inner);
+  }
+
+  /** Its shim was process 1 of namespaces that are gone, and cannot tell; or it lives on, without namespaces. */
+  private endWithParent(inner: Container): void {
+    if (inner.exit !== undefined) return;
+    inner.force();
+    setTimeout(() => void this.sweep(inner.facts.owner), VANISH_MS).unref();
+  }
+
+  private isRunning(containerId: string): boolean {
+    const container = this.containers.get(containerId);
+    return container !== undefined && container.exit === undefined;
+  }
+
+  private hostOf({ parent, owner }: ContainerSpec): Host | undefined {
+    if (parent === undefined) return undefined;
+    const host = this.containers.get(parent);
+    if (host?.exit !== undefined || host?.facts.owner !== owner || !isAlive(host.facts.main))
+      throw launchFailed(`its parent ${parent} does not run`, 'user');
+    const { id, facts } = host;
+    return { id, facts, rootPid: this.find(facts.root ?? id).facts.main.pid };
   }
 
   /** False for one that is gone without having said how. */
@@ -188,7 +239,10 @@ export class MesosContainerizer implements Containerizer {
     if (container.exit !== undefined || this.lookAtExit(container)) return;
     killTask(container.facts);
     const { forced } = container;
-    container.finish(forced ? { signal: 'SIGKILL', message: 'Command terminated with signal SIGKILL' } : UNKNOWN_EXIT);
+    this.finish(
+      container,
+      forced ? { signal: 'SIGKILL', message: 'Command terminated with signal SIGKILL' } : UNKNOWN_EXIT,
+    );
   }
 
   private get deps(): LaunchDeps {

@@ -39,16 +39,16 @@ export function isAlive({ pid, start }: ProcessRef): boolean {
 }
 
 /** False when it is gone. */
-export function signal(target: ProcessRef, name: NodeJS.Signals): boolean {
+export function signal(target: ProcessRef, name: NodeJS.Signals | number): boolean {
   return isAlive(target) && send(target.pid, name);
 }
 
 /** Signals a process group while `member` lives, which keeps its number from being somebody else's. */
-export function signalGroup(group: number, member: ProcessRef, name: NodeJS.Signals): boolean {
+export function signalGroup(group: number, member: ProcessRef, name: NodeJS.Signals | number): boolean {
   return group > 1 && isAlive(member) && send(-group, name);
 }
 
-function send(pid: number, name: NodeJS.Signals): boolean {
+function send(pid: number, name: NodeJS.Signals | number): boolean {
   try {
     process.kill(pid, name);
     return true;

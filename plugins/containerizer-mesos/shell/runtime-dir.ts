@@ -13,14 +13,14 @@ import { bootId } from './processes.js';
 const write = promisify(writeFileCallback);
 const remove = promisify(unlink);
 
-const SUFFIX = /\.(run|log|exec-\d+(\.out)?)$/;
+const SUFFIX = /\.(run|log|enter|exec-\d+(\.out)?)$/;
 
 /** Files longer than this are not of the shim's making. */
 const MAX_EXIT_BYTES = 4096;
 
 /**
  * What outlives the agent, in a private directory that no task can write to (unless it runs as the agent's own user):
- * `containers/OWNER/ID.{run,log}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
+ * `containers/OWNER/ID.{run,enter,log}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
  */
 export class RuntimeDir {
   constructor(readonly root: string) {}
@@ -58,6 +58,15 @@ export class RuntimeDir {
     }
   }
 
+  /** Beside the script that `create` made: how the shim gets into another container. */
+  async createEnter(key: string, script: string): Promise<void> {
+    await write(this.path(key, 'enter'), script, { mode: 0o600 });
+  }
+
+  get shim(): string {
+    return join(this.root, 'shim.sh');
+  }
+
   path(key: string, suffix: string): string {
     return join(this.root, 'containers', `${key}.${suffix}`);
   }
@@ -91,7 +100,8 @@ export class RuntimeDir {
   }
 
   async remove(key: string): Promise<void> {
-    const paths = [this.path(key, 'run'), this.path(key, 'log'), join(this.root, 'exits', key)];
+    const suffixes = ['run', 'enter', 'log'].map((suffix) => this.path(key, suffix));
+    const paths = [...suffixes, join(this.root, 'exits', key)];
     await Promise.all(paths.map((path) => remove(path).catch(() => {})));
   }
 

@@ -8,8 +8,9 @@ const TICKS_PER_S = 100;
 const PAGE_BYTES = 4096;
 const MIB = 1_048_576;
 
-/** From the cgroups, or without them from the processes of the task's session. */
+/** From the cgroups, or without them from the processes of the task's session. A container in a container is counted with the outermost one. */
 export async function statistics(machine: Machine, containerId: string, facts: Facts): Promise<ContainerStatistics> {
+  if (facts.root !== undefined) return { timestampMs: Date.now() };
   const usage =
     machine.cgroups !== undefined && facts.cgroups === machine.cgroups.version
       ? await machine.cgroups.usage(facts.owner, containerId)
