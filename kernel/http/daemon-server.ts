@@ -3,6 +3,7 @@ import type { Logger } from '@mezzo/sdk/contract';
 import Koa from 'koa';
 import type Router from 'koa-router';
 import { errorAnswer, notFound, sendAnswer, textAnswer, type Answer } from './answer.js';
+import type { Gate } from './auth/gate.js';
 
 export interface DaemonHttp {
   readonly listener: RequestListener;
@@ -18,6 +19,7 @@ export type Direct = (
 ) => Promise<Answer | undefined> | undefined;
 
 export interface DaemonServerOptions {
+  readonly gate: Gate;
   /** Paths below it are the same as without it: `/master/state` is `/state`. */
   readonly prefix: RegExp;
   readonly direct: Direct;
@@ -26,7 +28,7 @@ export interface DaemonServerOptions {
 }
 
 /** The HTTP side of a daemon: calls and streams go straight to their handlers, the rest through koa. */
-export function daemonServer({ prefix, direct, router, log }: DaemonServerOptions): DaemonHttp {
+export function daemonServer({ prefix, direct, router, log, gate }: DaemonServerOptions): DaemonHttp {
   const app = new Koa();
   app.silent = true;
   app.use(async (ctx, next) => {
@@ -42,7 +44,16 @@ export function daemonServer({ prefix, direct, router, log }: DaemonServerOption
   const listener: RequestListener = (request, response) => {
     request.url = normalised(request.url ?? '/', prefix);
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
-    const answering = direct(request.url.split('?', 1)[0]!, request, response);
+    const path = request.url.split('?', 1)[0]!;
+    const refusal = gate.admit(path, request);
+    if (refusal === undefined) return serve(path, request, response);
+    refusal.then(
+      (answer) => (answer ? sendAnswer(request, response, answer) : serve(path, request, response)),
+      (error: unknown) => sendAnswer(request, response, failed(log, request, error)),
+    );
+  };
+  const serve = (path: string, request: IncomingMessage, response: ServerResponse): void => {
+    const answering = direct(path, request, response);
     if (answering === undefined) return koa(request, response);
     answering.then(
       (answer) => answer && sendAnswer(request, response, answer),

@@ -2,6 +2,7 @@ import type { Attribute, Resource } from '@mezzo/sdk/api';
 import { parseMessage, stringifyJson } from '@mezzo/sdk/api';
 import { printNamedValues } from '@mezzo/sdk/contract';
 import { parseAttributes, Resources } from '../core/resources/index.js';
+import { agentAccessFlags } from './access-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 
 const optional = <T>(flag: Flag<T>): Flag<T | undefined> => ({ ...flag, default: undefined }) as Flag<T | undefined>;
@@ -56,7 +57,7 @@ const idleTexts = [
   ...['frameworks_home', 'hadoop_home', 'cgroups_root', 'cgroups_hierarchy', 'cgroups_destroy_timeout'],
   ...['cgroups_net_cls_primary_handle', 'cgroups_net_cls_secondary_handles', 'allowed_devices'],
   ...['container_disk_watch_interval', 'network_cni_config_dir', 'network_cni_plugins_dir', 'sandbox_directory'],
-  ...['credential', 'http_credentials', 'jwt_secret_key', 'http_authenticators', 'authenticatee', 'authorizer'],
+  ...['credential', 'authenticatee', 'authorizer'],
   ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max', 'acls'],
   ...['http_heartbeat_interval', 'oversubscribed_resources_interval', 'resource_estimator', 'qos_controller'],
   ...['qos_correction_interval_min', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
@@ -68,7 +69,6 @@ const idleTexts = [
 const idleSwitches = [
   ...['cgroups_enable_cfs', 'cgroups_limit_swap', 'cgroups_cpu_enable_pids_and_tids_count'],
   ...['enforce_container_disk_quota', 'docker_kill_orphans', 'docker_ignore_runtime', 'docker_volume_chown'],
-  ...['authenticate_http_readonly', 'authenticate_http_readwrite', 'authenticate_http_executors'],
   ...['http_executor_domain_sockets', 'http_command_executor', 'systemd_enable_support', 'hostname_lookup'],
   ...['revocable_cpu_low_priority', 'initialize_driver_logging', 'memory_profiling', 'network_cni_metrics'],
   ...['network_cni_root_dir_persist', 'disallow_sharing_agent_pid_namespace', 'disallow_sharing_agent_ipc_namespace'],
@@ -76,7 +76,7 @@ const idleSwitches = [
 ];
 const IDLE_FLAGS: readonly string[] = [...idleTexts, ...idleSwitches].sort();
 /** Their values may be file://, and come as what is in the file. */
-const SECRETS = new Set(['credential', 'http_credentials', 'jwt_secret_key', 'docker_config', 'acls']);
+const SECRETS = new Set(['credential', 'docker_config', 'acls']);
 const NO_EFFECT = 'Of Mesos; has no effect yet';
 const idle: Readonly<Record<string, Flag<unknown>>> = Object.fromEntries([
   ...idleTexts.map((name) => [name, text(NO_EFFECT, undefined, { secret: SECRETS.has(name) })] as const),
@@ -131,6 +131,7 @@ const own = {
   plugins_registry: text('Directory of plugin packages', undefined),
   plugin_config: text('JSON file with the configuration of plugins, by id', undefined),
   cluster_id: text('Id of the cluster, which plugins are told', undefined),
+  ...agentAccessFlags,
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 

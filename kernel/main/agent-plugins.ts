@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
 import { fetchInstalled, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
@@ -34,7 +35,9 @@ export class AgentPlugins {
     return this.host.contributions(CONTAINERIZER);
   };
 
-  serve({ app, secretsDir, log }: AgentDaemon): void {
+  serve({ app, gate, secretsDir, log }: AgentDaemon): void {
+    gate.add(this.host?.contributions(AUTHENTICATOR) ?? []);
+    for (const name of gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
     const key = clusterKey(secretsDir);
     if (this.host !== undefined)
       mount(

@@ -8,6 +8,7 @@ import type Koa from 'koa';
 import type { AgentState } from '../core/agent/state.js';
 import { ExecutorHub } from '../http/agent/executor-api.js';
 import { SandboxFiles } from '../http/agent/sandbox-files.js';
+import type { Gate } from '../http/auth/gate.js';
 import { agentHttp } from '../http/agent/server.js';
 import { assertMayListen, listen, type Listening } from '../http/listen.js';
 import { AgentHost } from '../shell/agent/agent-host.js';
@@ -17,6 +18,8 @@ import { readHostFacts } from '../shell/agent/host-facts.js';
 import { SandboxGc } from '../shell/agent/sandbox-gc.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { LockFile } from '../shell/coordination/lock-file.js';
+import { clusterKey } from '@mezzo/sdk/secrets';
+import { agentGate } from './access.js';
 import { AgentPlugins } from './agent-plugins.js';
 import { agentConfig } from './agent-config.js';
 import { agentFlags, idleGiven, type AgentFlags } from './agent-flags.js';
@@ -43,6 +46,7 @@ export interface AgentSeam {
 export interface AgentDaemon extends AgentSeam {
   readonly host: AgentHost;
   readonly state: AgentState;
+  readonly gate: Gate;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
   /** Ends all tasks, unregisters, and exits by way of `onExit`. */
@@ -97,6 +101,9 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
     const names = containerizers.map((one) => one.name);
     const config = agentConfig(flags, { workDir, port, facts, containerizers: names });
     const executors = new ExecutorHub(systemRandom);
+    const key = clusterKey(seam.secretsDir);
+    const executorKey = flags.jwt_secret_key ?? key;
+    const gate = agentGate(flags, key, executorKey);
     const host = new AgentHost({
       config,
       bootId: facts.bootId,
@@ -113,6 +120,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       random: systemRandom,
       log,
       executors,
+      ...(flags.authenticate_http_executors && { executorKey }),
       onExit: (code, reason) =>
         void closeAll()
           .then(() => parts.beforeExit?.())
@@ -135,6 +143,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
     const { listener, app } = agentHttp({
       host,
       executors,
+      gate,
       gc,
       files: sandboxFiles(host, log),
       flags: showFlags(agentFlags, flags),
@@ -151,6 +160,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       ...seam,
       host,
       state: host.state,
+      gate,
       app,
       leave: () => host.dispatch({ type: 'leaveRequested' }),
       close: closeAll,

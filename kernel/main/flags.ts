@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { durationText, parseDuration } from '../http/duration.js';
 
-/** One flag of a daemon. `parse` throws an Error whose message completes "flag --x: ". */
+/** One flag of a daemon. `parse` throws an Error whose message completes "flag --x: "; `file` is where a file's text came from. */
 export interface Flag<T> {
   readonly help: string;
   readonly default: T;
-  readonly parse: (text: string) => T;
+  readonly parse: (text: string, file: string) => T;
   /** Back to text, as /flags shows it. */
   readonly show: (value: T) => string;
   readonly boolean?: boolean;
+  /** What is given names a file, and the flag's text is in there. For others only file://PATH does. */
+  readonly file?: boolean;
   /** Never shown. */
   readonly secret?: boolean;
   /** Older spellings, with underscores. */
@@ -211,7 +213,8 @@ function fromEnv(prefix: string, names: readonly string[], env: FlagSources['env
 
 function parseOne(name: string, flag: Flag<unknown>, given: string): unknown {
   try {
-    return flag.parse(given.startsWith('file://') ? readFileSync(given.slice(7), 'utf8').trim() : given);
+    const file = given.startsWith('file://') ? given.slice(7) : flag.file ? given : '';
+    return flag.parse(file === '' ? given : readFileSync(file, 'utf8').trim(), file);
   } catch (error) {
     throw refuse(`flag --${name}: ${(error as Error).message}`, flag.help);
   }

@@ -1,5 +1,6 @@
 import { MezzoError } from '@mezzo/sdk/contract';
 import { roleError, Resources } from '../core/resources/index.js';
+import { masterAccessFlags } from './access-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 
 const list = (help: string): Flag<readonly string[] | undefined> => ({
@@ -95,6 +96,7 @@ export const masterFlags = {
   plugins_registry: text('Directory of plugin packages', undefined),
   plugin_config: text('JSON file with the configuration of plugins, by id', undefined),
   cluster_id: text('Id of the cluster, which plugins are told', undefined),
+  ...masterAccessFlags,
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 
@@ -106,9 +108,8 @@ export const unsupportedMasterFlags: readonly string[] = [
   ...['registry_store_timeout', 'registry_gc_interval', 'registry_max_agent_age', 'registry_max_agent_count'],
   ...['log_auto_initialize', 'allocator', 'role_sorter', 'framework_sorter', 'fair_sharing_excluded_resource_names'],
   'agent_removal_rate_limit',
-  ...['recovery_agent_removal_limit', 'authenticate_agents', 'authenticate_frameworks', 'authenticate_http_frameworks'],
-  ...['authenticate_http_readonly', 'authenticate_http_readwrite', 'authenticators', 'http_authenticators'],
-  ...['http_framework_authenticators', 'authorizers', 'acls', 'credentials', 'rate_limits', 'firewall_rules'],
+  ...['recovery_agent_removal_limit', 'authenticators'],
+  ...['authorizers', 'acls', 'rate_limits', 'firewall_rules'],
   ...['modules', 'modules_dir', 'hooks', 'domain', 'require_agent_domain', 'whitelist', 'webui_dir'],
   ...['ip_discovery_command', 'publish_per_framework_metrics', 'offer_constraints_re2_max_mem'],
   ...['offer_constraints_re2_max_program_size', 'memory_profiling', 'logbufsecs', 'initialize_driver_logging'],

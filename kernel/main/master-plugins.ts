@@ -1,6 +1,7 @@
 import { hasCode, MezzoError } from '@mezzo/sdk/contract';
 import { operatorApi, PluginHost, type HostStore } from '../plugin-host/index.js';
 import type { Store } from '../ports/store.js';
+import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { verifyToken } from '@mezzo/sdk/secrets';
 import type { MasterDaemon } from './master.js';
 import { mount } from './mount.js';
@@ -26,6 +27,8 @@ export async function startMasterPlugins(daemon: MasterDaemon): Promise<PluginHo
     '/plugins/v1',
     operatorApi(host, (token, ...scopes) => verifyToken(clusterKey, token, ...scopes), log),
   );
+  daemon.gate.add(host.contributions(AUTHENTICATOR));
+  for (const name of daemon.gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
   await host.setLeading(true);
   return host;
 }

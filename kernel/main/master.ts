@@ -8,6 +8,7 @@ import type { MasterInfo } from '@mezzo/sdk/api';
 import { asId, hasCode, messageOf, type MasterId } from '@mezzo/sdk/contract';
 import type Koa from 'koa';
 import { createMasterState, type MasterOptions } from '../core/master/index.js';
+import type { Gate } from '../http/auth/gate.js';
 import { FileTree } from '../http/files.js';
 import { assertMayListen, isLoopback, listen, packedIp, type Listening } from '../http/listen.js';
 import { masterHttp } from '../http/master/server.js';
@@ -17,6 +18,7 @@ import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
 import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { LevelStore } from '../shell/store/level-store.js';
+import { masterGate } from './access.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
@@ -39,6 +41,7 @@ export interface MasterDaemon {
   readonly store: Store;
   readonly shell: MasterShell;
   readonly files: FileTree;
+  readonly gate: Gate;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
   /** Stops in order: streams, listener, store. Tasks and agents run on. */
@@ -82,10 +85,12 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
     });
     opened.push(() => Promise.resolve(shell.stop()));
     const key = clusterKey(secretsDir);
+    const gate = masterGate(flags, key);
     const files = logFiles(flags, log);
     const site = {
       shell,
       clusterKey: key,
+      gate,
       clusterName: flags.cluster,
       flags: showFlags(masterFlags, flags),
       version: versionInfo(),
@@ -114,6 +119,7 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
       store,
       shell,
       files,
+      gate,
       app,
       close: closeAll,
     };

@@ -56,9 +56,14 @@ export class HostFiles {
     return { file, token };
   }
 
+  /** The token that speaks for the plugin on the kernel's public APIs. */
+  kernelToken(id: string): string {
+    return join(this.run, `${id}.jwt`);
+  }
+
   /** What a plugin needed to run; its state and its log stay. */
   forget(id: string): void {
-    for (const kind of ['json', 'spec', 'token']) rmSync(join(this.run, `${id}.${kind}`), { force: true });
+    for (const kind of ['json', 'spec', 'token', 'jwt']) rmSync(join(this.run, `${id}.${kind}`), { force: true });
   }
 
   /** Links the running SDK beside the unpacked plugins, where their imports of it are looked up. */

@@ -13,6 +13,7 @@ import {
   type RunsOn,
 } from '@mezzo/sdk/contract';
 import { checkConfig, sdkPackage, type PhaseTimeouts, type RunSpec } from '@mezzo/sdk/runtime';
+import { clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
 import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { HostFiles } from './host-files.js';
@@ -51,6 +52,8 @@ export interface PluginHostOptions {
 const CONFIG = 'kernel/plugin-config/';
 const TRIM_EVERY_MS = 30_000;
 const SETTLE_TIMEOUT_MS = 15_000;
+const KERNEL_TOKEN_SECONDS = 3 * 24 * 3600;
+const RENEW_EVERY_MS = 12 * 3_600_000;
 
 /** All plugins of one daemon. Knows none of them by name. */
 export class PluginHost {
@@ -64,6 +67,7 @@ export class PluginHost {
   /** Those that cannot even be started. */
   private readonly broken = new Map<string, PluginStatus>();
   private readonly trimming: NodeJS.Timeout;
+  private readonly renewing: NodeJS.Timeout;
   private leading: boolean | undefined;
   /** The whole cluster is being stopped. */
   private halted = false;
@@ -84,6 +88,8 @@ export class PluginHost {
     this.kernel = new KernelPlugins(store, options.log, options.timeouts);
     this.trimming = setInterval(() => this.trimLogs(), TRIM_EVERY_MS);
     this.trimming.unref();
+    this.renewing = setInterval(() => this.renewTokens(), RENEW_EVERY_MS);
+    this.renewing.unref();
   }
 
   /**
@@ -164,6 +170,7 @@ export class PluginHost {
   /** `keepPlugins`: those in processes of their own run on, for the next host to adopt. */
   async shutdown({ keepPlugins }: { readonly keepPlugins: boolean }): Promise<void> {
     clearInterval(this.trimming);
+    clearInterval(this.renewing);
     if (keepPlugins) for (const plugin of this.own.values()) plugin.detach();
     else await this.stopPlugins();
     await this.kernel.stop();
@@ -281,6 +288,7 @@ export class PluginHost {
     requireSdk(manifest, this.sdk.version);
     const { file: tokenFile, token } = this.files.token(id);
     this.api.admit(token, manifest);
+    await this.writeKernelToken(id);
     const spec = {
       format: 1 as const,
       pluginDir: await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity),
@@ -289,6 +297,7 @@ export class PluginHost {
       cluster: this.clusterOf(id),
       apiSocket: this.files.apiSocket,
       tokenFile,
+      kernelTokenFile: this.files.kernelToken(id),
       controlSocket: this.files.controlSocket(id),
       logLevel: this.options.logLevel ?? 'info',
       ...(manifest.requires.includes('cluster-key') && {
@@ -301,6 +310,11 @@ export class PluginHost {
         .update(JSON.stringify([spec, integrity]))
         .digest('hex'),
     };
+  }
+
+  private async writeKernelToken(id: string): Promise<void> {
+    const key = clusterKey(this.options.secretsDir);
+    writeSecret(this.files.kernelToken(id), await mintToken(key, { uid: id, scope: 'plugin' }, KERNEL_TOKEN_SECONDS));
   }
 
   private configOf(id: string): unknown {
@@ -337,6 +351,13 @@ export class PluginHost {
         rmSync(file, { force: true });
       }),
     );
+  }
+
+  private renewTokens(): void {
+    for (const id of this.own.keys())
+      this.writeKernelToken(id).catch((error: unknown) =>
+        this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
+      );
   }
 
   private trimLogs(): void {

@@ -1,6 +1,6 @@
 import { request, type Agent } from 'undici';
 import { MezzoError, messageOf } from '../contract/errors.js';
-import { newAgent, refusal, shortText, type ConnectionOptions, type Subscription } from './event-feed.js';
+import { headersOf, newAgent, refusal, shortText, type ConnectionOptions, type Subscription } from './event-feed.js';
 
 export interface CallOptions extends ConnectionOptions {
   /** Default 30000. */
@@ -37,13 +37,13 @@ export class CallSender {
   }
 
   private async post({ url, streamId }: Subscription, type: string, body: string): Promise<void> {
-    const { headers, callTimeoutMs = 30_000 } = this.options;
+    const { callTimeoutMs = 30_000 } = this.options;
     const json = { 'content-type': 'application/json', accept: 'application/json' };
     const answer = await request(url, {
       method: 'POST',
       dispatcher: this.agent,
       signal: AbortSignal.timeout(callTimeoutMs),
-      headers: { ...headers, ...json, ...(streamId !== undefined && { 'mesos-stream-id': streamId }) },
+      headers: { ...headersOf(this.options), ...json, ...(streamId !== undefined && { 'mesos-stream-id': streamId }) },
       body,
     }).catch((error: unknown) => {
       throw retryable('CALL_FAILED', `${type} failed: ${messageOf(error)}`);

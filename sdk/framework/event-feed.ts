@@ -11,11 +11,16 @@ export interface Backoff {
   readonly random?: () => number;
 }
 
+export type RequestHeaders = Readonly<Record<string, string>>;
+
+export const headersOf = ({ headers }: Pick<ConnectionOptions, 'headers'>): RequestHeaders =>
+  typeof headers === 'function' ? headers() : (headers ?? {});
+
 export interface ConnectionOptions {
   /** Base URLs, tried in turn: one of a single daemon, or of each master. Redirects to the leader are followed. */
   readonly urls: readonly string[];
-  /** Sent with each request: `Authorization` and the like. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent with each request: `Authorization` and the like. A function is asked anew each time: tokens expire. */
+  readonly headers?: RequestHeaders | (() => RequestHeaders);
   /** PEM of the authority that signed the servers' certificates. */
   readonly ca?: string;
   readonly backoff?: Backoff;
@@ -175,7 +180,7 @@ export class EventFeed<E> implements AsyncIterable<E> {
         method: 'POST',
         dispatcher: this.agent,
         signal: this.aborted.signal,
-        headers: { ...this.options.headers, 'content-type': 'application/json', accept: 'application/json' },
+        headers: { ...headersOf(this.options), 'content-type': 'application/json', accept: 'application/json' },
         body: this.options.subscribe(),
       });
     } catch {

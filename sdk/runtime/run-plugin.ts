@@ -87,7 +87,7 @@ class Runner {
   }
 
   private async services(control: ControlServer): Promise<RootContainer> {
-    const { cluster, clusterKeyFile } = this.spec;
+    const { cluster, clusterKeyFile, kernelTokenFile } = this.spec;
     const requires = (id: string) => this.spec.manifest.requires.includes(id);
     const endpoints = new HostEndpoints(this.host, control);
     this.stoppers.push(() => endpoints.close());
@@ -100,8 +100,9 @@ class Runner {
     if (requires('scheduler') || requires('operator-events')) {
       const urls = [cluster.kernelUrl];
       const { connectScheduler, subscribeOperatorEvents } = await import('../framework/index.js');
-      root.value(SCHEDULER, { connect: (options) => connectScheduler({ ...options, urls }) });
-      root.value(OPERATOR_EVENTS, { subscribe: (options) => subscribeOperatorEvents({ ...options, urls }) });
+      const own = { urls, headers: () => ({ authorization: `Bearer ${readFileSync(kernelTokenFile, 'utf8')}` }) };
+      root.value(SCHEDULER, { connect: (options) => connectScheduler({ ...own, ...options }) });
+      root.value(OPERATOR_EVENTS, { subscribe: (options) => subscribeOperatorEvents({ ...own, ...options }) });
     }
     if (requires('metrics')) {
       const metrics = await promMetrics();

@@ -22,6 +22,8 @@ export interface RunSpec {
   readonly apiSocket: string;
   /** Holds the plugin's token for that API. */
   readonly tokenFile: string;
+  /** Holds the token that speaks for the plugin on the kernel's public APIs; written anew before it expires. */
+  readonly kernelTokenFile: string;
   /** Unix socket that the runner listens on for its host. */
   readonly controlSocket: string;
   /** Only for plugins that require `cluster-key`. */

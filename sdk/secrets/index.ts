@@ -28,16 +28,35 @@ export async function mintToken(key: Uint8Array, claims: TokenClaims, ttlSeconds
   return new SignJWT({ ...claims }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(`${ttlSeconds}s`).sign(key);
 }
 
-/** Rejects with TOKEN_INVALID: forged, expired, or of another scope. */
-export async function verifyToken(key: Uint8Array, jwt: string, ...scopes: TokenScope[]): Promise<TokenClaims> {
+/** What a token says, once its signature is known to be good. */
+export type TokenPayload = Readonly<Record<string, unknown>> & {
+  /** Unix seconds. */
+  readonly exp?: number;
+};
+
+/** Undefined when it is forged or expired. */
+export async function readToken(key: Uint8Array, jwt: string): Promise<TokenPayload | undefined> {
   const { jwtVerify } = await import('jose');
   try {
-    const { payload } = await jwtVerify(jwt, key, { algorithms: ['HS256'] });
-    const { uid, scope } = payload as Partial<TokenClaims>;
-    if (typeof uid === 'string' && scope !== undefined && scopes.includes(scope)) return { uid, scope };
+    return (await jwtVerify(jwt, key, { algorithms: ['HS256'] })).payload as TokenPayload;
   } catch {
-    // falls through to the one answer that tells an attacker nothing
+    return undefined; // why tells nobody but an attacker anything
   }
+}
+
+/** What an executor shows to its agent: it lives as long as the executor. */
+export async function mintExecutorToken(
+  key: Uint8Array,
+  claims: { readonly fid: string; readonly eid: string; readonly cid: string },
+): Promise<string> {
+  const { SignJWT } = await import('jose');
+  return new SignJWT({ ...claims }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(key);
+}
+
+/** Rejects with TOKEN_INVALID: forged, expired, or of another scope. */
+export async function verifyToken(key: Uint8Array, jwt: string, ...scopes: TokenScope[]): Promise<TokenClaims> {
+  const { uid, scope } = ((await readToken(key, jwt)) ?? {}) as Partial<TokenClaims>;
+  if (typeof uid === 'string' && scope !== undefined && scopes.includes(scope)) return { uid, scope };
   throw new MezzoError('TOKEN_INVALID', 'the token is not valid here', {
     blame: 'user',
     next: 'log in again, or use the token file of this cluster',

@@ -23,15 +23,18 @@ export class AgentCluster {
   private agentPort = 0;
   private readonly schedulers: TestScheduler[] = [];
 
-  static async start(agentArgs: readonly string[] = []): Promise<AgentCluster> {
+  private masterArgs: readonly string[] = [];
+
+  static async start(agentArgs: readonly string[] = [], masterArgs: readonly string[] = []): Promise<AgentCluster> {
     const cluster = new AgentCluster();
+    cluster.masterArgs = masterArgs;
     await cluster.startMaster();
     await cluster.startAgent(agentArgs);
     return cluster;
   }
 
   async startMaster(): Promise<void> {
-    const argv = [`--work_dir=${this.home}/master`, `--port=${this.masterPort}`, '--quiet'];
+    const argv = [`--work_dir=${this.home}/master`, `--port=${this.masterPort}`, '--quiet', ...this.masterArgs];
     this.master = await startMaster(loadFlags(masterFlags, { argv, env: {} }), {
       log: createLog({ daemon: 'master', level: 'ERROR', quiet: true, dir: `${this.home}/logs` }),
     });
@@ -69,8 +72,8 @@ export class AgentCluster {
     this.agent = undefined;
   }
 
-  scheduler(framework: Partial<FrameworkInfo> = {}): TestScheduler {
-    const scheduler = new TestScheduler(this.master.url, framework);
+  scheduler(framework: Partial<FrameworkInfo> = {}, headers: Record<string, string> = {}): TestScheduler {
+    const scheduler = new TestScheduler(this.master.url, framework, headers);
     this.schedulers.push(scheduler);
     return scheduler;
   }
@@ -101,11 +104,13 @@ export class TestScheduler {
   readonly failures: { executorId: string | undefined; status: number | undefined }[] = [];
   private readonly offers = new Map<string, Offer>();
   private readonly client: SchedulerClient;
-  private readonly reading: Promise<void>;
+  /** Until the stream is refused or closed. */
+  readonly reading: Promise<void>;
 
-  constructor(url: string, framework: Partial<FrameworkInfo>) {
+  constructor(url: string, framework: Partial<FrameworkInfo>, headers: Record<string, string>) {
     this.client = connectScheduler({
       urls: [url],
+      headers,
       backoff: { initialMs: 50, maxMs: 200 },
       framework: {
         ...{ user: 'root', name: 'test', roles: ['web'], failoverTimeout: 60, checkpoint: true },

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 
 const { MESOS_AGENT_ENDPOINT, MESOS_FRAMEWORK_ID, MESOS_EXECUTOR_ID, MESOS_DIRECTORY } = process.env;
+const { MESOS_EXECUTOR_AUTHENTICATION_TOKEN: token } = process.env;
 const url = `http://${MESOS_AGENT_ENDPOINT}/api/v1/executor`;
 const ids = { framework_id: { value: MESOS_FRAMEWORK_ID }, executor_id: { value: MESOS_EXECUTOR_ID } };
 const tasks = new Map();
@@ -10,7 +11,11 @@ const updates = new Map();
 const post = (call) =>
   fetch(url, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    headers: {
+      'Content-Type': 'application/json',
+      Accept: 'application/json',
+      ...(token && { Authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify({ ...ids, ...call }),
   });
 

@@ -1,5 +1,6 @@
 import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
 import { MezzoCommand, workDirFlag } from '../lib/command.js';
+import { localToken } from '../lib/cluster.js';
 import { httpJson } from '../lib/http.js';
 import { isAlive } from '../lib/processes.js';
 import { WorkDir } from '../lib/workdir.js';
@@ -45,7 +46,10 @@ export default class Status extends MezzoCommand {
         next: 'start one with `mezzo up`, or name another directory with --work-dir',
       });
     }
-    const [masters, agents] = await Promise.all([this.daemons(records, 'master'), this.daemons(records, 'agent')]);
+    const [masters, agents] = await Promise.all([
+      this.daemons(workDir, records, 'master'),
+      this.daemons(workDir, records, 'agent'),
+    ]);
     const status: ClusterStatus = {
       supervisor: supervisor
         ? { pid: supervisor.pid, state: supervisor.phase, address: workDir.path }
@@ -58,17 +62,24 @@ export default class Status extends MezzoCommand {
     return status;
   }
 
-  private daemons(records: readonly DaemonRecord[], role: 'master' | 'agent'): Promise<DaemonStatus[]> {
-    return Promise.all(records.filter((record) => record.role === role).map((record) => this.daemon(record)));
+  private daemons(
+    workDir: WorkDir,
+    records: readonly DaemonRecord[],
+    role: 'master' | 'agent',
+  ): Promise<DaemonStatus[]> {
+    return Promise.all(records.filter((record) => record.role === role).map((record) => this.daemon(workDir, record)));
   }
 
-  private async daemon(record: DaemonRecord): Promise<DaemonStatus> {
+  private async daemon(workDir: WorkDir, record: DaemonRecord): Promise<DaemonStatus> {
     const { name, address, pid, role } = record;
     if (!isAlive(record)) return { name, state: 'dead', address };
     try {
       const { leader } =
         role === 'master'
-          ? await httpJson<{ leader?: string }>(`http://${address}/state`, { timeoutMs: 3000 })
+          ? await httpJson<{ leader?: string }>(`http://${address}/state`, {
+              token: await localToken(workDir),
+              timeoutMs: 3000,
+            })
           : { leader: undefined };
       if (role === 'agent') await httpJson(`http://${address}/version`, { timeoutMs: 3000 });
       return {

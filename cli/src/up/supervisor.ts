@@ -143,7 +143,10 @@ export class Supervisor {
   private async untilReady(): Promise<void> {
     const { masterUrl } = this.cluster;
     await this.until('the agents', async () => {
-      const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${masterUrl}/slaves`, { timeoutMs: 2000 });
+      const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${masterUrl}/slaves`, {
+        token: await localToken(this.workDir),
+        timeoutMs: 2000,
+      });
       return slaves.filter(({ active }) => active).length >= this.cluster.agents;
     });
     this.progress.step(

@@ -1,4 +1,5 @@
 import type { ExecutorCall } from '@mezzo/sdk/api';
+import type { Principal } from '@mezzo/sdk/points/authenticator';
 import { liveExecutor } from './custom-executors.js';
 import type { AgentState } from './state.js';
 
@@ -20,6 +21,20 @@ export function executorCallFault(state: AgentState, call: ExecutorCall): CallFa
   if (call.type !== 'SUBSCRIBE' && run.connection === undefined)
     return { status: 403, message: 'Executor is not subscribed' };
   return undefined;
+}
+
+/** Why one executor may not call for another; undefined = it is the one whose claims its token holds, or nobody was asked. */
+export function claimsFault(
+  state: AgentState,
+  { type, frameworkId, executorId }: ExecutorCall,
+  principal: Principal | undefined,
+): string | undefined {
+  if (principal === undefined) return undefined;
+  const claims = principal.claims ?? {};
+  const cid = liveExecutor(state, frameworkId.value, executorId.value)?.containerId ?? claims.cid;
+  const own = { fid: frameworkId.value, eid: executorId.value, ...(type !== 'HEARTBEAT' && { cid }) };
+  const wrong = Object.entries(own).find(([name, value]) => claims[name] !== value);
+  return wrong && `The token's claim '${wrong[0]}' is not that of executor '${own.eid}' of framework '${own.fid}'`;
 }
 
 function invalidity(call: ExecutorCall): string | undefined {

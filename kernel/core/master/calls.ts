@@ -13,9 +13,14 @@ import { acknowledge } from './updates.js';
 type Called = Extract<MasterEvent, { type: 'schedulerCalled' }>;
 
 /** Checks in the field's order who calls, answers, then does it. */
-export function schedulerCalled(turn: Turn, { request, call, connection }: Called): void {
+export function schedulerCalled(turn: Turn, { request, call, connection, principal }: Called): void {
   const framework = turn.state.frameworks.get(asId<FrameworkId>(call.frameworkId?.value ?? ''));
   if (framework === undefined) return reply(turn, request, 400, 'Framework cannot be found');
+  const own = framework.info.principal ?? '';
+  if (principal !== undefined && principal !== own) {
+    const text = `Authenticated principal '${principal}' does not match principal '${own}' set in \`FrameworkInfo\``;
+    return reply(turn, request, 400, text);
+  }
   if (framework.connection === undefined) return reply(turn, request, 403, 'Framework is not subscribed');
   if (connection === undefined) {
     return reply(turn, request, 400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header");

@@ -28,6 +28,8 @@ export type MasterEvent =
       readonly call: SchedulerCall;
       /** The Mesos-Stream-Id that came with it. */
       readonly connection: ConnectionId | undefined;
+      /** As above. */
+      readonly principal?: string | undefined;
     }
   | { readonly type: 'operatorSubscribed'; readonly connection: ConnectionId }
   /** Calls that change something; the rest are views. */

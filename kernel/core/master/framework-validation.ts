@@ -21,19 +21,10 @@ export interface SubscriptionRequest {
 }
 
 /** Why this framework cannot subscribe. Undefined when it can. */
-export function subscriptionError(
-  request: SubscriptionRequest,
-  principal: string | undefined,
-  options: MasterOptions,
-): string | undefined {
+export function subscriptionError(request: SubscriptionRequest, options: MasterOptions): string | undefined {
   const info = request.frameworkInfo;
   return (
-    infoError(info, options) ??
-    suppressedError(request) ??
-    constraintsError(request.offerConstraints, rolesOf(info)) ??
-    (principal !== undefined && info.principal !== undefined && info.principal !== principal
-      ? `Framework principal '${info.principal}' does not match the authenticated principal '${principal}'`
-      : undefined)
+    infoError(info, options) ?? suppressedError(request) ?? constraintsError(request.offerConstraints, rolesOf(info))
   );
 }
 
@@ -72,10 +63,13 @@ export function suppressedError(request: SubscriptionRequest): string | undefine
     : undefined;
 }
 
+export const changedPrincipal = (known: FrameworkInfo, info: FrameworkInfo): string | undefined =>
+  (known.principal ?? '') === (info.principal ?? '') ? undefined : "Changing framework's principal is not allowed.";
+
 /** Why a framework's description cannot become `info`. On re-subscription user and checkpoint are kept in silence instead. */
 export function updateError(framework: Framework, info: FrameworkInfo): string | undefined {
-  if ((framework.info.principal ?? '') !== (info.principal ?? ''))
-    return "Changing framework's principal is not allowed.";
+  const changed = changedPrincipal(framework.info, info);
+  if (changed !== undefined) return changed;
   if (framework.info.user !== info.user) return immutable('user', framework.info.user, info.user);
   const [was, is] = [framework.info.checkpoint ?? false, info.checkpoint ?? false];
   return was === is ? undefined : immutable('checkpoint', was, is);

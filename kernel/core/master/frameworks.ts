@@ -4,6 +4,7 @@ import type { FrameworkRecord } from './effects.js';
 import type { MasterEvent } from './events.js';
 import {
   capabilitiesOf,
+  changedPrincipal,
   rolesOf,
   subscriptionError,
   suppressedError,
@@ -42,13 +43,15 @@ import { frameworkView } from './views.js';
 
 type Subscribed = Extract<MasterEvent, { type: 'schedulerSubscribed' }>;
 
-export function schedulerSubscribed(turn: Turn, { connection, call, principal }: Subscribed): void {
+export function schedulerSubscribed(turn: Turn, subscribed: Subscribed): void {
   const { state } = turn;
-  const id = call.frameworkInfo.id?.value ?? '';
+  const { connection } = subscribed;
+  const id = subscribed.call.frameworkInfo.id?.value ?? '';
   const framework = state.frameworks.get(asId<FrameworkId>(id));
+  const call = named(subscribed, framework);
   const error =
-    subscriptionError(call, principal, state.options) ??
-    (framework && principalError(framework, call.frameworkInfo)) ??
+    subscriptionError(call, state.options) ??
+    (framework && principalError(framework, call.frameworkInfo, subscribed.principal)) ??
     (state.completedFrameworks.has(asId<FrameworkId>(id)) ? 'Framework has been removed' : undefined);
   if (error !== undefined) return refuse(turn, connection, error);
   if (framework === undefined) {
@@ -64,8 +67,16 @@ export function schedulerSubscribed(turn: Turn, { connection, call, principal }:
   welcome(turn, framework, connection, false);
 }
 
-const principalError = (framework: Framework, info: FrameworkInfo): string | undefined =>
-  updateError(framework, { ...framework.info, principal: info.principal });
+/** A framework that does not say its principal has the one that it authenticated with, or that it had when that was asked for. */
+function named({ call, principal }: Subscribed, framework: Framework | undefined): Subscribed['call'] {
+  const known = principal ?? framework?.info.principal;
+  if (known === undefined || call.frameworkInfo.principal !== undefined) return call;
+  return { ...call, frameworkInfo: { ...call.frameworkInfo, principal: known } };
+}
+
+/** One from before anybody was asked who they are belongs to whoever takes it over first. */
+const principalError = ({ info: known }: Framework, info: FrameworkInfo, principal: string | undefined) =>
+  principal !== undefined && known.principal === undefined ? undefined : changedPrincipal(known, info);
 
 function refuse(turn: Turn, connection: ConnectionId, message: string): void {
   log(turn, 'info', 'subscription refused', { reason: message });
@@ -193,11 +204,13 @@ function agentsOf(turn: Turn, framework: Framework): Set<Agent> {
 export function updateFramework(
   turn: Turn,
   framework: Framework,
-  call: SchedulerCallUpdateFramework,
+  given: SchedulerCallUpdateFramework,
 ): string | undefined {
+  const { principal } = framework.info;
+  const call = { ...given, frameworkInfo: { ...(principal !== undefined && { principal }), ...given.frameworkInfo } };
   const suppressed = suppressedError(call);
   if (suppressed !== undefined) return `'UpdateFramework' call is not valid: ${suppressed}`;
-  const error = updateError(framework, call.frameworkInfo) ?? subscriptionError(call, undefined, turn.state.options);
+  const error = updateError(framework, call.frameworkInfo) ?? subscriptionError(call, turn.state.options);
   if (error !== undefined) return `FrameworkInfo update is not valid: ${error}`;
   update(turn, framework, call);
   publish(turn, () => updated(turn, framework));

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeMessage, messageToJson, type ExecutorEvent } from '@mezzo/sdk/api';
 import type { Random } from '../../ports/clock.js';
-import { executorCallFault } from '../../core/agent/executor-calls.js';
+import { claimsFault, executorCallFault } from '../../core/agent/executor-calls.js';
 import type { AgentHost, ExecutorStreams } from '../../shell/agent/agent-host.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, textAnswer, type Answer, type MessageType } from '../answer.js';
+import { principalOf } from '../auth/gate.js';
 import { isAnswer, readCall } from '../calls.js';
 import { DEFAULT_MAX_BUFFERED_BYTES, RecordStream } from '../stream.js';
 
@@ -64,6 +65,8 @@ export async function executorApi(
   const { call } = read;
   const fault = executorCallFault(host.state, call);
   if (fault !== undefined) return textAnswer(fault.status, fault.message);
+  const stranger = claimsFault(host.state, call, principalOf(request));
+  if (stranger !== undefined) return textAnswer(403, stranger);
   if (call.type !== 'SUBSCRIBE') {
     if (call.type !== 'HEARTBEAT') host.dispatch({ type: 'executorCalled', call });
     return { status: 202 };

@@ -9,6 +9,7 @@ export const agentHttp = (site: AgentSite): DaemonHttp =>
   daemonServer({
     prefix: /^\/slave(\(1\)|%281%29)(?=\/|$)/i,
     log: site.log,
+    gate: site.gate,
     router: legacyRouter(site),
     direct: (path, request, response) => {
       if (path === '/api/v1') return operatorApi(site, request);

@@ -2,6 +2,7 @@ import type { VersionInfo } from '@mezzo/sdk/api';
 import type { Logger } from '@mezzo/sdk/contract';
 import type { AgentHost } from '../../shell/agent/agent-host.js';
 import type { SandboxGc } from '../../shell/agent/sandbox-gc.js';
+import type { Gate } from '../auth/gate.js';
 import type { ExecutorHub } from './executor-api.js';
 import type { SandboxFiles } from './sandbox-files.js';
 
@@ -10,6 +11,7 @@ export interface AgentSite {
   readonly host: AgentHost;
   readonly executors: ExecutorHub;
   readonly gc: SandboxGc;
+  readonly gate: Gate;
   readonly files: SandboxFiles;
   /** Text of every flag, secrets left out. */
   readonly flags: Readonly<Record<string, string>>;

@@ -1,8 +1,8 @@
 import type { MasterCall, SchedulerCall } from '@mezzo/sdk/api';
 
-/** Why a call that parses is still not one, in the field's words. Undefined when it is. */
-export function schedulerCallError(call: SchedulerCall): string | undefined {
-  const error = schedulerFault(call);
+/** Why a call that parses is still not one, in the field's words. Undefined when it is. `principal`: who authenticated. */
+export function schedulerCallError(call: SchedulerCall, principal?: string): string | undefined {
+  const error = schedulerFault(call) ?? principalFault(call, principal);
   return error && `Failed to validate scheduler::Call: ${error}`;
 }
 
@@ -69,6 +69,13 @@ function schedulerFault(call: SchedulerCall): string | undefined {
   }
   if (call.frameworkId === undefined) return missing('framework_id');
   return payloadFault(call, call.type, SCHEDULER_PAYLOADS) ?? detailFault(call);
+}
+
+function principalFault({ subscribe }: SchedulerCall, principal: string | undefined): string | undefined {
+  const said = subscribe?.frameworkInfo.principal;
+  return principal === undefined || said === undefined || said === principal
+    ? undefined
+    : `Authenticated principal '${principal}' does not match principal '${said}' set in \`FrameworkInfo\``;
 }
 
 const sameId = (call: SchedulerCall, id: string | undefined, where: string): string | undefined =>

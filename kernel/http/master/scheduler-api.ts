@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asId, type ConnectionId } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
+import { principalOf } from '../auth/gate.js';
 import { negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { openStream } from './streams.js';
@@ -17,18 +18,21 @@ export async function schedulerApi(
   const read = await readCall(request, 'mesos.v1.scheduler.Call');
   if (isAnswer(read)) return read;
   const { call } = read;
-  const error = schedulerCallError(call);
+  const principal = principalOf(request)?.value;
+  const error = schedulerCallError(call, principal);
   if (error !== undefined) return textAnswer(400, error);
   const streamId = request.headers[STREAM_ID];
   if (call.type !== 'SUBSCRIBE') {
     const connection = streamId === undefined ? undefined : asId<ConnectionId>(String(streamId));
-    return replyAnswer(await shell.call((number) => ({ type: 'schedulerCalled', request: number, call, connection })));
+    return replyAnswer(
+      await shell.call((number) => ({ type: 'schedulerCalled', request: number, call, connection, principal })),
+    );
   }
   const type = negotiate(request.headers.accept);
   if (type === undefined) return NOT_ACCEPTABLE;
   if (streamId !== undefined) return textAnswer(400, "Subscribe calls should not include the 'Mesos-Stream-Id' header");
   const connection = shell.newConnection();
   const sink = openStream(shell, response, connection, type, { 'Mesos-Stream-Id': connection });
-  shell.subscribeScheduler(connection, sink, call.subscribe!, undefined);
+  shell.subscribeScheduler(connection, sink, call.subscribe!, principal);
   return undefined;
 }

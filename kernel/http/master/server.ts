@@ -10,6 +10,7 @@ export const masterHttp = (site: MasterSite): DaemonHttp =>
   daemonServer({
     prefix: /^\/master(?=\/|$)/,
     log: site.log,
+    gate: site.gate,
     router: legacyRouter(site),
     direct: (path, request, response) => {
       switch (path) {

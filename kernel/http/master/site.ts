@@ -1,12 +1,14 @@
 import type { VersionInfo } from '@mezzo/sdk/api';
 import type { Logger } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
+import type { Gate } from '../auth/gate.js';
 import type { FileTree } from '../files.js';
 
 /** What the master's HTTP side knows besides the machine. */
 export interface MasterSite {
   readonly shell: MasterShell;
   readonly clusterKey: Uint8Array;
+  readonly gate: Gate;
   readonly clusterName: string | undefined;
   /** Text of every flag, secrets left out. */
   readonly flags: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { ExecutorEvent } from '@mezzo/sdk/api';
-import type { Containerizer } from '@mezzo/sdk/points/containerizer';
+import type { Containerizer, ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import { mintExecutorToken } from '@mezzo/sdk/secrets';
 import type { AgentEffect, RecoverableContainer } from '../../core/agent/effects.js';
 import type { AgentEvent } from '../../core/agent/events.js';
 import { createAgentState, type AgentConfig, type AgentState } from '../../core/agent/state.js';
@@ -35,6 +36,8 @@ export interface AgentHostOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly executors: ExecutorStreams;
+  /** Signs the token that each executor is started with; undefined = executors need none. */
+  readonly executorKey?: Uint8Array;
   /** The machine is done, or what it believes is no longer what is stored: the process must end. */
   readonly onExit: (code: number, reason: string) => void;
 }
@@ -201,12 +204,22 @@ export class AgentHost {
     const containerizer = this.containerizers.get(name);
     try {
       if (containerizer === undefined) throw new Error(`there is no containerizer '${name}'`);
-      const launched = await containerizer.launch(spec);
+      const launched = await containerizer.launch(await this.withToken(spec));
       this.dispatch({ type: 'containerLaunched', containerId, launched });
       await this.watch(containerizer, containerId);
     } catch (error) {
       this.dispatch({ type: 'containerLaunchFailed', containerId, message: messageOf(error) });
     }
+  }
+
+  /** Given here and not by the machine, whose effects are logged and compared. */
+  private async withToken(spec: ContainerSpec): Promise<ContainerSpec> {
+    const { command, containerId: cid } = spec;
+    const { executorKey } = this.options;
+    const run = this.state.runs.get(cid);
+    if (executorKey === undefined || run?.kind !== 'custom') return spec;
+    const token = await mintExecutorToken(executorKey, { fid: run.frameworkId, eid: run.executorId, cid });
+    return { ...spec, command: { ...command, env: { ...command.env, MESOS_EXECUTOR_AUTHENTICATION_TOKEN: token } } };
   }
 
   private async watch(containerizer: Containerizer, containerId: string): Promise<void> {

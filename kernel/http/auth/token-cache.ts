@@ -1,0 +1,37 @@
+import type { Principal } from '@mezzo/sdk/points/authenticator';
+import { readToken, type TokenPayload } from '@mezzo/sdk/secrets';
+import type { TokenReader } from './tokens.js';
+
+const MAX_KNOWN = 1000;
+
+/** Reads tokens of one key; what was verified is remembered until it expires, since a framework shows its token with every call. */
+export function tokenReader(
+  key: Uint8Array,
+  principalOf: (payload: TokenPayload) => Principal | undefined,
+): TokenReader {
+  const known = new Map<string, { readonly principal: Principal; readonly expiresAtMs: number }>();
+  return async (jwt) => {
+    const found = known.get(jwt);
+    if (found !== undefined && found.expiresAtMs > Date.now()) return found.principal;
+    known.delete(jwt);
+    const payload = await readToken(key, jwt);
+    const principal = payload && principalOf(payload);
+    if (payload === undefined || principal === undefined) return undefined;
+    const [oldest] = known.keys();
+    if (known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest);
+    known.set(jwt, { principal, expiresAtMs: payload.exp === undefined ? Infinity : payload.exp * 1000 });
+    return principal;
+  };
+}
+
+const CALLERS: ReadonlySet<unknown> = new Set(['user', 'operator', 'plugin']);
+
+/** Who a token of the cluster speaks for on the public APIs. Agents have an API of their own. */
+export const clusterPrincipal = ({ uid, scope }: TokenPayload): Principal | undefined =>
+  typeof uid === 'string' && uid !== '' && CALLERS.has(scope) ? { value: uid } : undefined;
+
+/** An executor is known by what it is, not by a name. */
+export function executorPrincipal({ fid, eid, cid }: TokenPayload): Principal | undefined {
+  if (typeof fid !== 'string' || typeof eid !== 'string' || typeof cid !== 'string') return undefined;
+  return { claims: { fid, eid, cid } };
+}

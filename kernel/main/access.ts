@@ -1,0 +1,78 @@
+import { MezzoError } from '@mezzo/sdk/contract';
+import type { Authenticator } from '@mezzo/sdk/points/authenticator';
+import { BasicAuthenticator } from '../http/auth/basic.js';
+import type { Credentials } from '../http/auth/credentials.js';
+import { doorFinder } from '../http/auth/doors.js';
+import { Gate, type Door } from '../http/auth/gate.js';
+import { clusterPrincipal, executorPrincipal, tokenReader } from '../http/auth/token-cache.js';
+import { TokenAuthenticator } from '../http/auth/tokens.js';
+import { AGENT_DOORS, AGENT_REALMS, type AgentPart } from '../http/agent/doors.js';
+import { MASTER_DOORS, MASTER_REALMS, type MasterPart } from '../http/master/doors.js';
+import type { FromFile } from './access-flags.js';
+import type { AgentFlags } from './agent-flags.js';
+import type { MasterFlags } from './master-flags.js';
+
+/** Who may come in at a master. Throws INVALID_FLAG when nobody ever could. */
+export function masterGate(flags: MasterFlags, clusterKey: Uint8Array): Gate {
+  const doors = masterDoors(flags);
+  const gate = new Gate({
+    doors: Object.values(doors),
+    doorOf: doorFinder(MASTER_DOORS, doors),
+    authenticators: [...basic(flags.credentials), new TokenAuthenticator([tokenReader(clusterKey, clusterPrincipal)])],
+    needsValue: true,
+  });
+  requireCredentials(gate, 'credentials');
+  return gate;
+}
+
+function masterDoors(flags: MasterFlags): Partial<Record<MasterPart, Door>> {
+  const door = (part: MasterPart, authenticators: readonly string[]): Door => ({
+    realm: MASTER_REALMS[part],
+    authenticators,
+  });
+  return {
+    ...(flags.authenticate_http_readonly && { readonly: door('readonly', flags.http_authenticators) }),
+    ...(flags.authenticate_http_readwrite && { readwrite: door('readwrite', flags.http_authenticators) }),
+    ...(flags.authenticate_http_frameworks && { scheduler: door('scheduler', flags.http_framework_authenticators) }),
+  };
+}
+
+/** Who may come in at an agent. Executors show their tokens at their own API, and at the operators' to nest containers. */
+export function agentGate(flags: AgentFlags, clusterKey: Uint8Array, executorKey: Uint8Array): Gate {
+  const executors = tokenReader(executorKey, executorPrincipal);
+  const doors = agentDoors(flags);
+  const gate = new Gate({
+    doors: Object.values(doors),
+    doorOf: doorFinder(AGENT_DOORS, doors),
+    authenticators: [
+      ...basic(flags.http_credentials),
+      new TokenAuthenticator([executors, tokenReader(clusterKey, clusterPrincipal)]),
+    ],
+    needsValue: false,
+  });
+  requireCredentials(gate, 'http_credentials');
+  return gate;
+}
+
+function agentDoors(flags: AgentFlags): Partial<Record<AgentPart, Door>> {
+  const door = (part: AgentPart, authenticators: readonly string[]): Door => ({
+    realm: AGENT_REALMS[part],
+    authenticators,
+  });
+  return {
+    ...(flags.authenticate_http_readonly && { readonly: door('readonly', flags.http_authenticators) }),
+    ...(flags.authenticate_http_readwrite && { readwrite: door('readwrite', flags.http_authenticators) }),
+    ...(flags.authenticate_http_executors && { executor: door('executor', ['jwt']) }),
+  };
+}
+
+const basic = (credentials: FromFile<Credentials> | undefined): Authenticator[] =>
+  credentials === undefined ? [] : [new BasicAuthenticator(credentials.value)];
+
+function requireCredentials(gate: Gate, flag: string): void {
+  if (!gate.missing().includes('basic')) return;
+  throw new MezzoError('INVALID_FLAG', 'nobody could get in: the authenticator basic has no credentials', {
+    blame: 'operator',
+    next: `name a file of credentials with --${flag}, or other authenticators`,
+  });
+}

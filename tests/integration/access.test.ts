@@ -1,0 +1,87 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AgentCluster } from '../support/agent-cluster.js';
+import { root } from '../tidy/sources.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'mezzo-access-'));
+const credentials = join(dir, 'credentials');
+const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
+const JSON_HEADERS = { 'Content-Type': 'application/json', Accept: 'application/json' };
+
+let cluster: AgentCluster;
+beforeAll(async () => {
+  writeFileSync(credentials, 'web s3cret\nops s3cret2\n');
+  const both = ['--authenticate_http_readonly', '--authenticate_http_readwrite'];
+  cluster = await AgentCluster.start(
+    [...both, '--authenticate_http_executors', `--http_credentials=${credentials}`],
+    [...both, '--authenticate_http_frameworks', `--credentials=file://${credentials}`],
+  );
+}, 60_000);
+afterAll(async () => {
+  await cluster.destroy();
+  rmSync(dir, { recursive: true });
+});
+
+test('a framework with credentials runs a task; one without, or with wrong ones, is refused', async () => {
+  const scheduler = cluster.scheduler({}, basic('web:s3cret'));
+  await scheduler.run('task', 'env > env; sleep 600');
+  await scheduler.reaches('task', 'TASK_RUNNING');
+  await scheduler.kill('task');
+  await scheduler.reaches('task', 'TASK_KILLED');
+  await scheduler.teardown();
+  for (const headers of [{}, basic('web:s3cret2')]) {
+    const stranger = cluster.scheduler({}, headers);
+    await expect(stranger.reading).rejects.toMatchObject({ code: 'SUBSCRIBE_REFUSED', details: { status: 401 } });
+  }
+});
+
+test("an agent's doors ask for credentials as well", async () => {
+  const { url } = cluster.agent!;
+  const ask = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const answer = await fetch(url + path, { headers, method });
+    return [answer.status, answer.headers.get('www-authenticate')];
+  };
+  for (const path of ['/state', '/slave(1)/state', '/STATE', '/containers', '/files/debug', '/metrics', '/flags']) {
+    expect(await ask(path), path).toEqual([401, 'Basic realm="mesos-agent-readonly"']);
+    expect((await ask(path, basic('ops:s3cret2')))[0], path).toBe(200);
+  }
+  expect(await ask('/api/v1', {}, 'POST')).toEqual([401, 'Basic realm="mesos-agent-readwrite"']);
+  expect(await ask('/api/v1/executor', basic('ops:s3cret2'), 'POST')).toEqual([
+    401,
+    'Bearer realm="mesos-agent-executor"',
+  ]);
+  expect((await ask('/health'))[0]).toBe(200);
+});
+
+test('an executor gets a token, with which it can call for itself alone', async () => {
+  const scheduler = cluster.scheduler({}, basic('web:s3cret'));
+  const program = join(root, 'tests/support/test-executor.mjs');
+  const executor = (id: string) => ({
+    type: 'CUSTOM' as const,
+    executorId: { value: id },
+    command: { value: `env > env; exec ${process.execPath} ${program}` },
+    resources: [],
+  });
+  await scheduler.runIn(executor('one'), 'e1');
+  await scheduler.reaches('e1', 'TASK_RUNNING');
+  await scheduler.runIn(executor('two'), 'e2');
+  const { message = '' } = await scheduler.reaches('e2', 'TASK_RUNNING');
+  const env = readFileSync(join(message.replace('in ', ''), 'env'), 'utf8');
+  const [, token = ''] = /^MESOS_EXECUTOR_AUTHENTICATION_TOKEN=(.*)$/m.exec(env) ?? [];
+  const heartbeat = async (headers: Record<string, string>, eid: string) => {
+    const ids = { framework_id: { value: scheduler.frameworkId }, executor_id: { value: eid } };
+    const body = JSON.stringify({ type: 'MESSAGE', ...ids, message: { data: 'eA==' } });
+    const url = `${cluster.agent!.url}/api/v1/executor`;
+    return (await fetch(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body })).status;
+  };
+  const own = { authorization: `Bearer ${token}` };
+  expect(await heartbeat(own, 'two')).toBe(202);
+  expect(await heartbeat(own, 'one')).toBe(403);
+  expect(await heartbeat({}, 'two')).toBe(401);
+  const state = await fetch(`${cluster.agent!.url}/state`, { headers: basic('ops:s3cret2') });
+  expect(await state.text()).not.toContain(token);
+  for (const log of readdirSync(join(cluster.home, 'logs')))
+    expect(readFileSync(join(cluster.home, 'logs', log), 'utf8')).not.toContain(token);
+});
