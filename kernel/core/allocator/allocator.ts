@@ -1,6 +1,8 @@
 import type { Quantities, Resources } from '../resources/index.js';
-import { Cycle, type CycleRules, type Grant } from './cycle.js';
+import { Cycle, type Grant } from './cycle.js';
+import { explain, type RoleExplanation } from './explain.js';
 import { Filters } from './filters.js';
+import { Judge, type Rules } from './judge.js';
 import { Ledger, type AgentSlot, type Client, type FrameworkState } from './ledger.js';
 import { Salts, shuffled } from './order.js';
 import type { Quota } from './quota.js';
@@ -67,7 +69,7 @@ export class Allocator {
   /** Agents with `isDirty`; some may be gone. */
   readonly #dirty: AgentSlot[] = [];
   readonly #held = new Set<AgentSlot>();
-  readonly #rules: CycleRules;
+  readonly #rules: Rules;
   readonly #minRefuseMs: number;
   readonly #ownMinimums = new Set<FrameworkState>();
   readonly #order: Salts;
@@ -252,6 +254,15 @@ export class Allocator {
     return this.#ledger.quotas.consumed(role);
   }
 
+  /** By role: its dominant share, from 0 to 1, and the refusals that last. For roles that frameworks are in, or below. */
+  roleFigures(): Map<string, { readonly share: number; refusals: number }> {
+    this.#ledger.tree.refresh();
+    const figures = new Map<string, { readonly share: number; refusals: number }>();
+    for (const [role, share] of this.#ledger.tree.shares()) figures.set(role, { share, refusals: 0 });
+    for (const { role, refusals } of this.#ledger.clients()) figures.get(role)!.refusals += refusals;
+    return figures;
+  }
+
   /** What is free on an agent, whether or not it may be offered. */
   available(agentId: string): Resources | undefined {
     return this.#agent(agentId)?.available;
@@ -287,13 +298,29 @@ export class Allocator {
     this.#freshenLoosened();
     this.#recallHeld();
     tree.refresh();
-    const cycle = new Cycle(this.#ledger, this.#filters, this.#rules, this.#ownMinimums.size > 0, this.#held);
+    const cycle = new Cycle(this.#ledger, this.#judge(), this.#held);
     if (quotas.hasUnmet) cycle.run(1, shuffled(this.#candidates(), orders[0]));
     cycle.run(2, shuffled(this.#candidates(), orders[1]));
     for (const agent of this.#dirty) agent.isDirty = false;
     this.#dirty.length = 0;
     tree.clearFresh();
     return cycle.grants;
+  }
+
+  /**
+   * Why a framework gets no more than it has, by its roles, as of now: asked of the judge that decides. Looks at all agents.
+   * Undefined for a framework that is not known.
+   */
+  explain(frameworkId: string): RoleExplanation[] | undefined {
+    const framework = this.#ledger.frameworks.get(frameworkId);
+    if (!framework) return undefined;
+    this.#ledger.tree.refresh();
+    const clients = [...framework.clients.values()].filter(({ role }) => framework.roles.has(role));
+    return clients.map((client) => explain(this.#ledger, this.#judge(), client));
+  }
+
+  #judge(): Judge {
+    return new Judge(this.#ledger, this.#filters, this.#rules, this.#ownMinimums.size > 0);
   }
 
   #touch(agent: AgentSlot): void {

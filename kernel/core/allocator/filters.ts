@@ -23,6 +23,7 @@ export class Filters {
     if (others.some((other) => other.expiresAtMs >= expiresAtMs && other.refused.contains(refused))) return;
     const filter: Filter = { agent, client, refused, expiresAtMs, isDead: false };
     client.filters.set(agent, others.length === 0 ? [filter] : this.#joined(others, filter));
+    client.refusals++;
     this.#push(filter);
   }
 
@@ -60,6 +61,7 @@ export class Filters {
     for (let next = this.#top(); next && next.expiresAtMs <= atMs; next = this.#top()) {
       const { agent, client } = next;
       this.#pop();
+      client.refusals--;
       const rest = client.filters.get(agent)!.filter((filter) => filter !== next);
       if (rest.length > 0) client.filters.set(agent, rest);
       else client.filters.delete(agent);
@@ -73,6 +75,7 @@ export class Filters {
 
   #kill(filter: Filter): void {
     filter.isDead = true;
+    filter.client.refusals--;
     this.#dead++;
     if (this.#dead <= 64 || this.#dead * 2 < this.#heap.length) return;
     const live = this.#heap.filter(({ isDead }) => !isDead).sort((a, b) => a.expiresAtMs - b.expiresAtMs);

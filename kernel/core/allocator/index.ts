@@ -1,3 +1,4 @@
 export * from './allocator.js';
 export type { Grant } from './cycle.js';
-export type { Quota } from './quota.js';
+export type { AgentFinding, RoleExplanation, ShareLevel } from './explain.js';
+export type { Quota, QuotaLevel } from './quota.js';

@@ -39,6 +39,8 @@ export interface Client {
   /** Number of agents on which it holds anything. */
   holds: number;
   readonly filters: Map<AgentSlot, readonly Filter[]>;
+  /** Number of filters. */
+  refusals: number;
 }
 
 export class FrameworkState {
@@ -116,7 +118,7 @@ export class Ledger {
       const top = this.quotas.top(role);
       top.clients++;
       const node = this.tree.add(role, framework.id);
-      client = { framework, role, node, top, holds: 0, filters: new Map() };
+      client = { framework, role, node, top, holds: 0, filters: new Map(), refusals: 0 };
       node.client = client;
       topOf(node).top = top;
       framework.clients.set(role, client);

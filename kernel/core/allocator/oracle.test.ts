@@ -114,6 +114,15 @@ class Offers {
 const text = (grants: readonly Grant[]) =>
   grants.map((grant) => `${grant.frameworkId} ${grant.role} ${grant.agentId} ${grant.resources}`);
 
+/** What a run should have granted by its own account: what nothing hinders, to whoever wants offers. */
+const overlooked = (allocator: Allocator): string[] =>
+  FRAMEWORKS.flatMap((id) =>
+    (allocator.explain(id) ?? [])
+      .filter(({ isActive }) => isActive)
+      .flatMap(({ role, agents }) => agents.map(({ agentId, reason }) => `${id} ${role} ${agentId} ${reason}`))
+      .filter((line) => line.endsWith(' FREE')),
+  );
+
 function run(actions: readonly Action[]): void {
   const [fast, naive, offers] = [new Allocator(), new NaiveAllocator(), new Offers()];
   let atMs = 0;
@@ -135,6 +144,7 @@ function run(actions: readonly Action[]): void {
     expect(text(grants)).toEqual(text(naive.allocate(atMs)));
     offers.add(grants);
     expect(fast.isIdle).toBe(true);
+    expect(overlooked(fast)).toEqual([]);
   }
 }
 

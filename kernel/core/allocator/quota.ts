@@ -8,6 +8,14 @@ export interface Quota {
   readonly limit?: Quantities;
 }
 
+/** A role's quota and what counts against it, in thousandths. */
+export interface QuotaLevel {
+  readonly role: string;
+  readonly guarantee: Quantities;
+  readonly limit: Quantities;
+  readonly consumed: Quantities;
+}
+
 /** A top-level role as quota sees it. Consumed = reserved for it, plus what is allocated to it from the unreserved. */
 export interface Top {
   readonly role: string;
@@ -20,8 +28,8 @@ export interface Top {
   clients: number;
 }
 
-/** 1: only what guarantees miss. 2: all, save what must be held back for guarantees. */
-export type Stage = 1 | 2;
+/** 1: only what guarantees miss. 2: all, save what must be held back for guarantees. `limits`: as if there were none. */
+export type Stage = 1 | 2 | 'limits';
 
 export class Quotas {
   readonly #tops = new Map<string, Top>();
@@ -90,6 +98,19 @@ export class Quotas {
     return this.names.quantities(this.#tops.get(role)?.consumed ?? []);
   }
 
+  /** The quota that bounds a role, with what counts against it; none when it has none. */
+  levels({ role, guarantee, limit, consumed }: Top): QuotaLevel[] {
+    if (!guarantee && !limit) return [];
+    return [
+      {
+        role,
+        guarantee: this.names.quantities(guarantee ?? []),
+        limit: this.names.quantities(limit ?? [], Number.isFinite),
+        consumed: this.names.quantities(consumed),
+      },
+    ];
+  }
+
   isUnmet(top: Top): boolean {
     return top.guarantee?.some((milli, i) => milli > (top.consumed[i] ?? 0)) ?? false;
   }
@@ -144,7 +165,7 @@ export class Quotas {
     const consumed = top.consumed[index] ?? 0;
     const limit = (top.limit?.[index] ?? Infinity) - consumed;
     if (stage === 1 && top.guarantee?.[index]) return Math.min(limit, top.guarantee[index] - consumed);
-    return this.hasGuarantees ? Math.min(limit, this.#surplus[index] ?? 0) : limit;
+    return this.hasGuarantees && stage !== 'limits' ? Math.min(limit, this.#surplus[index] ?? 0) : limit;
   }
 
   #helps({ id }: Entry, top: Top): boolean {

@@ -57,6 +57,16 @@ export class ShareTree {
     this.#isStale ||= delta.some((milli) => milli !== 0);
   }
 
+  /** Dominant share by role, of roles that frameworks are in or below. */
+  *shares(node: Node = this.root, path = ''): Iterable<readonly [role: string, share: number]> {
+    for (const [key, below] of node.children) {
+      if (below.client || key === '.') continue;
+      const role = path === '' ? key : `${path}/${key}`;
+      yield [role, below.share * below.weight];
+      yield* this.shares(below, role);
+    }
+  }
+
   setWeight(role: string, weight: number): void {
     this.#weights.set(role, weight);
     const node = this.#find(role);

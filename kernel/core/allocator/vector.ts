@@ -33,9 +33,12 @@ export class Names {
     return out;
   }
 
-  quantities(vector: Vector): Map<string, number> {
+  quantities(vector: Vector, counts = (milli: number): boolean => milli !== 0): Map<string, number> {
     const out = new Map<string, number>();
-    for (const [name, index] of this.#indices) if (vector[index]) out.set(name, vector[index]);
+    for (const [name, index] of this.#indices) {
+      const milli = vector[index];
+      if (milli !== undefined && counts(milli)) out.set(name, milli);
+    }
     return out;
   }
 

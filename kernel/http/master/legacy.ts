@@ -17,6 +17,7 @@ import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
 import { downloadFile, fileEndpoint } from '../file-endpoints.js';
 import { systemStats } from '../system-stats.js';
+import { explainEndpoint } from './explain.js';
 import {
   frameworksView,
   rolesView,
@@ -56,6 +57,7 @@ export function legacyRouter(site: MasterSite): Router {
   json('/flags', () => ({ flags: site.flags }));
   json('/version', () => versionView(site));
   json('/system/stats.json', systemStats);
+  at('/explain', (query) => explainEndpoint(state, query, Date.now()));
   at('/health', () => ({ status: 200 }));
   at('/logging/toggle', () => textAnswer(200, site.log.level === 'debug' ? '1' : '0'));
   at('/redirect', () => ({ status: 307, headers: { Location: `//${leader(site)}` } }));

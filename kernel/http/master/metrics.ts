@@ -1,7 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
 import { activeAgents, offeredBy, usedBy } from '../../core/master/views.js';
-import { Resources } from '../../core/resources/index.js';
+import { quantitiesOf, Resources, type Quantities } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
 import { setSystemMetrics } from '../system-stats.js';
@@ -19,6 +19,12 @@ const COUNTERS = [
   ...['shutdowns_canceled', 'shutdowns_completed', 'shutdowns_scheduled'].map((name) => `slave_${name}`),
   ...['unreachable_canceled', 'unreachable_completed', 'unreachable_scheduled'].map((name) => `slave_${name}`),
   ...['messages_authenticate', 'messages_deactivate_framework', 'messages_operation_status_update'],
+];
+
+/** Nothing queues: a step takes an event in, decides and makes its offers at once. */
+const QUEUES = [
+  ...['event_queue_dispatches', 'mesos/event_queue_dispatches'].map((name) => `allocator/${name}`),
+  ...['dispatches', 'http_requests', 'messages'].map((name) => `master/event_queue_${name}`),
 ];
 
 function bothWays(what: string): string[] {
@@ -83,6 +89,8 @@ export function metricsSnapshot({ state, timings, registryBytes }: MasterShell, 
   setFrameworks(state, set);
   setTasks(state, set);
   setResources(state, set);
+  setSharing(state, set);
+  for (const name of QUEUES) set(name, 0);
   for (const name of COUNTERS) set(`master/${name}`, state.counts.get(name) ?? 0);
   for (const [name, counted] of Object.entries(MESSAGES))
     set(`master/messages_${name}`, state.counts.get(counted) ?? 0);
@@ -176,12 +184,53 @@ function setResources(state: MasterState, set: Set): void {
   }
 }
 
+function setSharing({ allocator, quotas }: MasterState, set: Set): void {
+  const setQuota = (role: string, what: string, quantities: Quantities): void => {
+    for (const [name, milli] of quantities) set(`${QUOTA}/${role}/resources/${name}/${what}`, milli / 1000);
+  };
+  for (const [role, { share, refusals }] of allocator.roleFigures()) {
+    set(`allocator/mesos/roles/${role}/shares/dominant`, share);
+    set(`allocator/mesos/offer_filters/roles/${role}/active`, refusals);
+    setQuota(role, 'consumed', allocator.quotaConsumption(role));
+  }
+  for (const [role, { guarantees, limits }] of quotas) {
+    const [guaranteed, limited] = [quantitiesOf(guarantees), quantitiesOf(limits)];
+    const consumed = allocator.quotaConsumption(role);
+    const named = [...guaranteed.keys(), ...limited.keys()].map((name) => [name, consumed.get(name) ?? 0] as const);
+    setQuota(role, 'guarantee', guaranteed);
+    setQuota(role, 'limit', limited);
+    for (const what of ['consumed', 'offered_or_allocated']) setQuota(role, what, new Map(named));
+  }
+}
+
+const QUOTA = 'allocator/mesos/quota/roles';
+/** Roles and resources that users name become labels. */
+const LABELLED: readonly RegExp[] = [
+  /^(?<name>allocator\/mesos\/roles)\/(?<role>.+)\/(?<rest>shares\/dominant)$/,
+  /^(?<name>allocator\/mesos\/offer_filters\/roles)\/(?<role>.+)\/(?<rest>active)$/,
+  /^(?<name>allocator\/mesos\/quota\/roles)\/(?<role>.+)\/resources\/(?<resource>[^/]+)\/(?<rest>\w+)$/,
+];
+
+function gaugeOf(path: string): { readonly name: string; readonly labels: Record<string, string> } {
+  for (const pattern of LABELLED) {
+    const groups = pattern.exec(path)?.groups;
+    if (groups === undefined) continue;
+    const { name, rest, ...labels } = groups as { name: string; rest: string };
+    return { name: `${name}/${rest}`, labels };
+  }
+  return { name: path, labels: {} };
+}
+
 /** The same for Prometheus: `master/tasks_running` is `mezzo_master_tasks_running`; those of one framework are left out. */
 export async function prometheusText(metrics: ReadonlyMap<string, number>): Promise<string> {
   const registry = new Registry();
-  for (const [name, value] of metrics) {
-    if (name.startsWith('master/frameworks/')) continue;
-    new Gauge({ name: `mezzo_${name.replace(/[^a-zA-Z0-9_]/g, '_')}`, help: name, registers: [registry] }).set(value);
+  const gauges = new Map<string, Gauge>();
+  for (const [path, value] of metrics) {
+    if (path.startsWith('master/frameworks/')) continue;
+    const { name, labels } = gaugeOf(path);
+    const gauge = gauges.get(name) ?? newGauge(name, Object.keys(labels), registry);
+    gauges.set(name, gauge);
+    gauge.set(labels, value);
   }
   new Gauge({
     name: 'process_resident_memory_bytes',
@@ -190,3 +239,6 @@ export async function prometheusText(metrics: ReadonlyMap<string, number>): Prom
   }).set(process.memoryUsage.rss());
   return registry.metrics();
 }
+
+const newGauge = (help: string, labelNames: string[], registry: Registry): Gauge =>
+  new Gauge({ name: `mezzo_${help.replace(/[^a-zA-Z0-9_]/g, '_')}`, help, labelNames, registers: [registry] });
