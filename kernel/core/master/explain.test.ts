@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asId } from '@mezzo/sdk/contract';
+import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { MasterHarness, MULTI_ROLE, type TestScheduler } from '../../../tests/support/master-harness.js';
 import { explainFramework, type ExplainQuery } from './explain.js';
 
@@ -37,7 +37,7 @@ test('one agent and one role can be asked for', () => {
   const scheduler = master.scheduler({ roles: ['a', 'b'], capabilities: [MULTI_ROLE] });
   master.agent();
   const { id } = master.agent();
-  const [only, ...more] = explained(master, scheduler, { role: 'b', agentId: asId(id!) });
+  const [only, ...more] = explained(master, scheduler, { role: 'b', agentId: asId<AgentId>(id!) });
   expect([only!.role, only!.findings.length, more.length]).toEqual(['b', 1, 0]);
 });
 

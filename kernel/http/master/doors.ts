@@ -25,7 +25,7 @@ export const MASTER_DOORS: DoorPlan<MasterPart> = {
     scheduler: ['/api/v1/scheduler'],
     readonly: [
       ...['/state', '/state-summary', '/slaves', '/frameworks', '/tasks', '/roles', '/flags', '/maintenance/status'],
-      ...['/metrics', '/metrics/snapshot', '/files/', '/registrar(1)/registry'],
+      ...['/metrics', '/metrics/snapshot', '/explain', '/files/', '/registrar(1)/registry'],
     ],
     readwrite: [
       ...['/api/v1', '/logging/toggle', '/teardown', '/reserve', '/unreserve', '/create-volumes', '/destroy-volumes'],
