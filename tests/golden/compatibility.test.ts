@@ -43,6 +43,8 @@ describe('a master', () => {
   beforeAll(async () => void (master = await startTestMaster()));
   afterAll(() => master.close());
 
+  const machine_ids = [{ hostname: 'nobody' }];
+  const unavailability = { start: { nanoseconds: 1 } };
   const payloads: Record<string, object> = {
     GET_METRICS: { get_metrics: {} },
     SET_LOGGING_LEVEL: { set_logging_level: { level: 0, duration: { nanoseconds: 0 } } },
@@ -50,9 +52,11 @@ describe('a master', () => {
     READ_FILE: { read_file: { path: '/master/log', offset: 0, length: 10 } },
     UPDATE_WEIGHTS: { update_weights: { weight_infos: [{ role: 'web', weight: 2 }] } },
     UPDATE_QUOTA: { update_quota: { quota_configs: [{ role: 'web', limits: { cpus: { value: 1 } } }] } },
-    UPDATE_MAINTENANCE_SCHEDULE: { update_maintenance_schedule: { schedule: {} } },
-    START_MAINTENANCE: { start_maintenance: {} },
-    STOP_MAINTENANCE: { stop_maintenance: {} },
+    UPDATE_MAINTENANCE_SCHEDULE: {
+      update_maintenance_schedule: { schedule: { windows: [{ machine_ids, unavailability }] } },
+    },
+    START_MAINTENANCE: { start_maintenance: { machines: machine_ids } },
+    STOP_MAINTENANCE: { stop_maintenance: { machines: machine_ids } },
   };
   const verdicts = said('Operator API of the master');
   const askable = callTypes('master.proto').filter((type) => type.startsWith('GET_') || payloads[type] !== undefined);

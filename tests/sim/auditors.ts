@@ -5,7 +5,8 @@ import { Violation, type World } from './world.js';
 /** After every step: what each machine that was told something believes holds together. */
 export function audit(world: World): void {
   const { master } = world;
-  if (master.touched && master.state) fail(world, 'master', auditMaster(master.state));
+  if (master.touched && master.state)
+    fail(world, 'master', [...auditMaster(master.state), ...world.operator.auditMachines()]);
   master.touched = false;
   for (const agent of world.agents) {
     const breach = agent.touched && agent.state ? agentBreach(agent.state) : undefined;

@@ -1,4 +1,4 @@
-import type { Offer, Resource, SchedulerCall, SchedulerEvent, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { Offer, OfferID, Resource, SchedulerCall, SchedulerEvent, TaskState, TaskStatus } from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { Stream } from './network.js';
 import type { World } from './world.js';
@@ -159,6 +159,9 @@ export class FrameworkNode {
       case 'OFFERS':
         for (const offer of event.offers?.offers ?? []) this.offered(offer);
         return;
+      case 'INVERSE_OFFERS':
+        for (const { id } of event.inverseOffers?.inverseOffers ?? []) this.askedToLeave(id);
+        return;
       case 'UPDATE':
         return this.updated(event.update!.status);
       case 'ERROR':
@@ -175,6 +178,14 @@ export class FrameworkNode {
     const wait = this.manners === 'greedy' && !this.world.calm ? this.world.time.random.between(0, 30_000) : 0;
     if (wait === 0) return this.answer(offer);
     this.world.time.after(wait, () => this.answer(offer));
+  }
+
+  private askedToLeave(id: OfferID): void {
+    const { random } = this.world.time;
+    if (this.manners === 'silent') return;
+    const about = { inverseOfferIds: [id], filters: { refuseSeconds: random.pick([0, 5, 300]) } };
+    if (random.chance(0.5)) this.call({ type: 'ACCEPT_INVERSE_OFFERS', acceptInverseOffers: about });
+    else this.call({ type: 'DECLINE_INVERSE_OFFERS', declineInverseOffers: about });
   }
 
   private answer(offer: Offer): void {

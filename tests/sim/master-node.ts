@@ -4,6 +4,7 @@ import type { Machine } from '../../kernel/core/machine.js';
 import type {
   AgentRecord,
   FrameworkRecord,
+  MaintenanceRecord,
   MasterEffect,
   RegistryWrite,
   RoleRecord,
@@ -68,13 +69,15 @@ export class MasterNode {
     const agents = new Map<AgentId, AgentRecord>();
     const frameworks = new Map<FrameworkId, FrameworkRecord>();
     const roles = new Map<string, RoleRecord>();
+    let maintenance: MaintenanceRecord | undefined;
     for (const [key, value] of structuredClone(this.registry.data)) {
       const [kind, id] = [key.slice(0, 1), key.slice(2)];
       if (kind === 'a') agents.set(asId<AgentId>(id), value as AgentRecord);
       else if (kind === 'f') frameworks.set(asId<FrameworkId>(id), value as FrameworkRecord);
+      else if (kind === 'm') maintenance = value as MaintenanceRecord;
       else roles.set(id, value as RoleRecord);
     }
-    this.dispatch({ type: 'started', agents, frameworks, roles });
+    this.dispatch({ type: 'started', agents, frameworks, roles, maintenance });
   }
 
   crash(): void {
@@ -246,6 +249,8 @@ function apply(data: Map<string, unknown>, write: RegistryWrite): void {
       return void data.set(`r/${write.id}`, write.record);
     case 'deleteRole':
       return void data.delete(`r/${write.id}`);
+    case 'putMaintenance':
+      return void data.set('m/', write.record);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { MasterCall, QuotaConfig } from '@mezzo/sdk/api';
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { quotaStatus, weightInfos } from '../../kernel/core/master/sharing.js';
+import { Maintainer } from './maintainer.js';
 import type { World } from './world.js';
 
 const ROLES = ['apps', 'jobs'];
@@ -11,27 +12,43 @@ export class OperatorNode {
   private readonly weights = new Map<string, number>();
   private readonly quotas = new Map<string, string>();
   private readonly drained = new Set<string>();
+  readonly maintainer: Maintainer;
   private asking = false;
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: World) {
+    this.maintainer = new Maintainer(world);
+  }
 
   start(): void {
     const { time } = this.world;
     time.after(time.random.between(10_000, 400_000), () => {
-      const wish = time.random.pick([() => this.someWeight(), () => this.someQuota(), () => this.someDrain()]);
+      const wishes = [() => this.someWeight(), () => this.someQuota(), () => this.someDrain()];
+      const wish = time.random.pick(this.maintains ? [...wishes, ...this.maintainer.wishes()] : wishes);
       if (this.world.calm) return;
       this.ask(wish());
       this.start();
     });
   }
 
-  /** Lifts all quota and takes all agents into use, so that everybody can be served again. */
+  /** Not in every world: agents that are down, and offers taken back, make that less happens. */
+  private get maintains(): boolean {
+    return this.world.seed % 6 === 3;
+  }
+
+  /** Lifts all quota and takes all agents and machines into use, so that everybody can be served again. */
   relent(): void {
     const agentId = [...this.drained][0];
-    if (this.asking || agentId !== undefined) this.world.time.after(PATIENCE_MS, () => this.relent());
-    if (agentId === undefined)
+    const isMore = this.maintainer.isAtWork || agentId !== undefined;
+    if (this.asking || isMore) this.world.time.after(PATIENCE_MS, () => this.relent());
+    if (this.maintainer.isAtWork) this.ask(this.maintainer.relent());
+    else if (agentId === undefined)
       this.ask({ type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: ROLES.map((role) => ({ role })) } });
     else this.ask({ type: 'REACTIVATE_AGENT', reactivateAgent: { agentId: { value: agentId } } });
+  }
+
+  /** Whether the master still knows what it said of machines, after any step. */
+  auditMachines(): string[] {
+    return this.asking ? [] : this.maintainer.audit();
   }
 
   /** Whether the master still knows all that it said is done. */
@@ -39,6 +56,7 @@ export class OperatorNode {
     const { state } = this.world.master;
     if (state === undefined || this.asking) return yield 'the operator was never answered';
     for (const id of this.drained) yield `the agent ${id} was never drained`;
+    yield* this.maintainer.audit();
     const known = new Map(weightInfos(state).map(({ role, weight }) => [role, weight]));
     for (const [role, weight] of this.weights)
       if (known.get(role) !== weight) yield `the weight of ${role} is ${known.get(role)}, and ${weight} was promised`;
@@ -79,6 +97,7 @@ export class OperatorNode {
   private ask(call: MasterCall): void {
     if (this.asking) return;
     this.asking = true;
+    this.maintainer.asks(call);
     let isAnswered = false;
     const again = () => {
       if (isAnswered) return;
@@ -92,7 +111,9 @@ export class OperatorNode {
     again();
   }
 
-  private note({ updateWeights, updateQuota, drainAgent, reactivateAgent }: MasterCall, status: number): void {
+  private note(call: MasterCall, status: number): void {
+    const { updateWeights, updateQuota, drainAgent, reactivateAgent } = call;
+    this.maintainer.note(call);
     // An agent that the master does not know any more came back under another id, or not.
     if (reactivateAgent && (status === 200 || !this.isKnown(reactivateAgent.agentId.value)))
       this.drained.delete(reactivateAgent.agentId.value);

@@ -43,6 +43,13 @@ export const planted: Readonly<Record<string, Planted>> = {
         : [effect],
     ),
   },
+  'the master forgets to write maintenance down': {
+    master: masterThat((effect) =>
+      effect.type === 'persist'
+        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putMaintenance') }]
+        : [effect],
+    ),
+  },
   'the master passes no acknowledgement on': {
     master: masterThat((effect) =>
       effect.type === 'sendAgent' && effect.record.type === 'acknowledge' ? [] : [effect],

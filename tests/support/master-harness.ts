@@ -14,6 +14,7 @@ import { Resources } from '../../kernel/core/resources/index.js';
 import type {
   AgentRecord,
   FrameworkRecord,
+  MaintenanceRecord,
   MasterEffect,
   RegistryWrite,
   RoleRecord,
@@ -77,12 +78,14 @@ export class MasterHarness {
     const agents = new Map<AgentId, AgentRecord>();
     const frameworks = new Map<FrameworkId, FrameworkRecord>();
     const roles = new Map<string, RoleRecord>();
+    let maintenance: MaintenanceRecord | undefined;
     for (const write of before) {
+      if (write.op === 'putMaintenance') maintenance = write.record;
       if (write.op === 'putAgent') agents.set(write.id, write.record);
       if (write.op === 'putFramework') frameworks.set(write.id, write.record);
       if (write.op === 'putRole') roles.set(write.id, write.record);
     }
-    this.dispatch({ type: 'started', agents, frameworks, roles });
+    this.dispatch({ type: 'started', agents, frameworks, roles, maintenance });
   }
 
   dispatch(event: MasterEvent): MasterEffect[] {

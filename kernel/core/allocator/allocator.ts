@@ -58,6 +58,12 @@ export const DEFAULT_MIN_ALLOCATABLE: readonly Quantities[] = [new Map([['cpus',
 const DEFAULT_REFUSE_SECONDS = 5;
 const MAX_REFUSE_SECONDS = 365 * 24 * 3600;
 
+/** How long a refusal counts, in milliseconds. */
+export function refusalMs(seconds: number | undefined, minMs: number): number {
+  const wanted = seconds !== undefined && seconds >= 0 ? seconds : DEFAULT_REFUSE_SECONDS;
+  return Math.max(Math.min(wanted, MAX_REFUSE_SECONDS) * 1000, minMs);
+}
+
 /**
  * Hierarchical weighted DRF over what events say. Events only take notes; `allocate` then looks at what is new: agents with
  * something freed or changed, frameworks that were added or revived, refusals that ended. Who is told nothing was granted
@@ -351,8 +357,7 @@ export class Allocator {
   }
 
   #refuse(agent: AgentSlot, client: Client, resources: Resources, { atMs, refuseSeconds }: Refusal): void {
-    const wanted = refuseSeconds !== undefined && refuseSeconds >= 0 ? refuseSeconds : DEFAULT_REFUSE_SECONDS;
-    const forMs = Math.max(Math.min(wanted, MAX_REFUSE_SECONDS) * 1000, this.#minRefuseMs);
+    const forMs = refusalMs(refuseSeconds, this.#minRefuseMs);
     if (forMs > 0) this.#filters.add(agent, client, resources, atMs + forMs);
   }
 

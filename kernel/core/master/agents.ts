@@ -13,8 +13,10 @@ import { checkDrained } from './draining.js';
 import type { AgentRecord } from './effects.js';
 import type { MasterEvent } from './events.js';
 import { recoverFramework } from './frameworks.js';
+import { withdrawInverseOffers } from './inverse-offers.js';
 import { agentChanged, agentJoined, agentPaused } from './ledger.js';
 import { pingAgent, removeAgent, reregisterTimer } from './liveness.js';
+import { downReason, joinMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
 import { agentRecord, executorKey, type Agent, type Framework, type Task } from './state.js';
 import {
@@ -50,9 +52,11 @@ function untold({ state }: Turn, { agentInfo, address }: AgentSubscribe): Agent 
 
 /** Why the agent must not come in, now or ever. */
 function refusal(turn: Turn, subscribe: AgentSubscribe): string | undefined {
-  const { protocol, agentInfo, resources, tasks, executors } = subscribe;
+  const { protocol, agentInfo, address, resources, tasks, executors } = subscribe;
   if (protocol !== PROTOCOL_VERSION) return `protocol ${protocol} is not understood, only ${PROTOCOL_VERSION}`;
   if (turn.state.goneAgents.has(asId<AgentId>(agentInfo.id?.value ?? ''))) return 'Agent has been marked gone';
+  const down = downReason(turn.state, agentInfo.hostname, address);
+  if (down !== undefined) return down;
   const all = [resources, ...[...tasks, ...executors].map(({ info }) => info.resources ?? [])].flat();
   const error = all.map((resource) => resourceError(resource)).find((why) => why !== undefined);
   return error === undefined ? undefined : `invalid resources: ${error}`;
@@ -83,6 +87,7 @@ function join(turn: Turn, wanted: AgentId, connection: ConnectionId, subscribe: 
   adoptExecutors(turn, agent, subscribe);
   for (const task of subscribe.tasks) adoptTask(turn, agent, task, wasUnreachable);
   agentJoined(turn, agent);
+  joinMachine(turn, agent);
   checkDrained(turn, agent);
   count(turn, wanted === '' ? 'slave_registrations' : 'slave_reregistrations');
   log(turn, 'info', wanted === '' ? 'agent registered' : 'agent re-registered', { agent: id, address: agent.address });
@@ -111,6 +116,7 @@ function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe, before: A
     total: Resources.of(subscribe.resources),
     deactivated: before?.deactivated ?? false,
     drain: before?.drain,
+    maintenance: undefined,
     connection: undefined,
     registeredAtMs: turn.atMs,
     reregisteredAtMs: undefined,
@@ -171,6 +177,7 @@ function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe:
   adoptExecutors(turn, agent, subscribe);
   agent.total = total;
   agentChanged(turn, agent);
+  joinMachine(turn, agent);
   checkDrained(turn, agent);
   count(turn, 'slave_reregistrations');
   log(turn, 'info', 'agent re-registered', { agent: agent.id });
@@ -294,6 +301,7 @@ export function agentDisconnected(turn: Turn, connection: ConnectionId): void {
   if (agent?.connection !== connection) return;
   agent.connection = undefined;
   rescindOffersOf(turn, agent);
+  withdrawInverseOffers(turn, agent);
   agentPaused(turn, agent);
   setTimer(turn, reregisterTimer(agent.id), turn.atMs + options.agentReregisterTimeoutMs);
   log(turn, 'info', 'agent disconnected', { agent: agent.id });

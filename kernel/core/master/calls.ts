@@ -3,6 +3,7 @@ import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@
 import { accept } from './accept.js';
 import type { MasterEvent } from './events.js';
 import { removeFramework, updateFramework } from './frameworks.js';
+import { answerInverseOffers, askAgain } from './inverse-offers.js';
 import { revive, suppress } from './ledger.js';
 import { decline } from './offers.js';
 import { reconcile, reconcileTask } from './reconcile.js';
@@ -41,13 +42,7 @@ export function schedulerCalled(turn: Turn, { request, call, connection, princip
   carryOut(turn, framework, call);
 }
 
-const notSupported: ReadonlySet<string> = new Set([
-  'UNKNOWN',
-  'ACCEPT_INVERSE_OFFERS',
-  'DECLINE_INVERSE_OFFERS',
-  'ACKNOWLEDGE_OPERATION_STATUS',
-  'RECONCILE_OPERATIONS',
-]);
+const notSupported: ReadonlySet<string> = new Set(['UNKNOWN', 'ACKNOWLEDGE_OPERATION_STATUS', 'RECONCILE_OPERATIONS']);
 
 function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
   switch (call.type) {
@@ -62,8 +57,15 @@ function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
         (call.decline!.offerIds ?? []).map((id) => id.value),
         call.decline!.filters,
       );
+    case 'ACCEPT_INVERSE_OFFERS':
+      return answerInverseOffers(turn, framework, 'ACCEPT', call.acceptInverseOffers!);
+    case 'DECLINE_INVERSE_OFFERS':
+      return answerInverseOffers(turn, framework, 'DECLINE', call.declineInverseOffers!);
     case 'REVIVE':
-      return eachRole(turn, framework, call.revive?.roles, revive);
+      return eachRole(turn, framework, call.revive?.roles, (...about) => {
+        revive(...about);
+        askAgain(turn, framework);
+      });
     case 'SUPPRESS':
       return eachRole(turn, framework, call.suppress?.roles, suppress);
     case 'KILL':

@@ -2,10 +2,12 @@ import type { DrainConfig, MasterCallDrainAgent } from '@mezzo/sdk/api';
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import type { AgentRecord, DrainRecord } from './effects.js';
 import type { RequestId } from './events.js';
+import { withdrawInverseOffers } from './inverse-offers.js';
 import { agentPaused, agentResumed } from './ledger.js';
 import { goneByOperator } from './liveness.js';
+import { printMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
-import { type Agent, agentRecord } from './state.js';
+import { type Agent, agentRecord, noteUse } from './state.js';
 import { drainTimer } from './tasks.js';
 import { log, persist, reply, sendAgent, setTimer, type Turn } from './turn.js';
 
@@ -33,6 +35,11 @@ export function reactivateAgent(turn: Turn, request: RequestId, id: AgentId): vo
 export function drainAgent(turn: Turn, request: RequestId, call: MasterCallDrainAgent): void {
   const id = asId<AgentId>(call.agentId.value);
   if (standing(turn, id) === undefined) return reply(turn, request, 400, UNKNOWN);
+  const scheduled = turn.state.agents.get(id)?.maintenance?.machine.id;
+  if (scheduled !== undefined) {
+    const text = `Agent ${id} is part of a maintenance schedule under Machine ${printMachine(scheduled)}`;
+    return reply(turn, request, 400, text);
+  }
   const config = configOf(call);
   if (typeof config === 'string') return reply(turn, request, 400, config);
   const drain = { config, sinceMs: turn.atMs };
@@ -90,8 +97,12 @@ function put(turn: Turn, id: AgentId, { deactivated, drain }: Standing): void {
   log(turn, 'info', deactivated ? 'agent deactivated' : 'agent reactivated', { agent: id });
   if (deactivated) {
     rescindOffersOf(turn, agent);
+    withdrawInverseOffers(turn, agent);
     agentPaused(turn, agent);
-  } else if (agent.connection !== undefined) agentResumed(turn, agent);
+  } else if (agent.connection !== undefined) {
+    agentResumed(turn, agent);
+    noteUse(turn.state, agent);
+  }
 }
 
 function putAway(turn: Turn, id: AgentId, { deactivated, drain }: Standing): void {

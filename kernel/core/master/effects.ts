@@ -1,6 +1,8 @@
 import type {
   AgentInfo,
   FrameworkInfo,
+  MachineID,
+  MaintenanceSchedule,
   MasterEvent as OperatorEvent,
   QuotaConfig,
   SchedulerEvent,
@@ -38,13 +40,20 @@ export interface RoleRecord {
   readonly quota?: QuotaConfig;
 }
 
+/** What operators plan: machines of the schedule drain, save those that are down. */
+export interface MaintenanceRecord {
+  readonly schedule: MaintenanceSchedule;
+  readonly down: readonly MachineID[];
+}
+
 export type RegistryWrite =
   | { readonly op: 'putAgent'; readonly id: AgentId; readonly record: AgentRecord }
   | { readonly op: 'deleteAgent'; readonly id: AgentId }
   | { readonly op: 'putFramework'; readonly id: FrameworkId; readonly record: FrameworkRecord }
   | { readonly op: 'deleteFramework'; readonly id: FrameworkId }
   | { readonly op: 'putRole'; readonly id: string; readonly record: RoleRecord }
-  | { readonly op: 'deleteRole'; readonly id: string };
+  | { readonly op: 'deleteRole'; readonly id: string }
+  | { readonly op: 'putMaintenance'; readonly id: 'maintenance'; readonly record: MaintenanceRecord };
 
 export type LogLevel = 'info' | 'warn';
 

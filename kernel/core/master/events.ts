@@ -1,7 +1,7 @@
 import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
 import type { AgentSubscribe, UpBatch } from '../protocol.js';
-import type { AgentRecord, FrameworkRecord, RoleRecord } from './effects.js';
+import type { AgentRecord, FrameworkRecord, MaintenanceRecord, RoleRecord } from './effects.js';
 
 /** Names a pending HTTP request; each gets exactly one `reply`. */
 export type RequestId = number;
@@ -13,6 +13,7 @@ export type MasterEvent =
       readonly agents: ReadonlyMap<AgentId, AgentRecord>;
       readonly frameworks: ReadonlyMap<FrameworkId, FrameworkRecord>;
       readonly roles: ReadonlyMap<string, RoleRecord>;
+      readonly maintenance?: MaintenanceRecord | undefined;
     }
   /** A scheduler's stream is open. The connection's id is its Mesos-Stream-Id. */
   | {

@@ -12,9 +12,10 @@ import {
   type SubscriptionRequest,
 } from './framework-validation.js';
 import { frameworkChanged, frameworkJoined, frameworkLeft, frameworkPaused, frameworkResumed } from './ledger.js';
+import { forgetInverseOffers } from './inverse-offers.js';
 import { removeOffer, rescindOffer } from './offers.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
-import type { Agent, Framework } from './state.js';
+import { noteUse, type Agent, type Framework } from './state.js';
 import {
   completeTask,
   forward,
@@ -112,6 +113,8 @@ export function makeFramework(id: FrameworkId, request: SubscriptionRequest, reg
     offerConstraints: request.offerConstraints,
     suppressed: new Set(request.suppressedRoles),
     offers: new Set(),
+    inverseOffers: new Set(),
+    quietAbout: new Set(),
     tasks: new Map(),
     executors: new Set(),
     unreachableTasks: new Map(),
@@ -144,6 +147,7 @@ function takeOver(turn: Turn, framework: Framework, connection: ConnectionId): v
     emit(turn, { type: 'close', connection: old });
   }
   for (const offer of framework.offers) removeOffer(turn, offer);
+  forgetInverseOffers(turn, framework);
   cancelTimer(turn, failoverTimer(framework.id));
 }
 
@@ -163,6 +167,7 @@ function welcome(turn: Turn, framework: Framework, connection: ConnectionId, isN
   });
   sendScheduler(turn, framework, { type: 'HEARTBEAT' });
   frameworkResumed(turn, framework);
+  for (const agent of agentsOf(turn, framework)) noteUse(turn.state, agent);
   publish(turn, () =>
     isNew
       ? { type: 'FRAMEWORK_ADDED', frameworkAdded: { framework: frameworkView(turn.state, framework) } }
@@ -224,6 +229,7 @@ export function schedulerDisconnected(turn: Turn, connection: ConnectionId): voi
   if (framework?.connection !== connection) return;
   framework.connection = undefined;
   for (const offer of framework.offers) removeOffer(turn, offer);
+  forgetInverseOffers(turn, framework);
   frameworkPaused(turn, framework);
   startFailoverTimer(turn, framework, 0);
   log(turn, 'info', 'framework disconnected', { framework: framework.id });
@@ -252,6 +258,7 @@ export function removeFramework(turn: Turn, framework: Framework): void {
     sendAgent(turn, agent, { type: 'shutdownFramework', frameworkId: framework.id });
   }
   for (const offer of framework.offers) removeOffer(turn, offer);
+  forgetInverseOffers(turn, framework);
   for (const task of framework.tasks.values()) {
     if (!isTerminal(task.message.state)) endWithFramework(turn, framework, task);
     completeTask(turn, framework, task);

@@ -1,7 +1,9 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
+import { usersOf } from './inverse-offers.js';
 import { usageOf } from './ledger.js';
+import { keyOfAgent } from './machines.js';
 import type { Agent, Framework, MasterState } from './state.js';
 
 /** What is wrong with a master between two steps; empty = nothing. Costs as much as the cluster is large: for tests. */
@@ -11,6 +13,7 @@ export function auditMaster(state: MasterState): string[] {
   for (const agent of state.agents.values()) auditAgent(state, agent, check);
   for (const framework of state.frameworks.values()) auditFramework(state, framework, check);
   auditOffers(state, check);
+  auditMaintenance(state, check);
   auditStreams(state, check);
   auditBounds(state, check);
   return faults;
@@ -100,6 +103,36 @@ function auditOffers(state: MasterState, check: Check): void {
       framework?.roles.includes(offer.role) === true,
       `offer ${offer.id} is for role ${offer.role}, which nobody has`,
     );
+  }
+}
+
+/** Whoever uses an agent that will be away was told so: nobody is left out, and nobody asked who is away. */
+function auditMaintenance(state: MasterState, check: Check): void {
+  let listed = 0;
+  for (const agent of state.agents.values()) {
+    const machine = state.machines.get(keyOfAgent(agent));
+    const { id, maintenance } = agent;
+    check(maintenance?.machine === machine, `agent ${id} is not on the machine that its address says`);
+    check(machine?.isDown !== true, `agent ${id} is on a machine that is down`);
+    for (const { message } of agent.offers)
+      check(message.unavailability === machine?.unavailability, `an offer of ${id} does not say when it will be away`);
+    const isInUse = agent.connection !== undefined && !agent.deactivated;
+    listed += maintenance?.asked.size ?? 0;
+    check(isInUse || !maintenance?.asked.size, `agent ${id} is out of use, and yet its users are asked about it`);
+    for (const user of maintenance && isInUse ? usersOf(agent) : []) {
+      const framework = state.frameworks.get(user);
+      const isTold = maintenance?.asked.has(user) === true || maintenance?.quiet.has(user) === true;
+      check(framework?.connection === undefined || isTold, `${user} uses ${id}, and was not asked to leave it`);
+    }
+  }
+  check(
+    listed === state.inverseOffers.size,
+    `${state.inverseOffers.size} inverse offers are out, ${listed} are listed`,
+  );
+  for (const { inverseOffers, connection, quietAbout, id } of state.frameworks.values()) {
+    check(connection !== undefined || inverseOffers.size + quietAbout.size === 0, `framework ${id} is away and asked`);
+    for (const agent of quietAbout)
+      check(agent.maintenance?.quiet.has(id) === true, `framework ${id} is quiet about ${agent.id} for nothing`);
   }
 }
 

@@ -3,6 +3,7 @@ import type { TaskState } from '@mezzo/sdk/api';
 import type { AgentId } from '@mezzo/sdk/contract';
 import type { AgentFate, AgentRecord } from './effects.js';
 import { agentLeft } from './ledger.js';
+import { leaveMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
 import { agentRecord, type Agent, type Framework, type Task } from './state.js';
 import { completeTask, conclude, releaseTask, removeExecutor } from './tasks.js';
@@ -90,6 +91,7 @@ export function removeAgent(turn: Turn, agent: Agent, removal: Removal): void {
   else remember(turn, removal.fate, agent.id, agentRecord(agent, removal.fate, turn.atMs));
   for (const task of agent.tasks) loseTask(turn, task, removal);
   rescindOffersOf(turn, agent);
+  leaveMachine(turn, agent);
   for (const executor of agent.executors.values()) removeExecutor(turn, agent, executor);
   agentLeft(turn, agent);
   if (agent.connection !== undefined) {

@@ -1,9 +1,9 @@
-import type { Filters, Offer as OfferMessage } from '@mezzo/sdk/api';
+import type { Filters, Offer as OfferMessage, URL } from '@mezzo/sdk/api';
 import { asId, type AgentId, type OfferId } from '@mezzo/sdk/contract';
 import type { Refusal } from '../allocator/index.js';
 import { allocate, release, type Grant } from './ledger.js';
 import { firstRepeated } from './names.js';
-import type { Agent, Framework, Offer } from './state.js';
+import { noteUse, type Agent, type Framework, type Offer } from './state.js';
 import { bump, cancelTimer, count, sendScheduler, setTimer, type Turn } from './turn.js';
 
 /** How long refused resources stay hidden from the framework: the allocator knows the defaults and bounds. */
@@ -37,6 +37,7 @@ function addOffer(turn: Turn, framework: Framework, agent: Agent, { role, resour
   state.offers.set(id, offer);
   framework.offers.add(offer);
   agent.offers.add(offer);
+  noteUse(state, agent);
   const { offerTimeoutMs } = state.options;
   if (offerTimeoutMs !== undefined) setTimer(turn, offerTimer(id), atMs + offerTimeoutMs);
   return offer;
@@ -57,20 +58,26 @@ function messageOf(
     frameworkId: { value: framework.id },
     agentId: { value: agent.id },
     hostname: agent.info.hostname,
-    url: { scheme: 'http', address: addressOf(agent), path: '/slave(1)' },
+    url: urlOf(agent),
     ...(agent.info.domain && { domain: agent.info.domain }),
     resources: (multiRole ? resources : resources.unallocate()).toMessages(refined ? 'post' : 'pre'),
     ...(agent.info.attributes && { attributes: agent.info.attributes }),
     ...(executorIds.length > 0 && { executorIds: executorIds.map((e) => ({ value: e.executorId })) }),
+    ...(agent.maintenance && { unavailability: agent.maintenance.machine.unavailability }),
     ...(multiRole && { allocationInfo: { role } }),
   };
 }
 
-export function addressOf(agent: Agent): { hostname: string; ip: string; port: number } {
-  const colon = agent.address.lastIndexOf(':');
-  const ip = agent.address.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { hostname: agent.info.hostname, ip, port: Number(agent.address.slice(colon + 1)) };
-}
+export const urlOf = (agent: Agent): URL => ({ scheme: 'http', address: addressOf(agent), path: '/slave(1)' });
+
+const addressOf = ({ address, info: { hostname } }: Agent): { hostname: string; ip: string; port: number } => ({
+  hostname,
+  ip: ipOf(address),
+  port: Number(address.slice(address.lastIndexOf(':') + 1)),
+});
+
+/** Of ip:port, where an IPv6 address is in brackets. */
+export const ipOf = (address: string): string => address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 
 const offerTimer = (id: OfferId): string => `offer/${id}`;
 

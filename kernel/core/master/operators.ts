@@ -4,6 +4,7 @@ import { deactivateAgent, drainAgent, reactivateAgent } from './draining.js';
 import type { MasterEvent, RequestId } from './events.js';
 import { removeFramework } from './frameworks.js';
 import { goneByOperator, remember } from './liveness.js';
+import { startMaintenance, stopMaintenance, updateSchedule } from './maintenance.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js';
 import { emit, log, reply, type Turn } from './turn.js';
@@ -47,6 +48,12 @@ export function operatorCalled(turn: Turn, { request, call }: Called): void {
       return setQuota(turn, request, call.setQuota!.quotaRequest);
     case 'REMOVE_QUOTA':
       return removeQuota(turn, request, call.removeQuota!.role);
+    case 'UPDATE_MAINTENANCE_SCHEDULE':
+      return updateSchedule(turn, request, call.updateMaintenanceSchedule!.schedule);
+    case 'START_MAINTENANCE':
+      return startMaintenance(turn, request, call.startMaintenance!.machines ?? []);
+    case 'STOP_MAINTENANCE':
+      return stopMaintenance(turn, request, call.stopMaintenance!.machines ?? []);
     default:
       return notSupported(turn, request, call);
   }

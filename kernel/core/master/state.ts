@@ -1,13 +1,17 @@
 import type {
   AgentInfo,
+  AllocatorInverseOfferStatus,
   ExecutorInfo,
   FrameworkInfo,
   KillPolicy,
+  MachineID,
+  MaintenanceSchedule,
   Offer as OfferMessage,
   QuotaConfig,
   SchedulerOfferConstraints,
   Task as TaskMessage,
   TaskStatus,
+  Unavailability,
 } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, ExecutorId, FrameworkId, OfferId, TaskId } from '@mezzo/sdk/contract';
 import { Allocator } from '../allocator/index.js';
@@ -56,6 +60,9 @@ export interface Framework {
   offerConstraints: SchedulerOfferConstraints | undefined;
   readonly suppressed: Set<string>;
   readonly offers: Set<Offer>;
+  readonly inverseOffers: Set<InverseOffer>;
+  /** Agents about whose maintenance it does not want to be asked for a while. */
+  readonly quietAbout: Set<Agent>;
   readonly tasks: Map<TaskId, Task>;
   readonly executors: Set<Executor>;
   /** Oldest first, bounded. */
@@ -76,6 +83,7 @@ export interface Agent {
   /** By an operator: offered to nobody. */
   deactivated: boolean;
   drain: DrainRecord | undefined;
+  maintenance: AgentMaintenance | undefined;
   /** The stream, and at the same time the session. Undefined while disconnected. */
   connection: ConnectionId | undefined;
   readonly registeredAtMs: number;
@@ -101,6 +109,33 @@ export interface Offer {
   readonly role: string;
   readonly resources: Resources;
   readonly message: OfferMessage;
+}
+
+/** A question to a framework: will it have left the agent by then? */
+export interface InverseOffer {
+  readonly id: OfferId;
+  readonly frameworkId: FrameworkId;
+  readonly agentId: AgentId;
+}
+
+/** Of an agent whose machine is in the schedule. All begins anew when the time of it changes. */
+export interface AgentMaintenance {
+  readonly machine: Machine;
+  /** Those who have yet to answer. */
+  readonly asked: Map<FrameworkId, InverseOffer>;
+  /** Those who are not asked again for a while. */
+  readonly quiet: Set<FrameworkId>;
+  /** The latest of each framework. Oldest first, bounded. */
+  readonly answers: Map<FrameworkId, AllocatorInverseOfferStatus>;
+}
+
+/** A machine of the schedule. */
+export interface Machine {
+  readonly id: MachineID;
+  unavailability: Unavailability;
+  /** Its agents are told to end and are refused. */
+  isDown: boolean;
+  readonly agents: Set<Agent>;
 }
 
 export interface MasterState {
@@ -132,6 +167,12 @@ export interface MasterState {
   /** Refused for ever. Oldest first, bounded. */
   readonly goneAgents: Map<AgentId, AgentRecord>;
   readonly offers: Map<OfferId, Offer>;
+  schedule: MaintenanceSchedule;
+  /** Of the schedule, by host name and address. */
+  readonly machines: Map<string, Machine>;
+  readonly inverseOffers: Map<OfferId, InverseOffer>;
+  /** Their users may have to be asked, at the end of the step. */
+  readonly toAskAbout: Set<Agent>;
   /** Which framework or agent a stream belongs to. */
   readonly schedulers: Map<ConnectionId, FrameworkId>;
   readonly sessions: Map<ConnectionId, AgentId>;
@@ -152,6 +193,11 @@ export const agentRecord = (
   ...(deactivated && { deactivated }),
   ...(drain && { drain }),
 });
+
+/** Somebody begins to use the agent, or may be asked about it again. */
+export function noteUse({ toAskAbout }: MasterState, agent: Agent | undefined): void {
+  if (agent?.maintenance !== undefined) toAskAbout.add(agent);
+}
 
 export const executorKey = (frameworkId: string, executorId: string): string => `${frameworkId}/${executorId}`;
 
@@ -174,6 +220,10 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   unreachableAgents: new Map(),
   goneAgents: new Map(),
   offers: new Map(),
+  schedule: {},
+  machines: new Map(),
+  inverseOffers: new Map(),
+  toAskAbout: new Set(),
   schedulers: new Map(),
   sessions: new Map(),
   operators: new Set(),

@@ -13,8 +13,10 @@ import { drainEnded } from './draining.js';
 import type { MasterEffect } from './effects.js';
 import type { MasterEvent } from './events.js';
 import { failoverTimedOut, recoverFramework, schedulerDisconnected, schedulerSubscribed } from './frameworks.js';
+import { inverseOfferTimedOut, makeInverseOffers, quietOver } from './inverse-offers.js';
 import { pingTimedOut, recoveryTimedOut, reregisterTimedOut } from './liveness.js';
 import { ALLOCATE_TIMER } from './ledger.js';
+import { recoverMaintenance } from './maintenance.js';
 import { makeOffers, offerTimedOut } from './offers.js';
 import { operatorCalled, operatorSubscribed } from './operators.js';
 import { recoverRoles } from './sharing.js';
@@ -27,6 +29,7 @@ function step(state: MasterState, event: MasterEvent, atMs: number): MasterEffec
   const turn = beginTurn(state, atMs);
   handle(turn, event);
   if ((isAllocateTimer(event) || !state.allocator.isIdle) && !isHeld(turn)) makeOffers(turn);
+  makeInverseOffers(turn);
   return turn.effects;
 }
 
@@ -82,13 +85,15 @@ function holdOffers(turn: Turn): void {
   log(turn, 'info', 'offers wait for agents, since roles have quota', { agents: awaited });
 }
 
-function started(turn: Turn, { agents, frameworks, roles }: Extract<MasterEvent, { type: 'started' }>): void {
+function started(turn: Turn, event: Extract<MasterEvent, { type: 'started' }>): void {
   const { state } = turn;
+  const { agents, frameworks, roles, maintenance } = event;
   state.startedAtMs = turn.atMs;
   const memories = { admitted: state.recoveredAgents, unreachable: state.unreachableAgents, gone: state.goneAgents };
   for (const [id, record] of agents) memories[record.fate].set(id, record);
   for (const [id, record] of frameworks) recoverFramework(turn, id, record);
   recoverRoles(turn, roles);
+  if (maintenance !== undefined) recoverMaintenance(turn, maintenance);
   holdOffers(turn);
   if (state.recoveredAgents.size > 0)
     setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
@@ -115,6 +120,10 @@ function timerFired(turn: Turn, timer: string): void {
       return drainEnded(turn, asId<AgentId>(id));
     case 'offer':
       return offerTimedOut(turn, asId<OfferId>(id));
+    case 'inverseOffer':
+      return inverseOfferTimedOut(turn, asId<OfferId>(id));
+    case 'quiet':
+      return quietOver(turn, id);
     case HOLD_TIMER:
       turn.state.awaitedAgents = undefined;
       return;

@@ -11,7 +11,7 @@ import { asId, type AgentId, type ExecutorId, type FrameworkId, type TaskId, isT
 import type { Resources } from '../resources/index.js';
 import { release } from './ledger.js';
 import { isPartitionState } from './names.js';
-import { executorKey, type Agent, type Executor, type Framework, type Task } from './state.js';
+import { executorKey, noteUse, type Agent, type Executor, type Framework, type Task } from './state.js';
 import { count, publish, seconds, sendScheduler, setTimer, trim, type Turn } from './turn.js';
 
 const MAX_STATUSES = 16;
@@ -63,6 +63,7 @@ const userOf = (info: TaskInfo, executor: ExecutorInfo | undefined): string | un
 export function addTask(turn: Turn, framework: Framework, agent: Agent, task: Task): void {
   framework.tasks.set(task.taskId, task);
   agent.tasks.add(task);
+  noteUse(turn.state, agent);
   publish(turn, () => ({ type: 'TASK_ADDED', taskAdded: { task: task.message } }));
 }
 

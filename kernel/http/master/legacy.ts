@@ -1,7 +1,15 @@
-import { messageToJson, parseMessage, stringifyJson, type MessageName, type MessageTypes } from '@mezzo/sdk/api';
+import {
+  messageToJson,
+  parseJson,
+  parseMessage,
+  stringifyJson,
+  type MessageName,
+  type MessageTypes,
+} from '@mezzo/sdk/api';
 import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
+import { maintenanceStatus } from '../../core/master/maintenance.js';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import {
   jsonAnswer,
@@ -75,16 +83,12 @@ export function legacyRouter(site: MasterSite): Router {
   at('/', () => page(site));
   at('/help', () => page(site));
   at('/help/*path', () => page(site));
-  changes(site, at, json);
+  changes(site, at);
   return router;
 }
 
 /** What changes the cluster, as far as it is built. */
-function changes(
-  site: MasterSite,
-  at: (path: string, endpoint: Endpoint) => void,
-  json: (path: string, view: () => unknown) => void,
-): void {
+function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => void): void {
   at('/teardown', (_query, ctx) => teardown(site, ctx));
   for (const path of ['/reserve', '/unreserve', '/create-volumes', '/destroy-volumes']) {
     at(path, (_query, ctx) => changeAgent(site, path, ctx));
@@ -92,9 +96,14 @@ function changes(
   at('/weights', (_query, ctx) => weights(site, ctx));
   at('/quota', (query, ctx) => quota(site, query, ctx));
   at('/quota/*role', (_query, ctx) => removeQuota(site, ctx));
-  at('/maintenance/schedule', (_query, ctx) => maintenance(ctx));
-  json('/maintenance/status', () => ({}));
-  for (const path of ['/machine/down', '/machine/up']) at(path, (_query, ctx) => machines(ctx));
+  at('/maintenance/schedule', (query, ctx) => maintenanceSchedule(site, query, ctx));
+  at('/maintenance/status', (query, { method }) => {
+    if (!isRead(method)) return methodNotAllowed(['GET'], method);
+    const status = maintenanceStatus(site.shell.state);
+    return jsonAnswer(messageToJson('mesos.v1.maintenance.ClusterStatus', status), jsonpOf(query));
+  });
+  at('/machine/down', (_query, ctx) => machines(site, ctx, 'START_MAINTENANCE'));
+  at('/machine/up', (_query, ctx) => machines(site, ctx, 'STOP_MAINTENANCE'));
 }
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD';
@@ -184,19 +193,25 @@ async function removeQuota(site: MasterSite, { method, params, path }: Context):
   return status === 200 ? answer : textAnswer(status, `Failed to remove quota for path '${path}': ${String(body)}`);
 }
 
-async function maintenance(ctx: Context): Promise<Answer> {
-  if (isRead(ctx.method)) return jsonAnswer('{}');
-  await jsonBody(ctx);
-  return notImplemented('Maintenance');
+async function maintenanceSchedule(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
+  const { method } = ctx;
+  const name = 'mesos.v1.maintenance.Schedule';
+  if (isRead(method)) return jsonAnswer(messageToJson(name, site.shell.state.schedule), jsonpOf(query));
+  if (method !== 'POST') return methodNotAllowed(['GET', 'POST'], method);
+  const schedule = parsed(name, await jsonBody(ctx), 'Failed to read the maintenance schedule');
+  return changeCluster(site, { type: 'UPDATE_MAINTENANCE_SCHEDULE', updateMaintenanceSchedule: { schedule } });
 }
 
-/** No machine is ever part of a schedule: schedules are not built. */
-async function machines(ctx: Context): Promise<Answer> {
+async function machines(
+  site: MasterSite,
+  ctx: Context,
+  type: 'START_MAINTENANCE' | 'STOP_MAINTENANCE',
+): Promise<Answer> {
   if (ctx.method !== 'POST') return methodNotAllowed(['POST'], ctx.method);
   const body = await jsonBody(ctx);
   if (!Array.isArray(body)) return textAnswer(400, 'Expecting a JSON array of machines');
-  const [machine] = body as unknown[];
-  return textAnswer(400, `Machine '${JSON.stringify(machine)}' is not part of a maintenance schedule`);
+  const ids = parsed('mesos.v1.master.Call.StartMaintenance', { machines: body }, 'Failed to read the machines');
+  return changeCluster(site, { type, startMaintenance: ids, stopMaintenance: ids });
 }
 
 /** Throws INVALID_MESSAGE, which begins with `what`. */
@@ -209,14 +224,9 @@ function parsed<K extends MessageName>(name: K, json: unknown, what: string): Me
   }
 }
 
-async function jsonBody(ctx: Context): Promise<unknown> {
-  const text = (await readBody(ctx.req, MAX_FORM_BYTES)).toString('utf8');
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new MezzoError('INVALID_JSON', `syntax error at line 1 near: ${text.slice(0, 80)}`, { blame: 'user', cause });
-  }
-}
+/** Throws INVALID_JSON. */
+const jsonBody = async (ctx: Context): Promise<unknown> =>
+  parseJson((await readBody(ctx.req, MAX_FORM_BYTES)).toString('utf8'));
 
 const READABLE = ['state', 'state-summary', 'slaves', 'frameworks', 'tasks', 'roles', 'flags', 'version', 'metrics'];
 

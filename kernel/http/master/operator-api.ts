@@ -6,6 +6,7 @@ import {
   type MasterCallType,
   type MasterResponse,
 } from '@mezzo/sdk/api';
+import { maintenanceStatus } from '../../core/master/maintenance.js';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessages } from '../../core/master/views.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
@@ -79,8 +80,8 @@ const views: Partial<Record<MasterCallType, View>> = {
     },
   }),
   GET_QUOTA: ({ shell }) => ({ getQuota: { status: quotaStatus(shell.state) } }),
-  GET_MAINTENANCE_SCHEDULE: () => ({ getMaintenanceSchedule: { schedule: {} } }),
-  GET_MAINTENANCE_STATUS: () => ({ getMaintenanceStatus: { status: {} } }),
+  GET_MAINTENANCE_SCHEDULE: ({ shell }) => ({ getMaintenanceSchedule: { schedule: shell.state.schedule } }),
+  GET_MAINTENANCE_STATUS: ({ shell }) => ({ getMaintenanceStatus: { status: maintenanceStatus(shell.state) } }),
 };
 
 async function carryOut(site: MasterSite, call: MasterCall): Promise<Omit<MasterResponse, 'type'> | Answer> {

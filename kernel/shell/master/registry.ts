@@ -1,5 +1,11 @@
 import { asId, type AgentId, type FrameworkId, type StoreWrite } from '@mezzo/sdk/contract';
-import type { AgentRecord, FrameworkRecord, RegistryWrite, RoleRecord } from '../../core/master/index.js';
+import type {
+  AgentRecord,
+  FrameworkRecord,
+  MaintenanceRecord,
+  RegistryWrite,
+  RoleRecord,
+} from '../../core/master/index.js';
 import type { Store } from '../../ports/store.js';
 import { fromWireJson, toWireJson } from '../wire-json.js';
 
@@ -7,6 +13,7 @@ import { fromWireJson, toWireJson } from '../wire-json.js';
 const AGENTS = 'registry/agents/';
 const FRAMEWORKS = 'registry/frameworks/';
 const ROLES = 'registry/roles/';
+const MAINTENANCE = 'registry/maintenance';
 
 export function storeWrite(write: RegistryWrite): StoreWrite {
   switch (write.op) {
@@ -22,6 +29,8 @@ export function storeWrite(write: RegistryWrite): StoreWrite {
       return { op: 'put', key: ROLES + write.id, value: toWireJson(write.record) };
     case 'deleteRole':
       return { op: 'delete', key: ROLES + write.id };
+    case 'putMaintenance':
+      return { op: 'put', key: MAINTENANCE, value: toWireJson(write.record) };
   }
 }
 
@@ -29,6 +38,7 @@ export interface Registry {
   readonly agents: Map<AgentId, AgentRecord>;
   readonly frameworks: Map<FrameworkId, FrameworkRecord>;
   readonly roles: Map<string, RoleRecord>;
+  readonly maintenance: MaintenanceRecord | undefined;
 }
 
 /** What an earlier master wrote. */
@@ -38,6 +48,7 @@ export const readRegistry = (store: Store): Registry => ({
     entries<FrameworkRecord>(store, FRAMEWORKS).map(([id, record]) => [asId<FrameworkId>(id), record]),
   ),
   roles: new Map(entries<RoleRecord>(store, ROLES)),
+  maintenance: entries<MaintenanceRecord>(store, MAINTENANCE)[0]?.[1],
 });
 
 const entries = <T>(store: Store, prefix: string): [string, T][] =>
