@@ -22,6 +22,8 @@ export const PROTOCOL_VERSION = 1;
 export interface AgentTask {
   readonly frameworkId: string;
   readonly info: TaskInfo;
+  /** Of the executor that it runs in, where it has one; tasks of a group do not name it themselves. */
+  readonly executorId?: string;
   /** Latest state on the agent. */
   readonly state: TaskState;
   /** Statuses so far, oldest first, at most 16; the last is the latest. */

@@ -26,6 +26,7 @@ export function auditEnd(world: World): void {
     ...agentsAreBack(world),
     ...viewsAgree(world),
     ...everybodyIsServed(world),
+    ...groupsAreWhole(world),
     ...world.operator.audit(),
   ];
   fail(world, 'at the end', broken);
@@ -46,11 +47,13 @@ function* viewsAgree(world: World): Generator<string> {
   const running = new Map<string, string>();
   for (const agent of world.agents) {
     for (const run of agent.state?.runs.values() ?? []) {
-      if (agent.host.containers.get(run.containerId)?.running !== true) continue;
-      for (const taskId of run.tasks.keys()) running.set(`${run.frameworkId}/${taskId}`, agent.name);
+      for (const [taskId, task] of run.tasks) {
+        const containerId = run.kind === 'default' ? (task.containerId ?? '') : run.containerId;
+        if (agent.host.containers.get(containerId)?.running) running.set(`${run.frameworkId}/${taskId}`, agent.name);
+      }
     }
     for (const [id, container] of agent.host.containers)
-      if (container.running && !agent.state?.runs.has(id))
+      if (container.running && !agent.state?.runs.has(id) && !agent.state?.containers.has(id))
         yield `${agent.name} runs the container ${id}, which it does not know`;
   }
   for (const framework of world.frameworks) {
@@ -67,6 +70,26 @@ function* viewsAgree(world: World): Generator<string> {
     }
   }
 }
+
+/** None of a group runs once another one of it came to a bad end. */
+function* groupsAreWhole(world: World): Generator<string> {
+  for (const { name, tasks } of world.frameworks) {
+    const ended = [...tasks.values()].filter(({ group, state }) => group !== undefined && BAD_ENDS.has(state));
+    const broken = new Map(ended.map((task) => [task.group, task]));
+    for (const { id, group, state } of tasks.values()) {
+      const other = state === 'TASK_RUNNING' ? broken.get(group) : undefined;
+      if (other) yield `${name} has ${id} running, and ${other.id} of the same group is ${other.state}`;
+    }
+  }
+}
+
+const BAD_ENDS: ReadonlySet<string> = new Set([
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_DROPPED',
+  'TASK_GONE',
+]);
 
 /** Liveness: wishes here are small enough for all to fit, so every framework has what it wants (short tasks come and go). */
 function* everybodyIsServed(world: World): Generator<string> {

@@ -24,6 +24,7 @@ export class ContainerHost {
     const { random } = this.time;
     this.time.after(random.between(1, 50), () => {
       if (random.chance(0.02)) return failed('no luck');
+      if (spec.parent !== undefined && !this.containers.get(spec.parent)?.running) return failed('its parent is gone');
       this.onLaunch(spec);
       const container: SimContainer = {
         spec,
@@ -87,6 +88,8 @@ export class ContainerHost {
     if (!container.running) return;
     container.running = false;
     container.exit = exit;
+    for (const inner of this.containers.values())
+      if (inner.spec.parent === container.spec.containerId) this.end(inner, { signal: 'SIGKILL', message: 'parent' });
     this.watchers.get(container.spec.containerId)?.(exit);
   }
 }

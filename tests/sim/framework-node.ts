@@ -1,4 +1,13 @@
-import type { Offer, OfferID, Resource, SchedulerCall, SchedulerEvent, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type {
+  ExecutorInfo,
+  Offer,
+  OfferID,
+  Resource,
+  SchedulerCall,
+  SchedulerEvent,
+  TaskState,
+  TaskStatus,
+} from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { Stream } from './network.js';
 import type { World } from './world.js';
@@ -15,10 +24,18 @@ export interface Wish {
   readonly mem: number;
   /** 0 = for ever. */
   readonly lifeMs: number;
+  /** Launches what it lacks as a group, in a pod of its own. */
+  readonly grouped: boolean;
 }
+
+/** Of an executor of pods, by itself. */
+const POD_CPUS = 0.01;
+const POD_MEM = 32;
+const POD_DISK = 1;
 
 interface TaskView {
   readonly id: string;
+  readonly group: string | undefined;
   readonly agentId: string;
   state: TaskState;
 }
@@ -42,6 +59,12 @@ const amount = (offer: Offer, name: string): number =>
   (offer.resources ?? [])
     .filter((resource) => resource.name === name)
     .reduce((sum, { scalar: s }) => sum + (s?.value ?? 0), 0);
+
+const podOf = (id: string): ExecutorInfo => ({
+  type: 'DEFAULT',
+  executorId: { value: id },
+  resources: [scalar('cpus', POD_CPUS), scalar('mem', POD_MEM), scalar('disk', POD_DISK)],
+});
 
 /** A scheduler as users write them. It keeps its own books over reconnections, as a framework with a database does. */
 export class FrameworkNode {
@@ -189,15 +212,19 @@ export class FrameworkNode {
   }
 
   private answer(offer: Offer): void {
-    const { cpus, mem, lifeMs } = this.wish;
-    const fits = Math.floor(Math.min(amount(offer, 'cpus') / cpus, amount(offer, 'mem') / mem) + 1e-9);
+    const { cpus, mem, lifeMs, grouped } = this.wish;
+    const [freeCpus, freeMem] = grouped
+      ? [amount(offer, 'cpus') - POD_CPUS, amount(offer, 'mem') - POD_MEM]
+      : [amount(offer, 'cpus'), amount(offer, 'mem')];
+    const fits = Math.max(0, Math.floor(Math.min(freeCpus / cpus, freeMem / mem) + 1e-9));
     const count = Math.min(Math.max(this.missing, 0), fits);
+    const group = grouped ? `${this.name}.pod${this.counter}` : undefined;
     const role = offer.allocationInfo?.role ?? '*';
     const allocated = (resource: Resource): Resource => ({ ...resource, allocationInfo: { role } });
     const taskInfos = Array.from({ length: count }, () => {
       const id = `${this.name}.${this.counter++}`;
       this.everLaunched.add(id);
-      this.tasks.set(id, { id, agentId: offer.agentId.value, state: 'TASK_STAGING' });
+      this.tasks.set(id, { id, group, agentId: offer.agentId.value, state: 'TASK_STAGING' });
       return {
         name: id,
         taskId: { value: id },
@@ -212,7 +239,11 @@ export class FrameworkNode {
       type: 'ACCEPT',
       accept: {
         offerIds: [offer.id],
-        operations: [{ type: 'LAUNCH', launch: { taskInfos } }],
+        operations: [
+          group === undefined
+            ? { type: 'LAUNCH', launch: { taskInfos } }
+            : { type: 'LAUNCH_GROUP', launchGroup: { executor: podOf(group), taskGroup: { tasks: taskInfos } } },
+        ],
         filters: { refuseSeconds: 1 },
       },
     });

@@ -29,6 +29,14 @@ export const planted: Readonly<Record<string, Planted>> = {
         : [effect],
     ),
   },
+  'the agent spares the rest of a group': {
+    agent: agentThat((effect) => (effect.type === 'killContainer' && effect.graceMs === 3000 ? [] : [effect])),
+  },
+  'the agent forgets what runs in pods': {
+    agent: agentThat((effect) =>
+      effect.type === 'checkpoint' && effect.key.startsWith('containers/') ? [] : [effect],
+    ),
+  },
   'the master forgets to write agents down': {
     master: masterThat((effect) =>
       effect.type === 'persist'

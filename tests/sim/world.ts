@@ -74,6 +74,8 @@ export class World {
         cpus: random.pick([0.05, 0.1, 0.155]),
         mem: random.between(32, 128),
         lifeMs: random.chance(0.5) ? 0 : random.between(1000, 600_000),
+        // Not drawn: the seeds that are kept tell their stories by what is drawn.
+        grouped: seed % 4 === 1 && i % 2 === 0,
       };
       return new FrameworkNode(this, `${i % 2 ? 'a' : 'b'}fw${i}`, random.pick(manners), wish, random.chance(0.7));
     });
@@ -169,16 +171,23 @@ export class World {
   }
 
   launched(agent: AgentNode, spec: ContainerSpec): void {
-    const run = [...(agent.state?.runs.values() ?? [])].find(({ containerId }) => containerId === spec.containerId);
-    const taskId = run && [...run.tasks.keys()][0];
+    this.noMoreThanThereIs(agent, spec);
+    const inner = agent.state?.containers.get(spec.containerId);
+    const run = agent.state?.runs.get(inner?.run ?? spec.containerId);
+    const taskId = inner?.taskId ?? (run?.kind === 'default' ? undefined : [...(run?.tasks.keys() ?? [])][0]);
     if (run === undefined || taskId === undefined) return;
     const key = `${run.frameworkId}/${taskId}`;
     const other = this.launches.get(key);
     if (other !== undefined)
       throw new Violation(`task ${key} was launched twice: ${other} and ${spec.containerId} on ${agent.name}`);
     this.launches.set(key, { where: `${spec.containerId} on ${agent.name}`, agent, containerId: spec.containerId });
+  }
+
+  /** Containers in containers are accounted with the outermost one. */
+  private noMoreThanThereIs(agent: AgentNode, spec: ContainerSpec): void {
+    if (spec.parent !== undefined) return;
     const used = [...agent.host.containers.values()]
-      .filter(({ running }) => running)
+      .filter((container) => container.running && container.spec.parent === undefined)
       .reduce((sum, container) => sum + container.spec.resources.cpusMilli, spec.resources.cpusMilli);
     if (used > CPUS * 1000)
       throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${CPUS * 1000}`);
@@ -192,7 +201,8 @@ export class World {
         const launch = this.launches.get(`${framework.id}/${id}`);
         if (state !== 'TASK_RUNNING' || launch?.agent !== agent) continue;
         const runs = agent.host.containers.get(launch.containerId)?.running === true;
-        if (runs && !agent.state?.runs.get(launch.containerId)?.tasks.has(id))
+        const inner = agent.state?.containers.get(launch.containerId);
+        if (runs && !agent.state?.runs.get(inner?.run ?? launch.containerId)?.tasks.has(id))
           throw new Violation(`${agent.name} restarts and knows nothing of ${id}, which runs as ${launch.where}`);
       }
     }
@@ -219,6 +229,7 @@ const agentConfig = (index: number): AgentConfig => ({
   resources: [
     { name: 'cpus', type: 'SCALAR', scalar: { value: CPUS } },
     { name: 'mem', type: 'SCALAR', scalar: { value: MEM_MIB } },
+    { name: 'disk', type: 'SCALAR', scalar: { value: 1024 } },
     { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31_000, end: 32_000 }] } },
   ],
   attributes: [],

@@ -150,6 +150,18 @@ export class TestScheduler {
     return this.launch({ taskId: { value: id }, command: { value: command }, ...more });
   }
 
+  /** Launches all with the next offer that is there. */
+  async launchGroup(executor: ExecutorInfo, tasks: readonly Omit<TaskInfo, 'agentId' | 'name'>[]): Promise<void> {
+    const offer = await until('an offer', () => [...this.offers.values()][0]);
+    this.offers.delete(offer.id.value);
+    const infos = tasks.map((task) => ({ name: task.taskId.value, agentId: offer.agentId, ...task }));
+    await this.client.call('ACCEPT', {
+      offerIds: [offer.id],
+      operations: [{ type: 'LAUNCH_GROUP', launchGroup: { executor, taskGroup: { tasks: infos } } }],
+      filters: { refuseSeconds: 0 },
+    });
+  }
+
   runIn(executor: ExecutorInfo, id: string): Promise<void> {
     return this.launch({ taskId: { value: id }, executor });
   }

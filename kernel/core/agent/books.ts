@@ -1,6 +1,6 @@
 import type { FrameworkInfo } from '@mezzo/sdk/api';
 import { forgetFramework, forgetRun, forgetTask, saveFramework } from './checkpoint.js';
-import type { AgentFramework, AgentState, Run, Task } from './state.js';
+import type { AgentFramework, AgentState, Run, Task, Vessel } from './state.js';
 import { emit, type Turn } from './turn.js';
 
 /** Who has what here: frameworks, their runs, the tasks in them; and how each leaves the books. */
@@ -51,6 +51,14 @@ export function addTask(framework: AgentFramework, run: Run, task: Task): void {
   run.tasks.set(task.info.taskId.value, task);
   framework.taskRuns.set(task.info.taskId.value, run);
 }
+
+/** The task with those that were launched together with it and are not forgotten yet. */
+export const groupOf = (run: Run, task: Task): Task[] =>
+  task.group === undefined ? [task] : [...run.tasks.values()].filter(({ group }) => group === task.group);
+
+/** The container that a task runs in. undefined = it has none, or not yet. */
+export const vesselOf = (state: AgentState, run: Run, task: Task): Vessel | undefined =>
+  run.kind === 'default' ? state.containers.get(task.containerId ?? '') : run;
 
 /** No timer of an ended task may fire. */
 export function cancelTaskTimers(turn: Turn, run: Run, task: Task): void {

@@ -1,7 +1,7 @@
 import type { ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
 import type { AgentDrain } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
-import type { AgentFramework, AgentState, Run, Task } from './state.js';
+import type { AgentFramework, AgentState, Container, Run, Task } from './state.js';
 import { emit, type Turn } from './turn.js';
 
 /** What is written under <work_dir>/meta. Every record carries the format version it was written with. */
@@ -23,7 +23,7 @@ export interface RunRecord {
   readonly containerId: string;
   readonly frameworkId: string;
   readonly executorId: string;
-  readonly kind: 'command' | 'custom';
+  readonly kind: Run['kind'];
   readonly info: ExecutorInfo;
   readonly containerizer: string;
   readonly directory: string;
@@ -31,6 +31,18 @@ export interface RunRecord {
   readonly checkpoint?: ContainerCheckpoint;
   readonly pid?: number;
   readonly network?: ContainerNetwork;
+}
+export interface ContainerRecord {
+  readonly version: number;
+  readonly containerId: string;
+  readonly path: readonly string[];
+  readonly parent: string;
+  readonly run: string;
+  readonly taskId: string;
+  readonly containerizer: string;
+  readonly directory: string;
+  readonly checkpoint?: ContainerCheckpoint;
+  readonly pid?: number;
 }
 export interface TaskRecord {
   readonly version: number;
@@ -40,11 +52,14 @@ export interface TaskRecord {
   readonly updates: readonly TaskStatus[];
   readonly delivered: boolean;
   readonly killing: boolean;
+  readonly group?: string;
+  readonly containerId?: string;
 }
 
 export const AGENT_KEY = 'agent';
 const frameworkKey = (frameworkId: string): string => `frameworks/${frameworkId}`;
 export const runKey = (containerId: string): string => `runs/${containerId}`;
+export const containerKey = (containerId: string): string => `containers/${containerId}`;
 const taskKey = (containerId: string, taskId: string): string => `tasks/${containerId}/${taskId}`;
 
 export function saveAgent(turn: Turn, state: AgentState): void {
@@ -71,12 +86,24 @@ export function saveRun(turn: Turn, run: Run): void {
   emit(turn, { type: 'checkpoint', key: runKey(containerId), value });
 }
 
+export function saveContainer(turn: Turn, container: Container): void {
+  const { containerId, path, parent, run, taskId, containerizer, directory, checkpoint, pid } = container;
+  const value: ContainerRecord = {
+    ...{ version: CHECKPOINT_VERSION, containerId, path, parent, run, taskId, containerizer, directory },
+    ...(checkpoint && { checkpoint }),
+    ...(pid !== undefined && { pid }),
+  };
+  emit(turn, { type: 'checkpoint', key: containerKey(containerId), value });
+}
+
 export function saveTask(turn: Turn, run: Run, task: Task): void {
-  const { info, state, delivered, killing } = task;
+  const { info, state, delivered, killing, group, containerId } = task;
   const value: TaskRecord = {
     ...{ version: CHECKPOINT_VERSION, info, state, delivered, killing },
     statuses: [...task.statuses],
     updates: [...task.updates],
+    ...(group !== undefined && { group }),
+    ...(containerId !== undefined && { containerId }),
   };
   emit(turn, { type: 'checkpoint', key: taskKey(run.containerId, info.taskId.value), value });
 }
@@ -85,5 +112,7 @@ export const forgetAgent = (turn: Turn): void => emit(turn, { type: 'forget', ke
 export const forgetFramework = (turn: Turn, frameworkId: string): void =>
   emit(turn, { type: 'forget', key: frameworkKey(frameworkId) });
 export const forgetRun = (turn: Turn, run: Run): void => emit(turn, { type: 'forget', key: runKey(run.containerId) });
+export const forgetContainer = (turn: Turn, container: Container): void =>
+  emit(turn, { type: 'forget', key: containerKey(container.containerId) });
 export const forgetTask = (turn: Turn, run: Run, task: Task): void =>
   emit(turn, { type: 'forget', key: taskKey(run.containerId, task.info.taskId.value) });

@@ -1,8 +1,8 @@
 import type { ExecutorCall, ExecutorEvent, TaskStatus } from '@mezzo/sdk/api';
-import { frameworkOf } from './books.js';
+import { frameworkOf, groupOf } from './books.js';
 import { saveTask } from './checkpoint.js';
 import { neverRan } from './ends.js';
-import { killRun } from './kill.js';
+import { killTask, killVessel } from './kill.js';
 import { durationMs } from './spec.js';
 import type { AgentState, Run, Task, TaskEnd } from './state.js';
 import { count, emit, type Turn } from './turn.js';
@@ -25,7 +25,7 @@ export const awaitSubscription = (turn: Turn, run: Run, delayMs: number): void =
 export function subscriptionOverdue(turn: Turn, run: Run): void {
   const again = [...run.tasks.values()].some((task) => task.delivered);
   run.ended = again ? overdue('TASK_GONE', 'REREGISTRATION') : overdue('TASK_FAILED', 'REGISTRATION');
-  killRun(turn, run, 0);
+  killVessel(turn, run, 0);
 }
 
 const overdue = (state: TaskEnd['state'], what: 'REGISTRATION' | 'REREGISTRATION'): TaskEnd => ({
@@ -62,12 +62,19 @@ export function executorSubscribed(turn: Turn, connection: string, call: Executo
 export function deliver(turn: Turn, run: Run): void {
   if (run.connection === undefined) return;
   for (const task of run.tasks.values()) {
-    if (task.delivered || task.state !== 'TASK_STAGING') continue;
-    task.delivered = true;
-    saveTask(turn, run, task);
-    send(turn, run, { type: 'LAUNCH', launch: { task: task.info } });
+    if (!isWaiting(task)) continue;
+    const tasks = groupOf(run, task).filter(isWaiting);
+    for (const one of tasks) {
+      one.delivered = true;
+      saveTask(turn, run, one);
+    }
+    const infos = tasks.map(({ info }) => info);
+    if (task.group === undefined) send(turn, run, { type: 'LAUNCH', launch: { task: task.info } });
+    else send(turn, run, { type: 'LAUNCH_GROUP', launchGroup: { taskGroup: { tasks: infos } } });
   }
 }
+
+const isWaiting = (task: Task): boolean => !task.delivered && task.state === 'TASK_STAGING';
 
 export function executorCalled(turn: Turn, call: ExecutorCall): void {
   const run = liveExecutor(turn.state, call.frameworkId.value, call.executorId.value);
@@ -92,10 +99,10 @@ export function messageExecutor(turn: Turn, frameworkId: string, executorId: str
 
 export function shutdownExecutor(turn: Turn, frameworkId: string, executorId: string): void {
   const runs = turn.state.frameworks.get(frameworkId)?.runs.values() ?? [];
-  for (const run of [...runs]) if (run.kind === 'custom' && run.executorId === executorId) stopExecutor(turn, run);
+  for (const run of [...runs]) if (run.kind !== 'command' && run.executorId === executorId) stopExecutor(turn, run);
 }
 
-/** Asks the executor to end, and ends it when it does not. */
+/** Asks the executor to end, and ends it when it does not. Of a pod, the tasks are ended. */
 export function stopExecutor(turn: Turn, run: Run): void {
   if (run.phase === 'preparing')
     return neverRan(turn, run, {
@@ -104,8 +111,12 @@ export function stopExecutor(turn: Turn, run: Run): void {
       message: 'The executor was shut down before it was launched',
     });
   const graceMs = durationMs(run.info.shutdownGracePeriod) ?? turn.state.config.executorShutdownGraceMs;
-  if (run.connection === undefined || run.phase !== 'running') return killRun(turn, run, graceMs);
-  send(turn, run, { type: 'SHUTDOWN' });
+  if (run.kind === 'default') {
+    for (const taskId of [...run.tasks.keys()]) killTask(turn, run.frameworkId, taskId);
+  } else {
+    if (run.connection === undefined || run.phase !== 'running') return killVessel(turn, run, graceMs);
+    send(turn, run, { type: 'SHUTDOWN' });
+  }
   emit(turn, { type: 'setTimer', key: SHUTDOWN_TIMER + run.containerId, delayMs: graceMs });
 }
 

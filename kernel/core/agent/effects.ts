@@ -1,5 +1,10 @@
 import type { CommandInfoURI, ExecutorEvent } from '@mezzo/sdk/api';
-import type { ContainerCheckpoint, ContainerCommand, ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import type {
+  ContainerCheckpoint,
+  ContainerCommand,
+  ContainerResources,
+  ContainerSpec,
+} from '@mezzo/sdk/points/containerizer';
 import type { AgentSubscribe, UpCall } from '../protocol.js';
 
 export interface HttpProbe {
@@ -29,6 +34,9 @@ export type AgentEffect =
       readonly directory: string;
       readonly user: string | undefined;
       readonly uris: readonly CommandInfoURI[];
+      /** `directory` is in this one, which what runs there may write to, and is found under the name `link` there, too. */
+      readonly within?: string;
+      readonly link?: string;
     }
   /** The shell also waits for the container's end. */
   | { readonly type: 'launchContainer'; readonly containerizer: string; readonly spec: ContainerSpec }
@@ -37,6 +45,12 @@ export type AgentEffect =
       readonly containerizer: string;
       readonly containerId: string;
       readonly graceMs: number;
+    }
+  | {
+      readonly type: 'updateContainer';
+      readonly containerizer: string;
+      readonly containerId: string;
+      readonly resources: ContainerResources;
     }
   | { readonly type: 'removeContainer'; readonly containerizer: string; readonly containerId: string }
   /** The run is over: its sandbox ages from now on. */

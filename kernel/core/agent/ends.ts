@@ -1,29 +1,54 @@
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import { retireIfDone } from './books.js';
-import type { Run, TaskEnd } from './state.js';
+import { forgetContainer } from './checkpoint.js';
+import type { Container, Run, Task, TaskEnd } from './state.js';
 import { count, emit, type Turn } from './turn.js';
 import { report } from './updates.js';
 
 /** How runs end, and in which words. */
 
 export function failLaunch(turn: Turn, run: Run, why: string): void {
-  const message = `Failed to launch container: ${why}`;
+  neverRan(turn, run, launchFailure(turn, why));
+}
+
+export function launchFailure(turn: Turn, why: string): TaskEnd {
   count(turn.state, 'slave/container_launch_errors');
-  neverRan(turn, run, { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LAUNCH_FAILED', message });
+  const message = `Failed to launch container: ${why}`;
+  return { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LAUNCH_FAILED', message };
 }
 
 /** The run ends without a container. */
 export function neverRan(turn: Turn, run: Run, end: TaskEnd): void {
   run.phase = 'ended';
-  const { state, reason, message } = end;
-  for (const task of [...run.tasks.values()]) report(turn, run, task, state, { reason, message, byAgent: true });
+  for (const task of [...run.tasks.values()]) taskNeverRan(turn, run, task, end);
   runOver(turn, run, 0);
+}
+
+export function taskNeverRan(turn: Turn, run: Run, task: Task, { state, reason, message }: TaskEnd): void {
+  const container = turn.state.containers.get(task.containerId ?? '');
+  report(turn, run, task, state, { reason, message, byAgent: true });
+  if (container?.phase === 'preparing') dropContainer(turn, container);
+}
+
+/** A container in a pod ends without having run. */
+export function containerNeverRan(turn: Turn, container: Container, end: TaskEnd): void {
+  const run = turn.state.runs.get(container.run);
+  const task = run?.tasks.get(container.taskId);
+  if (run !== undefined && task !== undefined) taskNeverRan(turn, run, task, end);
+  dropContainer(turn, container);
+}
+
+/** Its task, if it had one, has been reported. */
+export function dropContainer(turn: Turn, container: Container): void {
+  if (!turn.state.containers.delete(container.containerId)) return;
+  container.phase = 'ended';
+  forgetContainer(turn, container);
 }
 
 /** The last of a run, once its tasks have been reported: what is left are updates that wait to be acknowledged. */
 export function runOver(turn: Turn, run: Run, status: number): void {
   const { frameworkId, executorId } = run;
-  if (run.kind === 'custom')
+  if (run.kind !== 'command')
     emit(turn, { type: 'sendMaster', call: { type: 'executorExited', frameworkId, executorId, status } });
   count(turn.state, 'slave/executors_terminated');
   emit(turn, { type: 'retireSandbox', directory: run.directory });

@@ -27,7 +27,7 @@ export function endRuns(turn: Turn, framework: AgentFramework): void {
   for (const run of [...framework.runs.values()]) {
     for (const task of [...run.tasks.values()]) {
       if (isTerminal(task.state)) removeTask(turn, run, task);
-      else if (run.kind === 'command') killTask(turn, run.frameworkId, task.info.taskId.value);
+      else if (run.kind !== 'custom') killTask(turn, run.frameworkId, task.info.taskId.value);
     }
     if (run.kind === 'custom') stopExecutor(turn, run);
   }

@@ -1,11 +1,13 @@
 import { toMilli, isTerminal } from '@mezzo/sdk/contract';
+import { groupOf } from './books.js';
+import { isOver } from './pods.js';
 import { type AgentState } from './state.js';
 import type { AgentEffect } from './effects.js';
 import { usedBy } from './views.js';
 
 /** What must hold after every step. Answers the first breach in words, or undefined. */
 export function agentBreach(state: AgentState): string | undefined {
-  return booksBreach(state) ?? resourcesBreach(state);
+  return booksBreach(state) ?? podsBreach(state) ?? resourcesBreach(state);
 }
 
 function booksBreach(state: AgentState): string | undefined {
@@ -29,6 +31,25 @@ function booksBreach(state: AgentState): string | undefined {
   for (const run of state.runs.values())
     if (state.frameworks.get(run.frameworkId)?.runs.get(run.containerId) !== run)
       return `run ${run.containerId} belongs to no framework`;
+  return undefined;
+}
+
+/** A group runs whole or ends whole, and a pod does not outlive its last task. */
+function podsBreach(state: AgentState): string | undefined {
+  for (const run of state.runs.values()) {
+    if (run.kind !== 'default' || state.phase === 'recovering') continue;
+    for (const task of run.tasks.values()) {
+      const { value: id } = task.info.taskId;
+      const bad = isTerminal(task.state) && task.state !== 'TASK_FINISHED';
+      const other = bad && groupOf(run, task).find((one) => !isTerminal(one.state) && !one.killing);
+      if (other) return `task ${other.info.taskId.value} runs on after ${id} of its group, which is ${task.state}`;
+      if (task.state === 'TASK_RUNNING' && groupOf(run, task).some((one) => one.state === 'TASK_STAGING'))
+        return `task ${id} runs before its group is launched`;
+      if (!isTerminal(task.state) && task.delivered && !state.containers.has(task.containerId ?? ''))
+        return `task ${id} is delivered and has no container`;
+    }
+    if (run.phase === 'preparing' && isOver(run)) return `pod ${run.containerId} has nothing to run`;
+  }
   return undefined;
 }
 

@@ -1,10 +1,10 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { KillPolicy } from '@mezzo/sdk/api';
-import { frameworkOf } from './books.js';
+import { frameworkOf, groupOf, vesselOf } from './books.js';
 import { saveTask } from './checkpoint.js';
-import { neverRan } from './ends.js';
+import { containerNeverRan, neverRan, taskNeverRan } from './ends.js';
 import { durationMs } from './spec.js';
-import { hasCapability, type AgentState, type Run, type Task, type TaskEnd } from './state.js';
+import { hasCapability, type AgentState, type Run, type Task, type TaskEnd, type Vessel } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report } from './updates.js';
 
@@ -23,27 +23,32 @@ export function killTask(turn: Turn, frameworkId: string, taskId: string, policy
   const task = run?.tasks.get(taskId);
   if (run === undefined || task === undefined || isTerminal(task.state)) return;
   if (run.kind === 'custom') return killInExecutor(turn, run, task, policy);
-  if (run.phase === 'preparing') return neverRan(turn, run, KILLED_DURING_LAUNCH);
+  const vessel = vesselOf(turn.state, run, task);
+  if (run.kind === 'command' && run.phase === 'preparing') return neverRan(turn, run, KILLED_DURING_LAUNCH);
+  if (vessel === undefined || vessel.phase === 'preparing') return taskNeverRan(turn, run, task, KILLED_DURING_LAUNCH);
   const graceMs = graceOf(turn.state, run, task, policy);
   markKilling(turn, run, task);
-  killRun(turn, run, graceMs);
+  killVessel(turn, vessel, graceMs);
 }
 
 /** The container gets SIGTERM now or when it is launched; one that is not up within the grace is given up. */
-export function killRun(turn: Turn, run: Run, graceMs: number): void {
-  const { containerizer, containerId } = run;
-  if (run.phase === 'running') return emit(turn, { type: 'killContainer', containerizer, containerId, graceMs });
-  if (run.phase !== 'launching') return;
-  run.killOnLaunchMs = graceMs;
+export function killVessel(turn: Turn, vessel: Vessel, graceMs: number): void {
+  const { containerizer, containerId } = vessel;
+  if (vessel.phase === 'running') return emit(turn, { type: 'killContainer', containerizer, containerId, graceMs });
+  if (vessel.phase !== 'launching') return;
+  vessel.killOnLaunchMs = graceMs;
   emit(turn, { type: 'setTimer', key: DISCARD_TIMER + containerId, delayMs: graceMs });
 }
 
 /** A launch that hangs must not hold up a kill: told as killed, and destroyed whenever it turns up. */
 export function discardLaunch(turn: Turn, containerId: string): void {
   const run = turn.state.runs.get(containerId);
-  if (run?.phase !== 'launching') return;
-  turn.state.discarded.set(containerId, run.containerizer);
-  neverRan(turn, run, run.ended ?? KILLED_DURING_LAUNCH);
+  const container = turn.state.containers.get(containerId);
+  const vessel = run ?? container;
+  if (vessel?.phase !== 'launching') return;
+  turn.state.discarded.set(containerId, vessel.containerizer);
+  if (run !== undefined) neverRan(turn, run, run.ended ?? KILLED_DURING_LAUNCH);
+  else if (container !== undefined) containerNeverRan(turn, container, KILLED_DURING_LAUNCH);
 }
 
 function markKilling(turn: Turn, run: Run, task: Task): void {
@@ -57,8 +62,8 @@ function markKilling(turn: Turn, run: Run, task: Task): void {
 
 function killInExecutor(turn: Turn, run: Run, task: Task, policy: KillPolicy | undefined): void {
   if (!task.delivered) {
-    const { state, ...details } = KILLED_DURING_LAUNCH;
-    return report(turn, run, task, state, { ...details, byAgent: true });
+    for (const one of groupOf(run, task)) if (!one.delivered) taskNeverRan(turn, run, one, KILLED_DURING_LAUNCH);
+    return;
   }
   task.killing = true;
   if (run.connection === undefined) return;

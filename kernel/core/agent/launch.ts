@@ -1,9 +1,10 @@
 import type { ExecutorInfo, FrameworkInfo, TaskInfo } from '@mezzo/sdk/api';
 import { addRun, addTask, admitFramework } from './books.js';
 import { saveRun, saveTask } from './checkpoint.js';
-import { deliver, liveExecutor } from './custom-executors.js';
+import { deliver } from './custom-executors.js';
 import { failLaunch, neverRan } from './ends.js';
 import type { AgentEvent } from './events.js';
+import { boundPod, launchWaiting } from './pods.js';
 import { checkStatusOf } from './probes.js';
 import { containerizerFor, secretOf, specOf, userOf } from './spec.js';
 import type { AgentFramework, AgentState, Run, Task, TaskEnd } from './state.js';
@@ -16,21 +17,41 @@ export function runTask(turn: Turn, info: FrameworkInfo, task: TaskInfo, executo
   const framework = admitFramework(turn, info);
   if (framework.shuttingDown || framework.taskRuns.has(task.taskId.value)) return;
   const custom = executor ?? task.executor;
-  const fault = faultOf(turn.state, framework, task, custom);
+  const fault =
+    custom?.type === 'DEFAULT'
+      ? invalid("'ExecutorInfo.type' must be 'CUSTOM'")
+      : faultOf(turn.state, framework, task, custom);
   if (fault !== undefined) {
     refuse(turn, framework, task, custom, fault);
     return custom && refuseExecutor(turn, framework, custom);
   }
-  if (custom === undefined) return startRun(turn, framework, 'command', commandExecutor(task), task);
-  const running = [...framework.runs.values()].find(
-    (run) => run.kind === 'custom' && run.executorId === custom.executorId.value && run.phase !== 'ended',
-  );
-  if (running === undefined) return startRun(turn, framework, 'custom', custom, task);
-  const added = newTask(task);
-  addTask(framework, running, added);
-  saveTask(turn, running, added);
-  deliver(turn, running);
+  if (custom === undefined) return startRun(turn, framework, 'command', commandExecutor(task), [newTask(task)]);
+  runIn(turn, framework, 'custom', custom, [newTask(task)]);
 }
+
+/** Gives the tasks to the executor's run, or starts one with them. */
+export function runIn(
+  turn: Turn,
+  framework: AgentFramework,
+  kind: 'custom' | 'default',
+  executor: ExecutorInfo,
+  tasks: readonly Task[],
+): void {
+  const running = runOfExecutor(framework, executor.executorId.value);
+  if (running === undefined) return startRun(turn, framework, kind, executor, tasks);
+  for (const task of tasks) {
+    addTask(framework, running, task);
+    saveTask(turn, running, task);
+  }
+  if (kind === 'custom') return deliver(turn, running);
+  boundPod(turn, running);
+  launchWaiting(turn, running);
+}
+
+export const runOfExecutor = (framework: AgentFramework, executorId: string): Run | undefined =>
+  [...framework.runs.values()].find(
+    (run) => run.kind !== 'command' && run.executorId === executorId && run.phase !== 'ended',
+  );
 
 export function sandboxPrepared(turn: Turn, containerId: string): void {
   const run = turn.state.runs.get(containerId);
@@ -54,14 +75,14 @@ function startRun(
   framework: AgentFramework,
   kind: Run['kind'],
   executor: ExecutorInfo,
-  task: TaskInfo,
+  tasks: readonly Task[],
 ): void {
+  const task = tasks[0]!.info;
   const run = newRun(turn.state, framework, kind, executor, task);
-  const entry = newTask(task);
   addRun(turn.state, framework, run);
-  addTask(framework, run, entry);
+  for (const entry of tasks) addTask(framework, run, entry);
   saveRun(turn, run);
-  saveTask(turn, run, entry);
+  for (const entry of tasks) saveTask(turn, run, entry);
   const command = kind === 'command' ? task.command : executor.command;
   emit(turn, {
     type: 'prepareSandbox',
@@ -73,7 +94,7 @@ function startRun(
 }
 
 /** A task that cannot run here: only its end is told, through the same stream of updates as any other. */
-function refuse(
+export function refuse(
   turn: Turn,
   framework: AgentFramework,
   task: TaskInfo,
@@ -91,43 +112,23 @@ function refuse(
 }
 
 /** The master counts an executor from the first task on: one that never came to be must be told. */
-function refuseExecutor(turn: Turn, framework: AgentFramework, executor: ExecutorInfo): void {
+export function refuseExecutor(turn: Turn, framework: AgentFramework, executor: ExecutorInfo): void {
   const frameworkId = framework.info.id?.value ?? '';
   const executorId = executor.executorId.value;
-  if (liveExecutor(turn.state, frameworkId, executorId) !== undefined) return;
+  if (runOfExecutor(framework, executorId) !== undefined) return;
   emit(turn, { type: 'sendMaster', call: { type: 'executorExited', frameworkId, executorId, status: 0 } });
 }
 
-export function runTaskGroup(
-  turn: Turn,
-  info: FrameworkInfo,
-  executor: ExecutorInfo,
-  tasks: readonly TaskInfo[],
-): void {
-  const framework = admitFramework(turn, info);
-  const end: TaskEnd = {
-    state: 'TASK_ERROR',
-    reason: 'REASON_TASK_GROUP_INVALID',
-    message: 'Task groups are not supported yet',
-  };
-  if (framework.shuttingDown) return;
-  for (const task of tasks)
-    if (!framework.taskRuns.has(task.taskId.value)) refuse(turn, framework, task, executor, end);
-  refuseExecutor(turn, framework, executor);
-}
-
-function faultOf(
+export function faultOf(
   state: AgentState,
   framework: AgentFramework,
   task: TaskInfo,
   executor: ExecutorInfo | undefined,
 ): TaskEnd | undefined {
-  const invalid = (message: string): TaskEnd => ({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message });
   const ids = [framework.info.id?.value ?? '', task.taskId.value, executor?.executorId.value ?? task.taskId.value];
   const bad = ids.find((id) => !isSafeId(id));
   if (bad !== undefined) return invalid(`'${bad}' contains invalid characters`);
-  if (executor?.type === 'DEFAULT') return invalid('The default executor is not supported yet');
-  const command = executor === undefined ? task.command : executor.command;
+  const command = executor === undefined || executor.type === 'DEFAULT' ? task.command : executor.command;
   if (command === undefined && task.container === undefined) return invalid('There is no command to run');
   const secret = secretOf(command);
   if (secret !== undefined) return invalid(`Secrets are not supported yet (environment variable ${secret})`);
@@ -139,6 +140,8 @@ function faultOf(
     message: `This agent has no '${name}' containerizer: the plugin containerizer-${name} is missing or not active`,
   };
 }
+
+const invalid = (message: string): TaskEnd => ({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message });
 
 /** Ids become names of directories. */
 const isSafeId = (id: string): boolean =>
@@ -171,8 +174,10 @@ function newRun(
   };
 }
 
-export const newTask = (info: TaskInfo): Task => ({
+export const newTask = (info: TaskInfo, group?: string): Task => ({
   info,
+  group,
+  containerId: undefined,
   state: 'TASK_STAGING',
   statuses: [],
   updates: [],

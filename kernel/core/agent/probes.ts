@@ -1,10 +1,10 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { CheckInfo, CheckStatusInfo, HealthCheck } from '@mezzo/sdk/api';
-import { probeKey } from './books.js';
+import { probeKey, vesselOf } from './books.js';
 import type { Probe } from './effects.js';
 import type { ProbeOutcome } from './events.js';
 import { killTask } from './kill.js';
-import { commandOf } from './spec.js';
+import { commandOf, podEnvironment } from './spec.js';
 import { type AgentState, type ProbeState, type Run, type Task } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report } from './updates.js';
@@ -25,7 +25,9 @@ export function probeDue(turn: Turn, kind: Kind, run: Run, task: Task): void {
   const plan = planOf(kind, task);
   const probe = plan && probeOf(turn.state, run, task, plan);
   if (plan === undefined || probe === undefined || !task.probes.has(kind)) return;
-  const { containerizer, containerId } = run;
+  const vessel = vesselOf(turn.state, run, task);
+  if (vessel === undefined) return;
+  const { containerizer, containerId } = vessel;
   const timeoutMs = secondsToMs(plan.timeoutSeconds, 20) || 60_000;
   emit(turn, { type: 'probe', key: probeKey(kind, run, task), containerizer, containerId, probe, timeoutMs });
 }
@@ -98,7 +100,9 @@ function probeOf(state: AgentState, run: Run, task: Task, plan: HealthCheck | Ch
   }
   const command = plan.command && 'command' in plan.command ? plan.command.command : plan.command;
   if (plan.type !== 'COMMAND' || command === undefined) return undefined;
-  return { kind: 'command', command: commandOf(state, run, command, task.info.command) };
+  const inner = run.kind === 'default' ? vesselOf(state, run, task) : undefined;
+  const more = inner && podEnvironment(state, run, task.info, inner.directory);
+  return { kind: 'command', command: commandOf(state, run, command, task.info.command, more) };
 }
 
 function succeeded(outcome: ProbeOutcome): boolean {

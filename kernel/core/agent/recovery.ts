@@ -1,25 +1,27 @@
 import { isTerminal } from '@mezzo/sdk/contract';
-import { addRun, addTask, newFramework, retireFramework, retireIfDone } from './books.js';
+import { addRun, addTask, newFramework, retireFramework, retireIfDone, vesselOf } from './books.js';
 import {
   AGENT_KEY,
   CHECKPOINT_VERSION,
+  containerKey,
   runKey,
   saveAgent,
   type AgentRecord,
+  type ContainerRecord,
   type FrameworkRecord,
   type RunRecord,
   type TaskRecord,
 } from './checkpoint.js';
 import { awaitSubscription } from './custom-executors.js';
-import { runOver } from './ends.js';
+import { dropContainer, runOver } from './ends.js';
 import type { AgentEvent, CheckpointRecord } from './events.js';
 import { endRuns } from './frameworks.js';
-import { killRun, killTask } from './kill.js';
+import { killVessel, killTask } from './kill.js';
 import { newTask } from './launch.js';
 import { leave } from './leave.js';
 import { connect } from './registration.js';
 import { watchTask } from './running.js';
-import { type AgentState, type Run, type TaskEnd } from './state.js';
+import { type AgentState, type Container, type Run, type Task, type TaskEnd, type Vessel } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { report } from './updates.js';
 
@@ -46,9 +48,9 @@ export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type:
   state.drain = agent?.drain;
   // No container survives a reboot, whatever its checkpoint says: pids would name strangers.
   const rebooted = agent !== undefined && agent.bootId !== bootId;
-  if (rebooted) for (const run of state.runs.values()) run.checkpoint = undefined;
+  if (rebooted) for (const vessel of vessels(state)) vessel.checkpoint = undefined;
   if (state.agentId !== undefined && (agent === undefined || rebooted)) saveAgent(turn, state);
-  const containers = [...state.runs.values()].flatMap(({ containerizer, checkpoint, phase }) =>
+  const containers = vessels(state).flatMap(({ containerizer, checkpoint, phase }) =>
     checkpoint === undefined || phase === 'ended' ? [] : [{ containerizer, checkpoint }],
   );
   emit(turn, { type: 'recoverContainers', containers });
@@ -58,6 +60,10 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
   const { state } = turn;
   const alive = new Set(containerIds);
   state.phase = 'serving';
+  for (const container of [...state.containers.values()]) {
+    if (alive.has(container.containerId)) container.phase = 'running';
+    else containerLost(turn, container);
+  }
   for (const run of [...state.runs.values()]) {
     if (alive.has(run.containerId)) resume(turn, run);
     else lost(turn, run);
@@ -73,10 +79,15 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
 function resume(turn: Turn, run: Run): void {
   run.phase = 'running';
   // A damaged checkpoint: nobody knows what runs there.
-  if (run.kind === 'command' && run.tasks.size === 0) return killRun(turn, run, 0);
+  if (run.kind === 'command' && run.tasks.size === 0) return killVessel(turn, run, 0);
   if (run.kind === 'custom') return awaitSubscription(turn, run, turn.state.config.executorReregistrationTimeoutMs);
-  for (const task of run.tasks.values()) {
+  if (run.kind === 'default') turn.pods.add(run);
+  for (const task of [...run.tasks.values()]) {
     if (isTerminal(task.state)) continue;
+    if (vesselOf(turn.state, run, task) === undefined) {
+      taskLost(turn, run, task, task.state === 'TASK_STAGING' ? NEVER_LAUNCHED : CONTAINER_LOST);
+      continue;
+    }
     if (!task.statuses.some((s) => s.state === 'TASK_RUNNING') && !task.killing)
       report(turn, run, task, 'TASK_RUNNING');
     watchTask(turn, run, task);
@@ -89,12 +100,23 @@ function lost(turn: Turn, run: Run): void {
   const wasOver = run.phase === 'ended';
   const end = run.phase === 'preparing' ? NEVER_LAUNCHED : CONTAINER_LOST;
   run.phase = 'ended';
-  const { state, reason, message } = end;
-  for (const task of [...run.tasks.values()])
-    if (!isTerminal(task.state)) report(turn, run, task, state, { reason, message, byAgent: true });
+  for (const task of [...run.tasks.values()]) taskLost(turn, run, task, end);
   if (wasOver) retireIfDone(turn, run);
   else runOver(turn, run, 0);
 }
+
+function containerLost(turn: Turn, container: Container): void {
+  const run = turn.state.runs.get(container.run);
+  const task = run?.tasks.get(container.taskId);
+  if (run && task) taskLost(turn, run, task, container.checkpoint === undefined ? NEVER_LAUNCHED : CONTAINER_LOST);
+  dropContainer(turn, container);
+}
+
+function taskLost(turn: Turn, run: Run, task: Task, { state, reason, message }: TaskEnd): void {
+  if (!isTerminal(task.state)) report(turn, run, task, state, { reason, message, byAgent: true });
+}
+
+const vessels = (state: AgentState): Vessel[] => [...state.runs.values(), ...state.containers.values()];
 
 /** The tasks know it too, should the agent's own record be damaged. */
 function agentIdOfTasks(state: AgentState): string | undefined {
@@ -122,16 +144,20 @@ function readBooks(turn: Turn, records: readonly CheckpointRecord[]): void {
       emit(turn, { type: 'forget', key });
       continue;
     }
-    const { info, state: taskState, statuses, updates, delivered, killing } = record;
+    const { info, state: taskState, statuses, updates, delivered, killing, group, containerId: inner } = record;
     const last = statuses.at(-1);
     addTask(framework, run, {
-      ...newTask(info),
-      ...{ state: taskState, delivered, killing },
+      ...newTask(info, group),
+      ...{ state: taskState, delivered, killing, containerId: inner },
       statuses: [...statuses],
       updates: [...updates],
       healthy: last?.healthy,
       checkStatus: last?.checkStatus,
     });
+  }
+  for (const record of recordsUnder<ContainerRecord>(records, 'containers/')) {
+    if (state.runs.has(record.run)) state.containers.set(record.containerId, containerOf(record));
+    else emit(turn, { type: 'forget', key: containerKey(record.containerId) });
   }
   for (const run of state.runs.values()) doubtEnd(run);
 }
@@ -147,6 +173,14 @@ const recordsUnder = <T extends { version: number }>(records: readonly Checkpoin
     .filter(({ key }) => key === prefix || (prefix.endsWith('/') && key.startsWith(prefix)))
     .map(({ value }) => value as T)
     .filter((value) => value.version === CHECKPOINT_VERSION);
+
+const containerOf = ({ version: _, ...record }: ContainerRecord): Container => ({
+  ...record,
+  phase: record.checkpoint === undefined ? 'preparing' : 'running',
+  checkpoint: record.checkpoint,
+  pid: record.pid,
+  killOnLaunchMs: undefined,
+});
 
 const runOf = (record: RunRecord): Run => ({
   containerId: record.containerId,

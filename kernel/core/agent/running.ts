@@ -4,8 +4,9 @@ import type { ContainerExit, LaunchedContainer } from '@mezzo/sdk/points/contain
 import { completionTimer } from './books.js';
 import { saveRun } from './checkpoint.js';
 import { executorLaunched } from './custom-executors.js';
-import { DISCARD_TIMER, killRun, killTask } from './kill.js';
-import { exitMessage, failLaunch, runOver, waitStatus } from './ends.js';
+import { DISCARD_TIMER, killVessel, killTask } from './kill.js';
+import { dropContainer, exitMessage, failLaunch, runOver, waitStatus } from './ends.js';
+import { isOver, launchWaiting } from './pods.js';
 import { startProbes } from './probes.js';
 import { durationMs } from './spec.js';
 import { type Run, type Task } from './state.js';
@@ -26,10 +27,11 @@ export function containerLaunched(turn: Turn, containerId: string, launched: Lau
   run.network = launched.network;
   saveRun(turn, run);
   if (run.kind === 'custom') executorLaunched(turn, run);
+  else if (run.kind === 'default') launchWaiting(turn, run);
   else for (const task of run.tasks.values()) taskRunning(turn, run, task);
   if (run.killOnLaunchMs === undefined) return;
   emit(turn, { type: 'cancelTimer', key: DISCARD_TIMER + containerId });
-  killRun(turn, run, run.killOnLaunchMs);
+  killVessel(turn, run, run.killOnLaunchMs);
 }
 
 export function containerLaunchFailed(turn: Turn, containerId: string, message: string): void {
@@ -51,17 +53,21 @@ export function containerEnded(turn: Turn, containerId: string, exit: ContainerE
 
 /** The container is no more; what is left of the run are updates that wait for their acknowledgement. */
 export function runEnded(turn: Turn, run: Run, exit: ContainerExit): void {
+  const over = run.kind === 'default' && isOver(run);
   run.phase = 'ended';
   saveRun(turn, run);
   for (const key of [`register/${run.containerId}`, `shutdown/${run.containerId}`])
-    if (run.kind === 'custom') emit(turn, { type: 'cancelTimer', key });
+    if (run.kind !== 'command') emit(turn, { type: 'cancelTimer', key });
   if (run.connection !== undefined) emit(turn, { type: 'closeExecutor', connection: run.connection });
   run.connection = undefined;
   for (const task of [...run.tasks.values()]) {
+    const waiting = turn.state.containers.get(task.containerId ?? '');
+    if (waiting?.phase === 'preparing') dropContainer(turn, waiting);
     const end = run.kind === 'command' ? commandEnd(task, exit) : executorEnd(run, exit);
     report(turn, run, task, end.state, end.details);
   }
-  runOver(turn, run, waitStatus(exit));
+  // A pod ends as its agent wants, once all is done: no failure.
+  runOver(turn, run, over ? 0 : waitStatus(exit));
 }
 
 export function taskTooLong(turn: Turn, run: Run, task: Task): void {
@@ -91,7 +97,7 @@ interface End {
   readonly details: StatusDetails;
 }
 
-function commandEnd(task: Task, exit: ContainerExit): End {
+export function commandEnd(task: Task, exit: ContainerExit): End {
   const message = exitMessage(exit);
   if (task.tooLong) return { state: 'TASK_FAILED', details: { message, reason: 'REASON_MAX_COMPLETION_TIME_REACHED' } };
   if (exit.limitation === 'oom' || exit.limitation === 'disk') return limitEnd(task, exit);

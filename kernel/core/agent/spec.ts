@@ -1,16 +1,20 @@
-import type { CommandInfo, ContainerInfo, FrameworkInfo, Resource, TaskInfo } from '@mezzo/sdk/api';
-import { toMilli } from '@mezzo/sdk/contract';
+import type { CommandInfo, ContainerInfo, FrameworkInfo, Labels, Resource, TaskInfo } from '@mezzo/sdk/api';
+import { isTerminal, toMilli } from '@mezzo/sdk/contract';
 import type { ContainerCommand, ContainerResources, ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { frameworkOf } from './books.js';
-import type { AgentState, Run } from './state.js';
+import type { AgentState, Container, Run } from './state.js';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export const containerizerFor = (container: ContainerInfo | undefined): string =>
   container?.type === 'DOCKER' ? 'docker' : 'mesos';
 
+/** Holds the namespaces and cgroups of a pod. The container ends when nothing is left to run in it. */
+const POD_COMMAND: CommandInfo = { value: 'exec sleep 2147483647' };
+
 /** The container of a run: what its executor, or its one task, asks for. */
 export function specOf(state: AgentState, run: Run): ContainerSpec {
+  if (run.kind === 'default') return podSpec(state, run);
   const task = run.kind === 'command' ? [...run.tasks.values()][0]?.info : undefined;
   const container = task === undefined ? run.info.container : task.container;
   const labels = task === undefined ? run.info.labels : task.labels;
@@ -21,17 +25,65 @@ export function specOf(state: AgentState, run: Run): ContainerSpec {
     ...(container && { container }),
     resources: task === undefined ? executorResources(run) : taskResources(task),
     sandbox: run.directory,
-    ...(labels?.labels && { labels: Object.fromEntries(labels.labels.map((l) => [l.key, l.value ?? ''])) }),
+    ...(labels?.labels && { labels: labelsOf(labels) }),
   };
 }
 
-/** The command with its whole environment: the agent's, then `base`'s (the task's, for a check inside it), then its own. */
-export function commandOf(state: AgentState, run: Run, command: CommandInfo, base?: CommandInfo): ContainerCommand {
+function podSpec(state: AgentState, run: Run): ContainerSpec {
+  const { containerId, directory, info } = run;
+  return {
+    ...{ containerId, owner: state.config.owner, sandbox: directory },
+    command: commandOf(state, run, POD_COMMAND),
+    ...(info.container && { container: info.container }),
+    resources: podResources(run),
+  };
+}
+
+/** All that runs in a pod is bounded together: by what its executor and its live tasks were given. */
+export function podResources({ info, tasks }: Run): ContainerResources {
+  const live = [...tasks.values()].filter((task) => !isTerminal(task.state));
+  return amounts([...(info.resources ?? []), ...live.flatMap((task) => task.info.resources ?? [])]);
+}
+
+/** The container of a task in a pod. */
+export function innerSpec(state: AgentState, run: Run, task: TaskInfo, inner: Container): ContainerSpec {
+  const { containerId, parent, directory } = inner;
+  return {
+    ...{ containerId, parent, owner: state.config.owner, sandbox: directory },
+    command: commandOf(state, run, task.command ?? {}, undefined, podEnvironment(state, run, task, directory)),
+    ...(task.container && { container: task.container }),
+    resources: amounts(task.resources ?? []),
+    ...(task.labels?.labels && { labels: labelsOf(task.labels) }),
+  };
+}
+
+export const podEnvironment = (
+  { config }: AgentState,
+  { network }: Run,
+  { resources }: TaskInfo,
+  directory: string,
+): Record<string, string> => ({
+  MESOS_DIRECTORY: directory,
+  MESOS_CONTAINER_IP: network?.ipAddresses[0] ?? config.ip,
+  MESOS_ALLOCATION_ROLE: resources?.find((r) => r.allocationInfo?.role !== undefined)?.allocationInfo?.role ?? '*',
+});
+
+const labelsOf = ({ labels }: Labels): Record<string, string> =>
+  Object.fromEntries((labels ?? []).map((label) => [label.key, label.value ?? '']));
+
+/** The command with its whole environment: the agent's, `more`, then `base`'s (the task's, for a check inside it), then its own. */
+export function commandOf(
+  state: AgentState,
+  run: Run,
+  command: CommandInfo,
+  base?: CommandInfo,
+  more: Record<string, string> = {},
+): ContainerCommand {
   const user = userOf(state, frameworkOf(state, run).info, base?.user ?? command.user);
   return {
     shell: command.shell !== false,
     argv: argvOf(run, command),
-    env: { ...agentEnvironment(state, run), ...environmentOf(base), ...environmentOf(command) },
+    env: { ...agentEnvironment(state, run), ...more, ...environmentOf(base), ...environmentOf(command) },
     ...(user !== undefined && { user }),
   };
 }

@@ -60,13 +60,17 @@ export interface ProbeState {
 
 export interface Task {
   readonly info: TaskInfo;
+  /** Of the tasks that were launched together; undefined = alone. */
+  readonly group: string | undefined;
+  /** Of its own container, in a pod. */
+  containerId: string | undefined;
   state: TaskState;
   /** Oldest first, at most 16. */
   readonly statuses: TaskStatus[];
   /** Not acknowledged yet, oldest first; only the first is in flight. */
   readonly updates: TaskStatus[];
   retryMs: number;
-  /** Handed to its custom executor. */
+  /** Handed to its custom executor; in a pod, its container was asked for. */
   delivered: boolean;
   killing: boolean;
   tooLong: boolean;
@@ -75,26 +79,43 @@ export interface Task {
   readonly probes: Map<'health' | 'check', ProbeState>;
 }
 
-/** One life of an executor: a container and the tasks in it. A command task is an executor of its own. */
-export interface Run {
+/** What a containerizer runs for us. */
+export interface Vessel {
   readonly containerId: string;
-  readonly frameworkId: string;
-  readonly executorId: string;
-  readonly kind: 'command' | 'custom';
-  readonly info: ExecutorInfo;
   readonly containerizer: string;
   readonly directory: string;
   phase: 'preparing' | 'launching' | 'running' | 'ended';
   checkpoint: ContainerCheckpoint | undefined;
   pid: number | undefined;
+  /** Kill it with this grace as soon as it is launched. */
+  killOnLaunchMs: number | undefined;
+}
+
+/** A container in the container of a run: that of a task in a pod. */
+export interface Container extends Vessel {
+  /** Names from the outermost container on, as the API has them. */
+  readonly path: readonly string[];
+  /** Container ids of the one that it is in, and of the run. */
+  readonly parent: string;
+  readonly run: string;
+  readonly taskId: string;
+}
+
+/**
+ * One life of an executor: a container and the tasks in it. A command task is an executor of its own. `default` is a pod: the agent is its
+ * executor, and each task has a container in the run's.
+ */
+export interface Run extends Vessel {
+  readonly frameworkId: string;
+  readonly executorId: string;
+  readonly kind: 'command' | 'custom' | 'default';
+  readonly info: ExecutorInfo;
   network: ContainerNetwork | undefined;
   readonly tasks: Map<string, Task>;
   /** Terminal and acknowledged, at most 100. */
   readonly completedTasks: Task[];
   /** Stream of a subscribed custom executor. */
   connection: string | undefined;
-  /** Kill it with this grace as soon as it is launched. */
-  killOnLaunchMs: number | undefined;
   /** Why the agent ended the container itself: the reason of the tasks' last updates. */
   ended: TaskEnd | undefined;
 }
@@ -129,6 +150,8 @@ export interface AgentState {
   readonly completedFrameworks: AgentFramework[];
   /** Container id -> run; all but the retired ones. */
   readonly runs: Map<string, Run>;
+  /** Container id -> container in the container of a run, until its end was taken note of. */
+  readonly containers: Map<string, Container>;
   /** Killed while they were being launched: their containers are ended when they turn up. */
   readonly discarded: Map<string, string>;
   exitCode: number;
@@ -159,6 +182,7 @@ export function createAgentState(config: AgentConfig): AgentState {
     frameworks: new Map(),
     completedFrameworks: [],
     runs: new Map(),
+    containers: new Map(),
     discarded: new Map(),
     exitCode: 0,
     exitReason: '',

@@ -1,151 +1,14 @@
 import type { FrameworkInfo, TaskInfo, TaskStatus } from '@mezzo/sdk/api';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { DownMessage, DownRecord, UpCall } from '../protocol.js';
+import { AgentWorld, aware, config, plain, task, types } from '../../../tests/support/agent-world.js';
+import type { DownRecord } from '../protocol.js';
 import type { AgentEffect } from './effects.js';
-import type { AgentEvent, CheckpointRecord } from './events.js';
 import { executorCallFault } from './executor-calls.js';
-import { agentBreach, AgentAuditor } from './invariants.js';
-import { createAgentState, type AgentConfig, type AgentState } from './state.js';
-import { agentMachine } from './step.js';
+import { createAgentState } from './state.js';
 
-const config: AgentConfig = {
-  owner: 'o1',
-  workDir: '/w',
-  hostname: 'node',
-  ip: '10.0.0.1',
-  port: 5051,
-  version: '1.12.0',
-  resources: [
-    { name: 'cpus', type: 'SCALAR', scalar: { value: 2 } },
-    { name: 'mem', type: 'SCALAR', scalar: { value: 1024 } },
-  ],
-  attributes: [],
-  containerizers: ['mesos'],
-  executorEnvironment: {},
-  user: 'root',
-  switchUser: true,
-  registrationBackoffMs: 1000,
-  executorRegistrationTimeoutMs: 60_000,
-  executorReregistrationTimeoutMs: 2000,
-  executorShutdownGraceMs: 5000,
-  recoveryTimeoutMs: 900_000,
-  maxCompletedExecutors: 10,
-};
-
-/** One agent over all its lives, with a disk, timers and a master that only speaks when the test does. */
-class World {
-  atMs = 1_000_000;
-  lives = 0;
-  state!: AgentState;
-  readonly disk = new Map<string, unknown>();
-  readonly timers = new Map<string, number>();
-  readonly sent: UpCall[] = [];
-  readonly auditor = new AgentAuditor();
-  effects: AgentEffect[] = [];
-  seq = 0;
-
-  start(alive: readonly string[] = [], bootId = 'boot-1', recover: 'reconnect' | 'cleanup' = 'reconnect'): void {
-    this.state = createAgentState(config);
-    this.timers.clear();
-    this.lives += 1;
-    const records = structuredClone([...this.disk].map(([key, value]): CheckpointRecord => ({ key, value })));
-    const seed = `${String(this.lives).padStart(8, '0')}-0000-4000-8000-000000000000`;
-    this.dispatch({ type: 'checkpointsLoaded', seed, bootId, recover, records });
-    this.dispatch({ type: 'containersRecovered', containerIds: alive });
-  }
-
-  dispatch(event: AgentEvent): AgentEffect[] {
-    const effects = agentMachine.step(this.state, event, this.atMs);
-    for (const effect of effects) this.carryOut(effect);
-    this.effects = effects;
-    expect(agentBreach(this.state)).toBeUndefined();
-    expect(this.auditor.observe(effects)).toBeUndefined();
-    return effects;
-  }
-
-  private carryOut(effect: AgentEffect): void {
-    if (effect.type === 'checkpoint') this.disk.set(effect.key, structuredClone(effect.value));
-    if (effect.type === 'forget') this.disk.delete(effect.key);
-    if (effect.type === 'setTimer') this.timers.set(effect.key, effect.delayMs);
-    if (effect.type === 'cancelTimer') this.timers.delete(effect.key);
-    if (effect.type === 'sendMaster') this.sent.push(effect.call);
-  }
-
-  fire(key: string): AgentEffect[] {
-    const delayMs = this.timers.get(key);
-    if (delayMs === undefined) throw new Error(`no timer ${key} among ${[...this.timers.keys()].join(', ')}`);
-    this.timers.delete(key);
-    this.atMs += delayMs;
-    return this.dispatch({ type: 'timerFired', key });
-  }
-
-  master(message: DownMessage): AgentEffect[] {
-    const record: DownRecord = { ...message, seq: ++this.seq };
-    return this.dispatch({ type: 'masterRecordReceived', connection: this.state.link.connection, record });
-  }
-
-  register(): AgentEffect[] {
-    this.seq = 0;
-    const ping = { pingIntervalMs: 15_000, pingTimeoutMs: 75_000 };
-    return this.master({ type: 'registered', session: 's', agentId: 'M-S0', masterId: 'M', epoch: 1, ...ping });
-  }
-
-  updates(): TaskStatus[] {
-    return this.sent.flatMap((call) => (call.type === 'statusUpdate' ? [call.status] : []));
-  }
-
-  acknowledge(status = this.updates().at(-1)!): AgentEffect[] {
-    const [taskId, uuid] = [status.taskId.value, status.uuid ?? ''];
-    this.auditor.acknowledged('F', taskId, uuid);
-    return this.master({ type: 'acknowledge', frameworkId: 'F', taskId, uuid });
-  }
-
-  /** The container of the only live run. */
-  get containerId(): string {
-    return [...this.state.runs.keys()].at(-1)!;
-  }
-
-  launched(): AgentEffect[] {
-    const { containerId } = this;
-    this.dispatch({ type: 'sandboxPrepared', containerId });
-    const checkpoint = { containerId, version: 1, data: {} };
-    return this.dispatch({ type: 'containerLaunched', containerId, launched: { checkpoint, pid: 7 } });
-  }
-
-  run(task: TaskInfo, framework: FrameworkInfo = aware): void {
-    this.master({ type: 'runTask', framework, task });
-    this.launched();
-  }
-
-  exited(exit: { code?: number; signal?: string; limitation?: 'oom' | 'unknown'; message?: string }): AgentEffect[] {
-    const { containerId } = this;
-    return this.dispatch({ type: 'containerEnded', containerId, exit: { message: 'm', ...exit } });
-  }
-}
-
-const aware: FrameworkInfo = {
-  user: 'root',
-  name: 'f',
-  id: { value: 'F' },
-  capabilities: [{ type: 'PARTITION_AWARE' }, { type: 'TASK_KILLING_STATE' }],
-};
-const plain: FrameworkInfo = { user: 'root', name: 'f', id: { value: 'F' } };
-const task = (id: string, more: Partial<TaskInfo> = {}): TaskInfo => ({
-  name: id,
-  taskId: { value: id },
-  agentId: { value: 'M-S0' },
-  resources: [
-    { name: 'cpus', type: 'SCALAR', scalar: { value: 0.5 } },
-    { name: 'mem', type: 'SCALAR', scalar: { value: 64 } },
-  ],
-  command: { value: 'sleep 1' },
-  ...more,
-});
-const types = (effects: readonly AgentEffect[]): string[] => effects.map((e) => e.type);
-
-let world: World;
+let world: AgentWorld;
 beforeEach(() => {
-  world = new World();
+  world = new AgentWorld();
   world.start();
   world.register();
 });
@@ -626,16 +489,6 @@ describe('frameworks', () => {
     expect(types(effects)).toContain('killContainer');
     expect(types(world.exited({ signal: 'SIGTERM' })).at(-1)).toBe('exit');
     expect(world.disk.size).toBe(0);
-  });
-
-  test('task groups are refused in clear words', () => {
-    const executor = { type: 'DEFAULT', executorId: { value: 'e' } } as const;
-    world.master({ type: 'runTaskGroup', framework: aware, executor, tasks: [task('a'), task('b')] });
-    expect(world.updates().map((u) => [u.state, u.message])).toEqual([
-      ['TASK_ERROR', 'Task groups are not supported yet'],
-      ['TASK_ERROR', 'Task groups are not supported yet'],
-    ]);
-    expect(world.sent.at(-1)).toMatchObject({ type: 'executorExited', executorId: 'e' });
   });
 });
 

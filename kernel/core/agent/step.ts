@@ -8,11 +8,13 @@ import {
   SHUTDOWN_TIMER,
   subscriptionOverdue,
 } from './custom-executors.js';
+import { containerEvent } from './containers.js';
 import type { AgentEffect } from './effects.js';
 import type { AgentEvent } from './events.js';
-import { DISCARD_TIMER, discardLaunch, killRun } from './kill.js';
+import { DISCARD_TIMER, discardLaunch, killVessel } from './kill.js';
 import { sandboxFailed, sandboxPrepared } from './launch.js';
 import { leave, LEAVE_TIMER, leaveOverdue, leaveWhenIdle } from './leave.js';
+import { settlePods } from './pods.js';
 import { probeDone, probeDue } from './probes.js';
 import { checkpointsLoaded, containersRecovered } from './recovery.js';
 import {
@@ -30,8 +32,9 @@ import { resend } from './updates.js';
 
 export const agentMachine: Machine<AgentState, AgentEvent, AgentEffect> = {
   step(state, event, atMs) {
-    const turn: Turn = { state, atMs, effects: [] };
+    const turn: Turn = { state, atMs, effects: [], pods: new Set() };
     handle(turn, event);
+    settlePods(turn);
     leaveWhenIdle(turn);
     return turn.effects;
   },
@@ -41,6 +44,8 @@ export const agentMachine: Machine<AgentState, AgentEvent, AgentEffect> = {
 export const isAgentWrite = (effect: AgentEffect): boolean => effect.type === 'checkpoint' || effect.type === 'forget';
 
 function handle(turn: Turn, event: AgentEvent): void {
+  const inner = 'containerId' in event ? turn.state.containers.get(event.containerId) : undefined;
+  if (inner !== undefined && 'containerId' in event) return containerEvent(turn, inner, event);
   switch (event.type) {
     case 'checkpointsLoaded':
       return checkpointsLoaded(turn, event);
@@ -86,7 +91,7 @@ function timerFired(turn: Turn, key: string): void {
   if (key.startsWith(DISCARD_TIMER)) return discardLaunch(turn, key.slice(DISCARD_TIMER.length));
   const run = turn.state.runs.get(key.slice(key.indexOf('/') + 1));
   if (key.startsWith(REGISTER_TIMER)) return run && subscriptionOverdue(turn, run);
-  if (key.startsWith(SHUTDOWN_TIMER)) return run && killRun(turn, run, 0);
+  if (key.startsWith(SHUTDOWN_TIMER)) return run && killVessel(turn, run, 0);
   withTask(turn, key, (run, task, kind) => {
     if (kind === 'update') resend(turn, run, task, true);
     else if (kind === 'completion') taskTooLong(turn, run, task);

@@ -1,11 +1,13 @@
 import type { AgentEffect } from './effects.js';
-import type { AgentState } from './state.js';
+import type { AgentState, Run } from './state.js';
 
 /** One step in the making. */
 export interface Turn {
   readonly state: AgentState;
   readonly atMs: number;
   readonly effects: AgentEffect[];
+  /** Pods of which a task ended in this step: what becomes of the others is decided when all else is. */
+  readonly pods: Set<Run>;
 }
 
 export const emit = (turn: Turn, ...effects: AgentEffect[]): void => void turn.effects.push(...effects);

@@ -33,7 +33,7 @@ export function report(turn: Turn, run: Run, task: Task, state: TaskState, detai
     uuid: uuidToBase64(nextUuid(turn.state)),
     ...(task.healthy !== undefined && { healthy: task.healthy }),
     ...(task.checkStatus && { checkStatus: task.checkStatus }),
-    ...(!byAgent && { containerStatus: containerStatusOf(turn.state, run) }),
+    ...(!byAgent && { containerStatus: containerStatusOf(turn.state, run, task) }),
     ...(limitation && { limitation }),
   });
 }
@@ -50,6 +50,7 @@ export function enqueue(turn: Turn, run: Run, task: Task, told: TaskStatus): boo
   if (ended) {
     cancelTaskTimers(turn, run, task);
     count(turn.state, `slave/tasks_${task.state.slice('TASK_'.length).toLowerCase()}`);
+    if (run.kind === 'default') turn.pods.add(run);
   }
   if (frameworkOf(turn.state, run).shuttingDown) {
     if (ended) removeTask(turn, run, task);
@@ -79,8 +80,9 @@ export function acknowledge(turn: Turn, frameworkId: string, taskId: string, uui
   sendOldest(turn, run, task, RETRY_FIRST_MS);
 }
 
-/** Addresses of the container, or the agent's own where it uses the host's network. */
-export function containerStatusOf(state: AgentState, run: Run): ContainerStatus {
+/** Addresses of the container, or the agent's own where it uses the host's network. A task in a pod has a container of its own. */
+export function containerStatusOf(state: AgentState, run: Run, task?: Task): ContainerStatus {
+  if (run.kind === 'default' && task?.containerId !== undefined) return innerStatusOf(state, run, task.containerId);
   const ipAddresses = (run.network?.ipAddresses ?? [state.config.ip]).map((ipAddress) => ({
     protocol: ipAddress.includes(':') ? ('IPv6' as const) : ('IPv4' as const),
     ipAddress,
@@ -90,6 +92,14 @@ export function containerStatusOf(state: AgentState, run: Run): ContainerStatus 
     networkInfos: [{ ipAddresses }],
     ...(run.pid !== undefined && { executorPid: run.pid }),
   };
+}
+
+function innerStatusOf(state: AgentState, run: Run, value: string): ContainerStatus {
+  const container = state.containers.get(value);
+  const containerId = { value, parent: { value: run.containerId } };
+  if (container?.phase !== 'running') return { containerId };
+  const { networkInfos } = containerStatusOf(state, run);
+  return { containerId, networkInfos, ...(container.pid !== undefined && { executorPid: container.pid }) };
 }
 
 function sendOldest(turn: Turn, run: Run, task: Task, retryMs: number): void {

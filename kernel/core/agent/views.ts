@@ -25,13 +25,13 @@ export function subscribeOf(state: AgentState): AgentSubscribe {
     resources: config.resources,
     version: config.version,
     tasks: frameworks.flatMap((framework) => tasksOf(framework).map(({ run, task }) => agentTaskOf(run, task))),
-    executors: customRuns(state).map(({ frameworkId, info }) => ({ frameworkId, info })),
+    executors: executorRuns(state).map(({ frameworkId, info }) => ({ frameworkId, info })),
     frameworks: frameworks.map((framework) => framework.info),
   };
 }
 
-const customRuns = (state: AgentState): Run[] =>
-  [...state.runs.values()].filter((run) => run.kind === 'custom' && run.phase !== 'ended');
+const executorRuns = (state: AgentState): Run[] =>
+  [...state.runs.values()].filter((run) => run.kind !== 'command' && run.phase !== 'ended');
 
 export const tasksOf = (framework: AgentFramework): { run: Run; task: Task }[] =>
   [...framework.runs.values()].flatMap((run) => [...run.tasks.values()].map((task) => ({ run, task })));
@@ -41,6 +41,7 @@ function agentTaskOf(run: Run, task: Task): AgentTask {
   return {
     frameworkId: run.frameworkId,
     info: task.info,
+    ...(run.kind !== 'command' && { executorId: run.executorId }),
     state: task.state,
     statuses: [...task.statuses],
     ...(oldest?.uuid !== undefined && { unacknowledged: { uuid: oldest.uuid, state: oldest.state } }),
@@ -49,7 +50,7 @@ function agentTaskOf(run: Run, task: Task): AgentTask {
 
 /** What the run's live tasks, and the executor itself while it is there, have been given. */
 export function usedBy(run: Run): Resource[] {
-  const executor = run.kind === 'custom' && run.phase !== 'ended' ? (run.info.resources ?? []) : [];
+  const executor = run.kind !== 'command' && run.phase !== 'ended' ? (run.info.resources ?? []) : [];
   const tasks = [...run.tasks.values()].filter((task) => !isTerminal(task.state));
   return [...executor, ...tasks.flatMap((task) => task.info.resources ?? [])];
 }

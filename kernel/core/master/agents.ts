@@ -250,6 +250,7 @@ function recoverTask(turn: Turn, framework: Framework, agent: Agent, told: Agent
     agentId: agent.id,
     info: told.info,
     executor: told.info.executor,
+    ...(told.executorId !== undefined && { executorId: told.executorId }),
     role: role ?? framework.roles[0] ?? '*',
     resources: resources.allocateMissing(role ?? framework.roles[0] ?? '*'),
     state: told.state,

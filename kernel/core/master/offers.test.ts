@@ -1,4 +1,4 @@
-import type { ExecutorInfo, OfferOperation, TaskInfo } from '@mezzo/sdk/api';
+import type { ExecutorInfo, Offer, OfferOperation, TaskInfo } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
 import { MasterHarness, resources, task } from '../../../tests/support/master-harness.js';
 
@@ -128,14 +128,18 @@ test('a task id that is in use cannot be used again', () => {
   expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_ERROR', message: 'Task has duplicate ID: t' });
 });
 
-const executor: ExecutorInfo = { type: 'DEFAULT', executorId: { value: 'e' }, resources: resources('cpus:0.1;mem:32') };
+const executor: ExecutorInfo = {
+  type: 'DEFAULT',
+  executorId: { value: 'e' },
+  resources: resources('cpus:0.1;mem:32;disk:8'),
+};
 const group = (...tasks: TaskInfo[]): OfferOperation => ({
   type: 'LAUNCH_GROUP',
   launchGroup: { executor, taskGroup: { tasks } },
 });
 
 test('a task group is launched whole, with its executor, or not at all', () => {
-  const { master, scheduler, agent, offer } = offered('cpus:1;mem:512');
+  const { master, scheduler, agent, offer } = offered('cpus:1;mem:512;disk:64');
   accept(
     scheduler,
     [offer.id.value],
@@ -160,8 +164,58 @@ test('a task group is launched whole, with its executor, or not at all', () => {
   });
 });
 
+const pod = (more: Partial<ExecutorInfo>, given: Partial<TaskInfo> = {}): OfferOperation => ({
+  type: 'LAUNCH_GROUP',
+  launchGroup: { executor: { ...executor, ...more }, taskGroup: { tasks: [{ ...bare, ...given }] } },
+});
+const bare = task('t', { agentId: { value: '' } } as Offer, 'cpus:0.1;mem:32');
+
+test.each<[OfferOperation, string]>([
+  [pod({ type: undefined }), "'ExecutorInfo.type' must be set"],
+  [pod({ command: { value: 'x' } }), "'ExecutorInfo.command' must not be set for 'DEFAULT' executor"],
+  [pod({ container: { type: 'DOCKER' } }), "'ExecutorInfo.container.type' must be 'MESOS' for 'DEFAULT' executor"],
+  [
+    pod({ container: { type: 'MESOS', mesos: { image: { type: 'DOCKER', docker: { name: 'x' } } } } }),
+    "'ExecutorInfo.container.mesos.image' must not be set for 'DEFAULT' executor",
+  ],
+  [
+    pod({ resources: resources('mem:32;disk:8') }),
+    "Executor 'e' uses less CPUs (None) than the minimum required (0.01)",
+  ],
+  [
+    pod({ resources: resources('cpus:0.1;mem:16;disk:8') }),
+    "Executor 'e' uses less memory (16MB) than the minimum required (32MB)",
+  ],
+  [pod({ resources: resources('cpus:0.1;mem:32') }), "Executor 'e' uses no disk"],
+  [pod({}, { resources: [] }), "Task 't' is invalid: Task uses no resources"],
+  [
+    pod({}, { container: { type: 'DOCKER' } }),
+    "Task 't' is invalid: Docker ContainerInfo is not supported on the task",
+  ],
+  [
+    pod({}, { limits: { cpus: { value: 1 } } }),
+    "Task 't' is invalid: Resource limits may only be set for tasks within a task group when the 'share_cgroups' field is set to 'false'.",
+  ],
+  [
+    pod({}, { executor: { ...executor, name: 'other' } }),
+    "The `ExecutorInfo` of task 't' is different from executor 'e'",
+  ],
+])('an invalid group is refused in the words of the field %#', (operation, message) => {
+  const { scheduler, offer } = offered('cpus:1;mem:512;disk:64');
+  for (const one of operation.launchGroup!.taskGroup.tasks!) one.agentId = offer.agentId;
+  accept(scheduler, [offer.id.value], [operation]);
+  expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_ERROR', reason: 'REASON_TASK_GROUP_INVALID', message });
+});
+
+test('the default executor is launched by groups alone', () => {
+  const { scheduler, offer } = offered('cpus:1;mem:512;disk:64');
+  const one = task('t', offer, 'cpus:0.1;mem:32', { command: undefined, executor });
+  accept(scheduler, [offer.id.value], [launch(one)]);
+  expect(scheduler.lastStatus).toMatchObject({ message: "'ExecutorInfo.type' must be 'CUSTOM'" });
+});
+
 test('an executor costs once, however many tasks it runs', () => {
-  const { master, scheduler, agent, offer } = offered('cpus:1;mem:512');
+  const { master, scheduler, agent, offer } = offered('cpus:1;mem:512;disk:64');
   const custom = { ...executor, type: 'CUSTOM', command: { value: 'x' } } as const;
   const own = (id: string, o: typeof offer) => task(id, o, 'cpus:0.1;mem:32', { command: undefined, executor: custom });
   accept(scheduler, [offer.id.value], [launch(own('a', offer), own('b', offer))]);

@@ -4,6 +4,10 @@ import { resourceError, Resources } from '../resources/index.js';
 import { firstRepeated, idError } from './names.js';
 import { executorKey, type Agent, type Framework } from './state.js';
 
+/** The least that an executor of a group must have. */
+const MIN_CPUS = 0.01;
+const MIN_MEM_MIB = 32;
+
 /** Where a launch takes place. */
 export interface Site {
   readonly framework: Framework;
@@ -24,7 +28,8 @@ export interface Checked {
 
 /** What the site must give for the task, or why it cannot be launched. */
 export function checkTask(site: Site, info: TaskInfo): Checked | string {
-  const error = taskError(site, info) ?? commandError(info) ?? (info.executor && executorError(site, info.executor));
+  const error =
+    taskError(site, info) ?? commandError(info) ?? (info.executor && launchExecutorError(site, info.executor));
   if (error !== undefined) return error;
   const resources = Resources.of(info.resources).allocateMissing(site.role);
   if (resources.isEmpty) return 'Task uses no resources';
@@ -37,7 +42,9 @@ export function checkTask(site: Site, info: TaskInfo): Checked | string {
 export function checkGroup(site: Site, group: TaskGroupInfo, executorInfo: ExecutorInfo): Checked[] | string {
   const tasks = group.tasks ?? [];
   if (tasks.length === 0) return 'Task group cannot be empty';
-  const error = groupExecutorError(site, executorInfo) ?? tasks.map((task) => groupTaskError(site, task)).find(Boolean);
+  const error =
+    tasks.map((task) => groupTaskError(site, task, executorInfo)).find(Boolean) ??
+    groupExecutorError(site, executorInfo);
   if (error !== undefined) return error;
   const twice = firstRepeated(tasks.map((task) => task.taskId.value));
   if (twice !== undefined) return `Task has duplicate ID: ${twice}`;
@@ -116,11 +123,8 @@ function executorError({ framework, agent, role }: Site, info: ExecutorInfo): st
   if (info.frameworkId !== undefined && info.frameworkId.value !== framework.id) {
     return `ExecutorInfo has an invalid FrameworkID (Actual: ${info.frameworkId.value} vs Expected: ${framework.id})`;
   }
-  if (info.type === 'DEFAULT' && info.command !== undefined) {
-    return "'ExecutorInfo.command' must not be set for 'DEFAULT' executor";
-  }
-  if (info.type !== 'DEFAULT' && info.command === undefined)
-    return "'ExecutorInfo.command' must be set for 'CUSTOM' executor";
+  const badType = info.type === 'DEFAULT' ? defaultExecutorError(info) : customExecutorError(info);
+  if (badType !== undefined) return badType;
   const running = agent.executors.get(executorKey(framework.id, id));
   if (running !== undefined && !isSame(running.info, info)) {
     return 'ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID';
@@ -128,19 +132,60 @@ function executorError({ framework, agent, role }: Site, info: ExecutorInfo): st
   return resourcesError('Executor', info.resources, role);
 }
 
-function groupExecutorError(site: Site, info: ExecutorInfo): string | undefined {
-  if (info.type === undefined) return "'ExecutorInfo.type' must be set for a task group";
-  if (info.type === 'DEFAULT' && info.container?.type === 'DOCKER')
-    return "'DEFAULT' executor cannot run in a Docker container";
+function defaultExecutorError({ command, container }: ExecutorInfo): string | undefined {
+  if (command !== undefined) return "'ExecutorInfo.command' must not be set for 'DEFAULT' executor";
+  if (container !== undefined && container.type !== 'MESOS')
+    return "'ExecutorInfo.container.type' must be 'MESOS' for 'DEFAULT' executor";
+  if (container?.mesos?.image === undefined) return undefined;
+  return "'ExecutorInfo.container.mesos.image' must not be set for 'DEFAULT' executor";
+}
+
+const customExecutorError = ({ command }: ExecutorInfo): string | undefined =>
+  command === undefined ? "'ExecutorInfo.command' must be set for 'CUSTOM' executor" : undefined;
+
+/** The default executor runs groups alone. */
+function launchExecutorError(site: Site, info: ExecutorInfo): string | undefined {
+  if (info.type !== undefined && info.type !== 'CUSTOM') return "'ExecutorInfo.type' must be 'CUSTOM'";
   return executorError(site, info);
 }
 
-function groupTaskError(site: Site, info: TaskInfo): string | undefined {
-  if (info.executor !== undefined) return "'TaskInfo.executor' must not be set for a task group";
-  if (info.container?.type === 'DOCKER') return 'Docker ContainerInfo is not supported on a task group';
-  if (info.command === undefined) return "'TaskInfo.command' must be set for a task group";
-  if ((info.resources ?? []).length === 0) return `Task '${info.taskId.value}' uses no resources`;
-  return taskError(site, info);
+function groupExecutorError(site: Site, info: ExecutorInfo): string | undefined {
+  if (info.type === undefined) return "'ExecutorInfo.type' must be set";
+  const error = executorError(site, info);
+  if (error !== undefined) return error;
+  if (info.container?.type === 'DOCKER') return 'Docker ContainerInfo is not supported on the executor';
+  const who = `Executor '${info.executorId.value}'`;
+  const cpus = amountOf(info, 'cpus');
+  if (!(cpus !== undefined && cpus >= MIN_CPUS))
+    return `${who} uses less CPUs (${cpus ?? 'None'}) than the minimum required (${MIN_CPUS})`;
+  const mem = amountOf(info, 'mem');
+  if (!(mem !== undefined && mem >= MIN_MEM_MIB))
+    return `${who} uses less memory (${mem === undefined ? 'None' : `${mem}MB`}) than the minimum required (${MIN_MEM_MIB}MB)`;
+  return amountOf(info, 'disk') === undefined ? `${who} uses no disk` : undefined;
+}
+
+function amountOf({ resources = [] }: ExecutorInfo, name: string): number | undefined {
+  const all = resources.filter((resource) => resource.name === name);
+  return all.length === 0 ? undefined : all.reduce((sum, { scalar }) => sum + (scalar?.value ?? 0), 0);
+}
+
+function groupTaskError(site: Site, info: TaskInfo, executor: ExecutorInfo): string | undefined {
+  const id = info.taskId.value;
+  if (info.executor !== undefined && !isSame(info.executor, executor))
+    return `The \`ExecutorInfo\` of task '${id}' is different from executor '${executor.executorId.value}'`;
+  const error = taskError(site, info) ?? memberError(info);
+  return error && `Task '${id}' is invalid: ${error}`;
+}
+
+function memberError({ resources, command, container, healthCheck, limits }: TaskInfo): string | undefined {
+  if ((resources ?? []).length === 0) return 'Task uses no resources';
+  if (command === undefined) return "'TaskInfo.command' must be set for a task group";
+  const probed = healthCheck?.type === 'HTTP' || healthCheck?.type === 'TCP';
+  if (probed && (container?.networkInfos ?? []).length > 0)
+    return "HTTP and TCP health checks are not supported for nested containers not joining parent's network";
+  if (container?.type === 'DOCKER') return 'Docker ContainerInfo is not supported on the task';
+  if (Object.keys(limits ?? {}).length === 0 || container?.linuxInfo?.shareCgroups === false) return undefined;
+  return "Resource limits may only be set for tasks within a task group when the 'share_cgroups' field is set to 'false'.";
 }
 
 /** Resources may be written with or without their role, and the framework's id may be left out. */

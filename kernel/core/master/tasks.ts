@@ -21,12 +21,24 @@ export interface NewTask {
   readonly agentId: AgentId;
   readonly info: TaskInfo;
   readonly executor: ExecutorInfo | undefined;
+  /** Of an executor that only its id is known of. */
+  readonly executorId?: string;
   readonly role: string;
   readonly resources: Resources;
   readonly state: TaskState;
 }
 
-export function makeTask({ framework, agentId, info, executor, role, resources, state }: NewTask): Task {
+export function makeTask({
+  framework,
+  agentId,
+  info,
+  executor,
+  executorId: known,
+  role,
+  resources,
+  state,
+}: NewTask): Task {
+  const executorId = executor?.executorId.value ?? known;
   const message: TaskMessage = {
     name: info.name,
     taskId: info.taskId,
@@ -34,7 +46,7 @@ export function makeTask({ framework, agentId, info, executor, role, resources, 
     agentId: { value: agentId },
     state,
     resources: resources.toMessages('post'),
-    ...(executor && { executorId: executor.executorId }),
+    ...(executorId !== undefined && { executorId: { value: executorId } }),
     ...(info.limits && { limits: info.limits }),
     ...(info.labels && { labels: info.labels }),
     ...(info.discovery && { discovery: info.discovery }),
@@ -47,7 +59,7 @@ export function makeTask({ framework, agentId, info, executor, role, resources, 
     frameworkId: framework.id,
     agentId,
     taskId: asId<TaskId>(info.taskId.value),
-    executorId: executor && asId<ExecutorId>(executor.executorId.value),
+    executorId: executorId === undefined ? undefined : asId<ExecutorId>(executorId),
     role,
     resources,
     message,

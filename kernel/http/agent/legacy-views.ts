@@ -84,7 +84,7 @@ function executorView(state: AgentState, run: Run): Json {
     resources: Resources.of(resources).unallocate().summary(),
     role: resources[0]?.allocationInfo?.role ?? '*',
     ...(run.info.labels && { labels: labelsView(run.info.labels) }),
-    ...(run.kind === 'custom' && { type: 'CUSTOM' }),
+    ...(run.kind !== 'command' && { type: run.kind === 'default' ? 'DEFAULT' : 'CUSTOM' }),
     tasks: launched.map((task) => taskView(taskMessage(state, run, task))),
     queued_tasks: queued.map((task) => taskView(taskMessage(state, run, task))),
     completed_tasks: ended.map((task) => taskView(taskMessage(state, run, task))),

@@ -29,7 +29,7 @@ export function taskMessage(state: AgentState, run: Run, { info, ...task }: Task
     name: info.name,
     taskId: info.taskId,
     frameworkId: { value: run.frameworkId },
-    ...(run.kind === 'custom' && { executorId: { value: run.executorId } }),
+    ...(run.kind !== 'command' && { executorId: { value: run.executorId } }),
     agentId: { value: state.agentId ?? '' },
     state: task.state,
     resources: info.resources ?? [],

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { ExecutorEvent } from '@mezzo/sdk/api';
 import type { Containerizer, ContainerSpec } from '@mezzo/sdk/points/containerizer';
@@ -12,7 +13,7 @@ import type { JournalCheckpointStore } from './checkpoint-store.js';
 import type { Fetcher } from './fetcher.js';
 import { MasterClient, type MasterClientOptions } from './master-client.js';
 import { runProbe } from './prober.js';
-import { giveSandbox, makeSandbox, retireSandbox } from './sandbox.js';
+import { giveSandbox, makeInnerSandbox, makeSandbox, retireSandbox } from './sandbox.js';
 import { KeyedTimers } from './timers.js';
 import { findUser, type UnixUser } from './users.js';
 
@@ -145,6 +146,10 @@ export class AgentHost {
         return this.launch(effect);
       case 'killContainer':
         return this.kill(effect);
+      case 'updateContainer': {
+        const { containerizer, containerId, resources } = effect;
+        return this.quietly(() => this.containerizers.get(containerizer)?.update(containerId, resources));
+      }
       case 'removeContainer':
         return this.quietly(() => this.containerizers.get(effect.containerizer)?.remove(effect.containerId));
       case 'retireSandbox':
@@ -178,11 +183,12 @@ export class AgentHost {
   }
 
   private async prepare(effect: Extract<SlowEffect, { type: 'prepareSandbox' }>): Promise<void> {
-    const { containerId, directory, user: name, uris } = effect;
+    const { containerId, directory, user: name, uris, within, link } = effect;
     let user: UnixUser | undefined;
     try {
       user = name === undefined ? undefined : await findUser(name);
-      await makeSandbox(directory, user);
+      if (within === undefined) await makeSandbox(directory, user);
+      else await makeInnerSandbox(within, basename(directory), { user, link });
     } catch (error) {
       const message = `Failed to create executor directory '${directory}': ${messageOf(error)}`;
       return this.dispatch({ type: 'sandboxFailed', containerId, stage: 'directory', message });
@@ -277,6 +283,7 @@ type SlowEffect = Extract<
       | 'prepareSandbox'
       | 'launchContainer'
       | 'killContainer'
+      | 'updateContainer'
       | 'removeContainer'
       | 'retireSandbox'
       | 'probe';

@@ -1,5 +1,7 @@
-import { chown, lchown, mkdir, readdir, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chown, lchown, mkdir, open, readdir, rename, rm, symlink, utimes, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { hasCode } from '@mezzo/sdk/contract';
 import type { UnixUser } from './users.js';
 
 /** Makes the directory of a run, owned by its user, and points `latest` beside it to it. */
@@ -12,6 +14,48 @@ export async function makeSandbox(directory: string, user: UnixUser | undefined)
   await symlink(basename(directory), temporary);
   await rename(temporary, link);
 }
+
+export interface InnerSandboxOptions {
+  readonly user: UnixUser | undefined;
+  /** `tasks/NAME`: where it is found as well. */
+  readonly link: string | undefined;
+}
+
+/** Makes `<sandbox>/containers/<name>`. What runs in the sandbox may write to it: no link that it plants on the way is followed. */
+export async function makeInnerSandbox(
+  sandbox: string,
+  name: string,
+  { user, link }: InnerSandboxOptions,
+): Promise<void> {
+  await inDirectory(sandbox, async (outer) => {
+    await makeIn(outer, 'containers', 0o755);
+    await inDirectory(`${outer}/containers`, async (containers) => {
+      await mkdir(`${containers}/${name}`, { mode: 0o750 });
+      await inDirectory(`${containers}/${name}`, (_, handle) =>
+        user === undefined ? Promise.resolve() : handle.chown(user.uid, user.gid),
+      );
+    });
+    if (link === undefined) return;
+    await makeIn(outer, dirname(link), 0o755);
+    const target = join('../containers', name);
+    await inDirectory(`${outer}/${dirname(link)}`, (links) => symlink(target, `${links}/${basename(link)}`));
+  });
+}
+
+/** By a path that names the open directory, whatever becomes of its name. */
+async function inDirectory(path: string, act: (path: string, handle: FileHandle) => Promise<void>): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    await act(`/proc/self/fd/${handle.fd}`, handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+const makeIn = (directory: string, name: string, mode: number): Promise<void> =>
+  mkdir(`${directory}/${name}`, { mode }).catch((error: unknown) => {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  });
 
 /** Gives all that was fetched to the user; links themselves, never what they point at. */
 export async function giveSandbox(directory: string, user: UnixUser): Promise<void> {
