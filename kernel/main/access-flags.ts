@@ -1,5 +1,6 @@
 import { parseCredentials, type Credentials } from '../http/auth/credentials.js';
-import { bool, type Flag } from './flags.js';
+import { parseAcls, type Acls } from '../core/authorizer/acls.js';
+import { bool, text, type Flag } from './flags.js';
 
 /** What a flag read from a file, and which. */
 export interface FromFile<T> {
@@ -40,8 +41,17 @@ const keyFlag = (help: string): Flag<Uint8Array | undefined> => ({
   show: () => '',
 });
 
+/** JSON that begins with {, or file://PATH. */
+const aclsFlag: Flag<{ readonly text: string; readonly value: Acls } | undefined> = {
+  help: 'Who may do what: JSON, or file://PATH of it; see docs/SECURITY.md (default: everybody, everything)',
+  default: undefined,
+  parse: (given) => ({ text: given.replace(/\s+/g, ' '), value: parseAcls(given) }),
+  show: (acls) => acls?.text ?? '',
+};
+
 /** Of master and agent alike. */
 const both = {
+  acls: aclsFlag,
   authenticate_http_readonly: bool('Ask who reads: /state, metrics, files and the like', false),
   authenticate_http_readwrite: bool('Ask who operates: /api/v1 and the endpoints that change something', false),
   http_authenticators: namesFlag('Who tells who reads and operates: basic, jwt, or those that plugins bring', [
@@ -52,6 +62,7 @@ const both = {
 /** Of a master: who must show who they are, and how. */
 export const masterAccessFlags = {
   ...both,
+  authorizers: text('Who decides what may be done: local (by --acls), or one that a plugin brings', 'local'),
   authenticate_http_frameworks: bool('Ask who schedules: /api/v1/scheduler', false),
   http_framework_authenticators: namesFlag('Who tells who schedules: as in --http_authenticators', ['basic']),
   credentials: credentialsFlag('File of principals and secrets, as JSON or one pair a line'),
@@ -64,6 +75,7 @@ export const masterAccessFlags = {
 /** Of an agent. */
 export const agentAccessFlags = {
   ...both,
+  authorizer: text('Who decides what may be done: local (by --acls), or one that a plugin brings', 'local'),
   http_credentials: credentialsFlag('File of principals and secrets, as JSON or one pair a line'),
   authenticate_http_executors: bool('Executors show a token that this agent gives to each of them', false),
   jwt_secret_key: keyFlag("File with the key that signs executors' tokens (default: the key of the cluster)"),

@@ -1,5 +1,6 @@
 import { MezzoError } from '@mezzo/sdk/contract';
 import type { Authenticator } from '@mezzo/sdk/points/authenticator';
+import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 import { BasicAuthenticator } from '../http/auth/basic.js';
 import type { Credentials } from '../http/auth/credentials.js';
 import { doorFinder } from '../http/auth/doors.js';
@@ -13,12 +14,13 @@ import type { AgentFlags } from './agent-flags.js';
 import type { MasterFlags } from './master-flags.js';
 
 /** Who may come in at a master. Throws INVALID_FLAG when nobody ever could. */
-export function masterGate(flags: MasterFlags, clusterKey: Uint8Array): Gate {
+export function masterGate(flags: MasterFlags, clusterKey: Uint8Array, authorizer: Authorizer | undefined): Gate {
   const doors = masterDoors(flags);
   const gate = new Gate({
     doors: Object.values(doors),
     doorOf: doorFinder(MASTER_DOORS, doors),
     authenticators: [...basic(flags.credentials), new TokenAuthenticator([tokenReader(clusterKey, clusterPrincipal)])],
+    authorizer,
     needsValue: true,
   });
   requireCredentials(gate, 'credentials');
@@ -38,7 +40,12 @@ function masterDoors(flags: MasterFlags): Partial<Record<MasterPart, Door>> {
 }
 
 /** Who may come in at an agent. Executors show their tokens at their own API, and at the operators' to nest containers. */
-export function agentGate(flags: AgentFlags, clusterKey: Uint8Array, executorKey: Uint8Array): Gate {
+export function agentGate(
+  flags: AgentFlags,
+  clusterKey: Uint8Array,
+  executorKey: Uint8Array,
+  authorizer: Authorizer | undefined,
+): Gate {
   const executors = tokenReader(executorKey, executorPrincipal);
   const doors = agentDoors(flags);
   const gate = new Gate({
@@ -48,6 +55,7 @@ export function agentGate(flags: AgentFlags, clusterKey: Uint8Array, executorKey
       ...basic(flags.http_credentials),
       new TokenAuthenticator([executors, tokenReader(clusterKey, clusterPrincipal)]),
     ],
+    authorizer,
     needsValue: false,
   });
   requireCredentials(gate, 'http_credentials');

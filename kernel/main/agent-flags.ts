@@ -57,8 +57,8 @@ const idleTexts = [
   ...['frameworks_home', 'hadoop_home', 'cgroups_root', 'cgroups_hierarchy', 'cgroups_destroy_timeout'],
   ...['cgroups_net_cls_primary_handle', 'cgroups_net_cls_secondary_handles', 'allowed_devices'],
   ...['container_disk_watch_interval', 'network_cni_config_dir', 'network_cni_plugins_dir', 'sandbox_directory'],
-  ...['credential', 'authenticatee', 'authorizer'],
-  ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max', 'acls'],
+  ...['credential', 'authenticatee'],
+  ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max'],
   ...['http_heartbeat_interval', 'oversubscribed_resources_interval', 'resource_estimator', 'qos_controller'],
   ...['qos_correction_interval_min', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
   ...['seccomp_profile_name', 'modules', 'modules_dir', 'hooks', 'firewall_rules', 'logbufsecs', 'perf_duration'],
@@ -76,7 +76,7 @@ const idleSwitches = [
 ];
 const IDLE_FLAGS: readonly string[] = [...idleTexts, ...idleSwitches].sort();
 /** Their values may be file://, and come as what is in the file. */
-const SECRETS = new Set(['credential', 'docker_config', 'acls']);
+const SECRETS = new Set(['credential', 'docker_config']);
 const NO_EFFECT = 'Of Mesos; has no effect yet';
 const idle: Readonly<Record<string, Flag<unknown>>> = Object.fromEntries([
   ...idleTexts.map((name) => [name, text(NO_EFFECT, undefined, { secret: SECRETS.has(name) })] as const),

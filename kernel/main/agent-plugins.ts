@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
+import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
 import { fetchInstalled, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
+import { chooseAuthorizer } from './authorizers.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
@@ -35,9 +37,11 @@ export class AgentPlugins {
     return this.host.contributions(CONTAINERIZER);
   };
 
-  serve({ app, gate, secretsDir, log }: AgentDaemon): void {
+  serve({ app, gate, authorizer, secretsDir, log }: AgentDaemon): void {
     gate.add(this.host?.contributions(AUTHENTICATOR) ?? []);
     for (const name of gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
+    const absent = chooseAuthorizer(authorizer, this.host?.contributions(AUTHORIZER) ?? []);
+    if (absent !== undefined) log.error(`no plugin brings the authorizer ${absent}: nobody may do anything`);
     const key = clusterKey(secretsDir);
     if (this.host !== undefined)
       mount(

@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
 import type { Containerizer } from '@mezzo/sdk/points/containerizer';
+import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 import type Koa from 'koa';
 import type { AgentState } from '../core/agent/state.js';
 import { ExecutorHub } from '../http/agent/executor-api.js';
@@ -21,6 +22,7 @@ import { LockFile } from '../shell/coordination/lock-file.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { agentGate } from './access.js';
 import { AgentPlugins } from './agent-plugins.js';
+import { authorizerFor } from './authorizers.js';
 import { agentConfig } from './agent-config.js';
 import { agentFlags, idleGiven, type AgentFlags } from './agent-flags.js';
 import { loadConfig } from './config.js';
@@ -47,6 +49,7 @@ export interface AgentDaemon extends AgentSeam {
   readonly host: AgentHost;
   readonly state: AgentState;
   readonly gate: Gate;
+  readonly authorizer: Authorizer | undefined;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
   /** Ends all tasks, unregisters, and exits by way of `onExit`. */
@@ -103,7 +106,8 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
     const executors = new ExecutorHub(systemRandom);
     const key = clusterKey(seam.secretsDir);
     const executorKey = flags.jwt_secret_key ?? key;
-    const gate = agentGate(flags, key, executorKey);
+    const authorizer = authorizerFor({ authorizers: flags.authorizer, acls: flags.acls });
+    const gate = agentGate(flags, key, executorKey, authorizer);
     const host = new AgentHost({
       config,
       bootId: facts.bootId,
@@ -144,6 +148,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       host,
       executors,
       gate,
+      authorizer,
       gc,
       files: sandboxFiles(host, log),
       flags: showFlags(agentFlags, flags),
@@ -161,6 +166,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       host,
       state: host.state,
       gate,
+      authorizer,
       app,
       leave: () => host.dispatch({ type: 'leaveRequested' }),
       close: closeAll,

@@ -2,7 +2,9 @@ import { hasCode, MezzoError } from '@mezzo/sdk/contract';
 import { operatorApi, PluginHost, type HostStore } from '../plugin-host/index.js';
 import type { Store } from '../ports/store.js';
 import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
+import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { verifyToken } from '@mezzo/sdk/secrets';
+import { chooseAuthorizer } from './authorizers.js';
 import type { MasterDaemon } from './master.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
@@ -29,6 +31,9 @@ export async function startMasterPlugins(daemon: MasterDaemon): Promise<PluginHo
   );
   daemon.gate.add(host.contributions(AUTHENTICATOR));
   for (const name of daemon.gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
+  const { authorizer } = daemon.shell.state.options;
+  const absent = chooseAuthorizer(authorizer, host.contributions(AUTHORIZER));
+  if (absent !== undefined) log.error(`no plugin brings the authorizer ${absent}: nobody may do anything`);
   await host.setLeading(true);
   return host;
 }

@@ -48,8 +48,8 @@ test('what is not safe or not built is refused before anything is opened', async
   });
   expect(() => flags('--zk=zk://a:2181/mesos')).toThrow(/not supported yet/);
   expect(() =>
-    loadFlags(masterFlags, { argv: [], env: { MESOS_ACLS: '{}' }, unsupported: unsupportedMasterFlags }),
-  ).toThrow(/acls is not supported yet/);
+    loadFlags(masterFlags, { argv: [], env: { MESOS_MODULES: '{}' }, unsupported: unsupportedMasterFlags }),
+  ).toThrow(/modules is not supported yet/);
 });
 
 test('weights, roles and minimal offers are checked as flags', () => {

@@ -19,6 +19,7 @@ import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { LevelStore } from '../shell/store/level-store.js';
 import { masterGate } from './access.js';
+import { authorizerFor } from './authorizers.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
@@ -74,7 +75,8 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
     await coordination.contend(info);
     const store = await LevelStore.open(join(workDir, 'store'));
     opened.push(() => store.close());
-    const options = masterOptions(flags, info, await store.startEpoch());
+    const authorizer = authorizerFor(flags);
+    const options = { ...masterOptions(flags, info, await store.startEpoch()), authorizer };
     const shell = new MasterShell({
       state: createMasterState(options),
       store,
@@ -85,7 +87,7 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
     });
     opened.push(() => Promise.resolve(shell.stop()));
     const key = clusterKey(secretsDir);
-    const gate = masterGate(flags, key);
+    const gate = masterGate(flags, key, authorizer);
     const files = logFiles(flags, log);
     const site = {
       shell,

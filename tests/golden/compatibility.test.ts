@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ACTIONS } from '@mezzo/sdk/points/authorizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../tidy/sources.js';
 import { post, startTestMaster, type TestMaster } from './master-support.js';
@@ -30,6 +31,12 @@ test.each([
 ])('the page has a verdict on every call of the %s', (title, proto) => {
   const known = said(title);
   expect(callTypes(proto).filter((type) => !known.has(type))).toEqual([]);
+});
+
+test('the page has a verdict on every action of the ACLs', () => {
+  const rows = [...page.matchAll(/^\| ([a-z_, ]+) \| (?:works|differs|not yet) \|/gm)];
+  const known = new Set(rows.flatMap(([, actions]) => actions!.split(', ')));
+  expect(Object.keys(ACTIONS).filter((action) => !known.has(action))).toEqual([]);
 });
 
 test('tests that the page names exist', () => {

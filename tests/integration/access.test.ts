@@ -12,10 +12,22 @@ const JSON_HEADERS = { 'Content-Type': 'application/json', Accept: 'application/
 
 let cluster: AgentCluster;
 beforeAll(async () => {
-  writeFileSync(credentials, 'web s3cret\nops s3cret2\n');
+  writeFileSync(credentials, 'web s3cret\nops s3cret2\nviewer s3cret3\n');
+  const onlyOps = (objects: string) => [
+    { principals: { values: ['ops'] }, [objects]: { type: 'ANY' } },
+    { principals: { type: 'ANY' }, [objects]: { type: 'NONE' } },
+  ];
+  const acls = {
+    ...{ view_flags: onlyOps('flags'), get_endpoints: onlyOps('paths'), view_frameworks: onlyOps('users') },
+    ...{ access_sandboxes: onlyOps('users'), access_mesos_logs: onlyOps('logs'), view_containers: onlyOps('users') },
+    ...{ kill_nested_containers: onlyOps('users'), launch_nested_containers_as_user: onlyOps('users') },
+  };
   const both = ['--authenticate_http_readonly', '--authenticate_http_readwrite'];
   cluster = await AgentCluster.start(
-    [...both, '--authenticate_http_executors', `--http_credentials=${credentials}`],
+    [
+      ...[...both, '--authenticate_http_executors', `--http_credentials=${credentials}`],
+      `--acls=${JSON.stringify(acls)}`,
+    ],
     [...both, '--authenticate_http_frameworks', `--credentials=file://${credentials}`],
   );
 }, 60_000);
@@ -84,4 +96,49 @@ test('an executor gets a token, with which it can call for itself alone', async 
   expect(await state.text()).not.toContain(token);
   for (const log of readdirSync(join(cluster.home, 'logs')))
     expect(readFileSync(join(cluster.home, 'logs', log), 'utf8')).not.toContain(token);
+  await scheduler.teardown();
+});
+
+test('what somebody may not see or do at an agent is left out, or forbidden', async () => {
+  const { url, state } = cluster.agent!;
+  const scheduler = cluster.scheduler({}, basic('web:s3cret'));
+  await scheduler.run('seen', 'echo hello; sleep 600');
+  await scheduler.reaches('seen', 'TASK_RUNNING');
+  const run = [...state.runs.values()].find(({ executorId }) => executorId === 'seen')!;
+  const ask = async (who: string, path: string, body?: object) => {
+    const headers = { ...JSON_HEADERS, ...basic(who) };
+    const answer = await fetch(
+      url + path,
+      body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers },
+    );
+    return { status: answer.status, text: await answer.text() };
+  };
+  const [ops, viewer] = ['ops:s3cret2', 'viewer:s3cret3'];
+  const file = `/files/read?path=${run.directory}/stdout&offset=0`;
+  const latest = `/files/browse?path=/frameworks/${run.frameworkId}/executors/seen/runs/latest`;
+  for (const path of [file, latest, '/flags', '/containers', '/metrics', '/files/debug', '/monitor/statistics']) {
+    expect((await ask(ops, path)).status, path).toBe(200);
+    expect(await ask(viewer, path), path).toEqual({ status: 403, text: '403 Forbidden.' });
+  }
+  for (const [who, shown] of [
+    [ops, true],
+    [viewer, false],
+  ] as const) {
+    expect((await ask(who, '/state')).text.includes('"seen"')).toBe(shown);
+    for (const type of ['GET_STATE', 'GET_TASKS', 'GET_CONTAINERS', 'GET_FRAMEWORKS'])
+      expect((await ask(who, '/api/v1', { type })).text.includes(run.frameworkId), type).toBe(shown);
+  }
+  const containerId = { value: 'x', parent: { value: run.containerId } };
+  for (const call of [
+    { type: 'GET_FLAGS' },
+    { type: 'READ_FILE', read_file: { path: `${run.directory}/stdout`, offset: 0 } },
+    { type: 'KILL_NESTED_CONTAINER', kill_nested_container: { container_id: containerId } },
+    {
+      type: 'LAUNCH_NESTED_CONTAINER',
+      launch_nested_container: { container_id: containerId, command: { value: 'true' } },
+    },
+  ]) {
+    expect((await ask(viewer, '/api/v1', call)).status, call.type).toBe(403);
+    expect((await ask(ops, '/api/v1', call)).status, call.type).not.toBe(403);
+  }
 });

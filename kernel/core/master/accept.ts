@@ -1,6 +1,7 @@
 import type { ExecutorInfo, OfferOperation, SchedulerCallAccept, TaskInfo, TaskStatusReason } from '@mezzo/sdk/api';
 import { asId, type ExecutorId, type TaskId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
+import { launchDenied, operationDenied } from './authorization.js';
 import { release } from './ledger.js';
 import { refusalOf, removeOffer, takeOffers } from './offers.js';
 import type { Executor, Framework, Task } from './state.js';
@@ -35,6 +36,11 @@ function apply(turn: Turn, site: Site, operation: OfferOperation): Resources {
     reject(turn, site.framework, tasks, 'REASON_TASK_INVALID', `Operation ID is not allowed on ${type}`);
     return Resources.empty;
   }
+  const denied = operationDenied(turn.state, site.framework.info, operation);
+  if (denied !== undefined) {
+    operationError(turn, site.framework, operation, denied, site.agent.id);
+    return Resources.empty;
+  }
   if (type === 'LAUNCH') return launch(turn, site, tasks);
   if (type === 'LAUNCH_GROUP') return launchGroup(turn, site, operation);
   operationError(turn, site.framework, operation, `${type} is not supported yet`, site.agent.id);
@@ -49,6 +55,11 @@ const tasksOf = ({ launch, launchGroup }: OfferOperation): readonly TaskInfo[] =
 function launch(turn: Turn, site: Site, tasks: readonly TaskInfo[]): Resources {
   let taken = Resources.empty;
   for (const info of tasks) {
+    const denied = launchDenied(turn.state, site.framework.info, info);
+    if (denied !== undefined) {
+      reject(turn, site.framework, [info], 'REASON_TASK_UNAUTHORIZED', denied);
+      continue;
+    }
     const checked = checkTask({ ...site, pool: site.pool.subtract(taken) }, info);
     if (typeof checked === 'string') reject(turn, site.framework, [info], 'REASON_TASK_INVALID', checked);
     else {
@@ -73,6 +84,13 @@ function launchOne(turn: Turn, site: Site, checked: Checked): void {
 function launchGroup(turn: Turn, site: Site, { launchGroup }: OfferOperation): Resources {
   if (launchGroup === undefined) return Resources.empty;
   const { executor, taskGroup } = launchGroup;
+  const denied = (taskGroup.tasks ?? [])
+    .map(({ command }) => launchDenied(turn.state, site.framework.info, { ...(command && { command }), executor }))
+    .find(Boolean);
+  if (denied !== undefined) {
+    reject(turn, site.framework, taskGroup.tasks ?? [], 'REASON_TASK_GROUP_UNAUTHORIZED', denied);
+    return Resources.empty;
+  }
   const checked = checkGroup(site, taskGroup, executor);
   if (typeof checked === 'string') {
     reject(turn, site.framework, taskGroup.tasks ?? [], 'REASON_TASK_GROUP_INVALID', checked);

@@ -1,6 +1,7 @@
 import type { SchedulerCall, SchedulerCallKill } from '@mezzo/sdk/api';
 import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@mezzo/sdk/contract';
 import { accept } from './accept.js';
+import { registrationDenied } from './authorization.js';
 import type { MasterEvent } from './events.js';
 import { removeFramework, updateFramework } from './frameworks.js';
 import { answerInverseOffers, askAgain } from './inverse-offers.js';
@@ -34,6 +35,9 @@ export function schedulerCalled(turn: Turn, { request, call, connection, princip
   bump(framework.counts, counted);
   count(turn, counted);
   if (call.type === 'UPDATE_FRAMEWORK') {
+    const { frameworkInfo } = call.updateFramework!;
+    const denied = registrationDenied(turn.state, frameworkInfo, framework.id, framework.info.principal);
+    if (denied !== undefined) return reply(turn, request, 403, denied);
     const error = updateFramework(turn, framework, call.updateFramework!);
     return reply(turn, request, error === undefined ? 200 : 400, error);
   }

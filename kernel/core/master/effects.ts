@@ -62,8 +62,13 @@ export type MasterEffect =
   | { readonly type: 'persist'; readonly writes: readonly RegistryWrite[] }
   | { readonly type: 'sendScheduler'; readonly connection: ConnectionId; readonly event: SchedulerEvent }
   | { readonly type: 'sendAgent'; readonly connection: ConnectionId; readonly record: DownRecord }
-  /** First record of an operator's stream; from now on it gets what is published. */
-  | { readonly type: 'sendOperator'; readonly connection: ConnectionId; readonly event: OperatorEvent }
+  /** A record for one operator. After SUBSCRIBED it gets what is published, unless what it may see is restricted. */
+  | {
+      readonly type: 'sendOperator';
+      readonly connection: ConnectionId;
+      readonly event: OperatorEvent;
+      readonly restricted?: boolean;
+    }
   | { readonly type: 'publish'; readonly event: OperatorEvent }
   /** Ends a stream after what was sent. No `connectionClosed` comes of it that the machine would heed. */
   | { readonly type: 'close'; readonly connection: ConnectionId }

@@ -1,5 +1,6 @@
 import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
+import type { Principal } from '@mezzo/sdk/points/authenticator';
 import type { AgentSubscribe, UpBatch } from '../protocol.js';
 import type { AgentRecord, FrameworkRecord, MaintenanceRecord, RoleRecord } from './effects.js';
 
@@ -32,7 +33,11 @@ export type MasterEvent =
       /** As above. */
       readonly principal?: string | undefined;
     }
-  | { readonly type: 'operatorSubscribed'; readonly connection: ConnectionId }
+  | {
+      readonly type: 'operatorSubscribed';
+      readonly connection: ConnectionId;
+      readonly principal?: Principal | undefined;
+    }
   /** Calls that change something; the rest are views. */
   | { readonly type: 'operatorCalled'; readonly request: RequestId; readonly call: MasterCall }
   /** An authenticated agent's stream is open. The connection's id becomes its session. */

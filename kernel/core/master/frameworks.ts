@@ -1,5 +1,6 @@
 import type { FrameworkInfo, SchedulerCallUpdateFramework } from '@mezzo/sdk/api';
 import { asId, type ConnectionId, type FrameworkId, isTerminal } from '@mezzo/sdk/contract';
+import { registrationDenied } from './authorization.js';
 import type { FrameworkRecord } from './effects.js';
 import type { MasterEvent } from './events.js';
 import {
@@ -53,6 +54,7 @@ export function schedulerSubscribed(turn: Turn, subscribed: Subscribed): void {
   const error =
     subscriptionError(call, state.options) ??
     (framework && principalError(framework, call.frameworkInfo, subscribed.principal)) ??
+    registrationDenied(state, call.frameworkInfo, id) ??
     (state.completedFrameworks.has(asId<FrameworkId>(id)) ? 'Framework has been removed' : undefined);
   if (error !== undefined) return refuse(turn, connection, error);
   if (framework === undefined) {

@@ -7,21 +7,32 @@ import { goneByOperator, remember } from './liveness.js';
 import { startMaintenance, stopMaintenance, updateSchedule } from './maintenance.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js';
+import { SEES_ALL, sightOf } from './sight.js';
 import { emit, log, reply, type Turn } from './turn.js';
 import { getState } from './views.js';
 
-export function operatorSubscribed(turn: Turn, connection: ConnectionId): void {
-  const { operators, options } = turn.state;
+type Subscribed = Extract<MasterEvent, { type: 'operatorSubscribed' }>;
+
+export function operatorSubscribed(turn: Turn, { connection, principal }: Subscribed): void {
+  const { operators, sights, options } = turn.state;
+  const sight = sightOf(options.authorizer, principal);
+  const restricted = sight !== SEES_ALL;
   operators.add(connection);
+  if (restricted) sights.set(connection, sight);
   const [oldest] = operators;
   if (operators.size > options.maxOperatorSubscribers && oldest !== undefined) {
-    operators.delete(oldest);
+    operatorGone(turn, oldest);
     log(turn, 'warn', 'too many operator streams: the oldest is closed', { max: options.maxOperatorSubscribers });
     emit(turn, { type: 'close', connection: oldest });
   }
-  const subscribed = { getState: getState(turn.state), heartbeatIntervalSeconds: SCHEDULER_HEARTBEAT_SECONDS };
-  emit(turn, { type: 'sendOperator', connection, event: { type: 'SUBSCRIBED', subscribed } });
+  const subscribed = { getState: getState(turn.state, sight), heartbeatIntervalSeconds: SCHEDULER_HEARTBEAT_SECONDS };
+  emit(turn, { type: 'sendOperator', connection, event: { type: 'SUBSCRIBED', subscribed }, restricted });
   emit(turn, { type: 'sendOperator', connection, event: { type: 'HEARTBEAT' } });
+}
+
+export function operatorGone({ state: { operators, sights } }: Turn, connection: ConnectionId): void {
+  operators.delete(connection);
+  sights.delete(connection);
 }
 
 type Called = Extract<MasterEvent, { type: 'operatorCalled' }>;

@@ -1,5 +1,6 @@
 import type { MasterInfo } from '@mezzo/sdk/api';
 import type { MasterId } from '@mezzo/sdk/contract';
+import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 
 /** All that a master is told when it starts. Times in milliseconds. */
 export interface MasterOptions {
@@ -29,6 +30,8 @@ export interface MasterOptions {
   readonly maxCompletedTasksPerFramework: number;
   readonly maxUnreachableTasksPerFramework: number;
   readonly maxOperatorSubscribers: number;
+  /** Undefined: everybody may do everything. */
+  readonly authorizer?: Authorizer | undefined;
 }
 
 /** By the whitelist, where there is one. */

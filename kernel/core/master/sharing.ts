@@ -260,12 +260,21 @@ const printScalars = (scalars: Scalars): string =>
     .map(([name, { value }]) => `${name}: ${value}`)
     .join(', ')} }`;
 
-export const weightInfos = ({ weights }: MasterState): WeightInfo[] =>
-  [...weights].sort(byName).map(([role, weight]) => ({ role, weight }));
+/** Of roles: may they be shown? */
+type Seen = (role: string) => boolean;
+
+export const weightInfos = ({ weights }: MasterState, seen: Seen = () => true): WeightInfo[] =>
+  [...weights]
+    .filter(([role]) => seen(role))
+    .sort(byName)
+    .map(([role, weight]) => ({ role, weight }));
 
 /** By role. The `infos` are the older form, of guarantees alone. */
-export function quotaStatus({ quotas }: MasterState): QuotaStatus {
-  const configs = [...quotas].sort(byName).map(([, config]) => config);
+export function quotaStatus({ quotas }: MasterState, seen: Seen = () => true): QuotaStatus {
+  const configs = [...quotas]
+    .filter(([role]) => seen(role))
+    .sort(byName)
+    .map(([, config]) => config);
   if (configs.length === 0) return {};
   const infos = configs.map(({ role, guarantees = {} }) => ({
     role,

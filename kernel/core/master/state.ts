@@ -18,6 +18,7 @@ import { Allocator } from '../allocator/index.js';
 import { Resources } from '../resources/index.js';
 import type { AgentFate, AgentRecord, DrainRecord } from './effects.js';
 import type { MasterOptions } from './options.js';
+import type { Sight } from './sight.js';
 
 export interface Task {
   readonly frameworkId: FrameworkId;
@@ -178,6 +179,8 @@ export interface MasterState {
   readonly sessions: Map<ConnectionId, AgentId>;
   /** Oldest first. */
   readonly operators: Set<ConnectionId>;
+  /** Of those who may not see everything. */
+  readonly sights: Map<ConnectionId, Sight>;
   readonly counts: Map<string, number>;
 }
 
@@ -227,6 +230,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   schedulers: new Map(),
   sessions: new Map(),
   operators: new Set(),
+  sights: new Map(),
   counts: new Map(),
 });
 

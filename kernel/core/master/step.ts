@@ -18,7 +18,7 @@ import { pingTimedOut, recoveryTimedOut, reregisterTimedOut } from './liveness.j
 import { ALLOCATE_TIMER } from './ledger.js';
 import { recoverMaintenance } from './maintenance.js';
 import { makeOffers, offerTimedOut } from './offers.js';
-import { operatorCalled, operatorSubscribed } from './operators.js';
+import { operatorCalled, operatorGone, operatorSubscribed } from './operators.js';
 import { recoverRoles } from './sharing.js';
 import type { MasterState } from './state.js';
 import { beginTurn, cancelTimer, log, setTimer, type Turn } from './turn.js';
@@ -46,7 +46,7 @@ function handle(turn: Turn, event: MasterEvent): void {
     case 'schedulerCalled':
       return schedulerCalled(turn, event);
     case 'operatorSubscribed':
-      return operatorSubscribed(turn, event.connection);
+      return operatorSubscribed(turn, event);
     case 'operatorCalled':
       return operatorCalled(turn, event);
     case 'agentSubscribed':
@@ -101,7 +101,7 @@ function started(turn: Turn, event: Extract<MasterEvent, { type: 'started' }>): 
 }
 
 function connectionClosed(turn: Turn, connection: ConnectionId): void {
-  turn.state.operators.delete(connection);
+  operatorGone(turn, connection);
   schedulerDisconnected(turn, connection);
   agentDisconnected(turn, connection);
 }

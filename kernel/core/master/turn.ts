@@ -3,6 +3,7 @@ import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { DownMessage } from '../protocol.js';
 import type { LogLevel, MasterEffect, RegistryWrite } from './effects.js';
 import type { RequestId } from './events.js';
+import { seenEvent } from './sight.js';
 import type { Agent, Framework, MasterState } from './state.js';
 
 /** One step under way: the state, the time, and what is to be done. */
@@ -52,9 +53,16 @@ export function sendAgent(turn: Turn, agent: Agent | undefined, message: DownMes
   return true;
 }
 
-/** `event` is only built when somebody listens. */
-export function publish(turn: Turn, event: () => OperatorEvent): void {
-  if (turn.state.operators.size > 0) emit(turn, { type: 'publish', event: event() });
+/** `build` is only called when somebody listens. Those who may not see everything get what they may see one by one. */
+export function publish(turn: Turn, build: () => OperatorEvent): void {
+  const { operators, sights } = turn.state;
+  if (operators.size === 0) return;
+  const event = build();
+  if (operators.size > sights.size) emit(turn, { type: 'publish', event });
+  for (const [connection, sight] of sights) {
+    const seen = seenEvent(turn.state, sight, event);
+    if (seen !== undefined) emit(turn, { type: 'sendOperator', connection, event: seen });
+  }
 }
 
 export const seconds = (ms: number): number => ms / 1000;

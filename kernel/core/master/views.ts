@@ -1,5 +1,6 @@
 import type {
   AgentInfoCapability,
+  ExecutorInfo,
   MasterResponseGetAgents,
   MasterResponseGetAgentsAgent,
   MasterResponseGetExecutors,
@@ -8,9 +9,11 @@ import type {
   MasterResponseGetState,
   MasterResponseGetTasks,
   Role,
+  Task as TaskMessage,
 } from '@mezzo/sdk/api';
 import { asId, type FrameworkId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
+import { seenAgent, seenAgentInfo, SEES_ALL, type Sight } from './sight.js';
 import type { Agent, Executor, Framework, MasterState, Offer, Task } from './state.js';
 import { timeInfo } from './turn.js';
 
@@ -93,36 +96,52 @@ export function frameworkView(_state: MasterState, framework: Framework): Master
   };
 }
 
-export const getAgents = (state: MasterState): MasterResponseGetAgents => ({
-  agents: [...state.agents.values()].map((agent) => agentView(state, agent)),
-  recoveredAgents: [...state.recoveredAgents.values()].map(({ info }) => info),
+export const getAgents = (state: MasterState, sight = SEES_ALL): MasterResponseGetAgents => ({
+  agents: [...state.agents.values()].map((agent) => seenAgent(sight, agentView(state, agent))),
+  recoveredAgents: [...state.recoveredAgents.values()].map(({ info }) => seenAgentInfo(sight, info)),
 });
 
-export const getFrameworks = (state: MasterState): MasterResponseGetFrameworks => ({
-  frameworks: [...state.frameworks.values()].map((framework) => frameworkView(state, framework)),
-  completedFrameworks: [...state.completedFrameworks.values()].map((framework) => frameworkView(state, framework)),
-});
-
-export const getExecutors = (state: MasterState): MasterResponseGetExecutors => ({
-  executors: [...state.agents.values()].flatMap((agent) =>
-    [...agent.executors.values()].map(({ info, agentId }) => ({ executorInfo: info, agentId: { value: agentId } })),
-  ),
-});
-
-export function getTasks(state: MasterState): MasterResponseGetTasks {
-  const all = [...state.frameworks.values(), ...state.completedFrameworks.values()];
+export function getFrameworks(state: MasterState, sight = SEES_ALL): MasterResponseGetFrameworks {
+  const seen = (all: Iterable<Framework>) =>
+    [...all].filter(({ info }) => sight.framework(info)).map((framework) => frameworkView(state, framework));
   return {
-    tasks: all.flatMap(({ tasks }) => [...tasks.values()].map(({ message }) => message)),
-    unreachableTasks: all.flatMap(({ unreachableTasks }) => [...unreachableTasks.values()]),
-    completedTasks: all.flatMap(({ completedTasks }) => [...completedTasks.values()]),
+    frameworks: seen(state.frameworks.values()),
+    completedFrameworks: seen(state.completedFrameworks.values()),
   };
 }
 
-export const getState = (state: MasterState): MasterResponseGetState => ({
-  getTasks: getTasks(state),
-  getExecutors: getExecutors(state),
-  getFrameworks: getFrameworks(state),
-  getAgents: getAgents(state),
+export const getExecutors = (state: MasterState, sight = SEES_ALL): MasterResponseGetExecutors => ({
+  executors: [...state.agents.values()].flatMap((agent) =>
+    [...agent.executors.values()]
+      .filter(({ info, frameworkId }) => seesExecutor(state, sight, frameworkId, info))
+      .map(({ info, agentId }) => ({ executorInfo: info, agentId: { value: agentId } })),
+  ),
+});
+
+function seesExecutor(state: MasterState, sight: Sight, frameworkId: FrameworkId, info: ExecutorInfo): boolean {
+  const framework = state.frameworks.get(frameworkId);
+  return sight === SEES_ALL || (framework !== undefined && sight.executor(framework.info, info));
+}
+
+export function getTasks(state: MasterState, sight = SEES_ALL): MasterResponseGetTasks {
+  const all = [...state.frameworks.values(), ...state.completedFrameworks.values()];
+  const seen = (tasksOf: (framework: Framework) => Iterable<TaskMessage>): TaskMessage[] =>
+    all.flatMap((framework) => {
+      const tasks = [...tasksOf(framework)];
+      return sight === SEES_ALL ? tasks : tasks.filter((task) => sight.task(framework.info, task));
+    });
+  return {
+    tasks: seen(({ tasks }) => [...tasks.values()].map(({ message }) => message)),
+    unreachableTasks: seen(({ unreachableTasks }) => unreachableTasks.values()),
+    completedTasks: seen(({ completedTasks }) => completedTasks.values()),
+  };
+}
+
+export const getState = (state: MasterState, sight = SEES_ALL): MasterResponseGetState => ({
+  getTasks: getTasks(state, sight),
+  getExecutors: getExecutors(state, sight),
+  getFrameworks: getFrameworks(state, sight),
+  getAgents: getAgents(state, sight),
 });
 
 export interface RoleView {
@@ -135,7 +154,7 @@ export interface RoleView {
 }
 
 /** Every role that a framework is in, that something is reserved for or allocated to, or that has a weight or quota. */
-export function getRoles(state: MasterState): RoleView[] {
+export function getRoles(state: MasterState, sight = SEES_ALL): RoleView[] {
   const roles = new Map<
     string,
     { frameworks: FrameworkId[]; allocated: Resources; offered: Resources; reserved: Resources }
@@ -161,12 +180,13 @@ export function getRoles(state: MasterState): RoleView[] {
     for (const [name, offered] of offeredBy(agent).allocations()) role(name).offered = role(name).offered.add(offered);
   }
   return [...roles]
+    .filter(([name]) => sight.role(name))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, view]) => ({ name, weight: state.weights.get(name) ?? 1, ...view }));
 }
 
-export const roleMessages = (state: MasterState): Role[] =>
-  getRoles(state).map(({ name, weight, frameworks, allocated, offered }) => ({
+export const roleMessages = (state: MasterState, sight = SEES_ALL): Role[] =>
+  getRoles(state, sight).map(({ name, weight, frameworks, allocated, offered }) => ({
     name,
     weight,
     frameworks: frameworks.map((value) => ({ value: asId<FrameworkId>(value) })),

@@ -4,7 +4,7 @@ import type { Random } from '../../ports/clock.js';
 import { claimsFault, executorCallFault } from '../../core/agent/executor-calls.js';
 import type { AgentHost, ExecutorStreams } from '../../shell/agent/agent-host.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, textAnswer, type Answer, type MessageType } from '../answer.js';
-import { principalOf } from '../auth/gate.js';
+import { principalOf } from '../auth/callers.js';
 import { isAnswer, readCall } from '../calls.js';
 import { DEFAULT_MAX_BUFFERED_BYTES, RecordStream } from '../stream.js';
 

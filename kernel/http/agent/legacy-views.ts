@@ -1,23 +1,39 @@
 import { isTerminal } from '@mezzo/sdk/contract';
-import { messageToObject, type AgentResponseGetContainersContainer, type Labels } from '@mezzo/sdk/api';
-import { type AgentFramework, type AgentState, type Run } from '../../core/agent/state.js';
+import {
+  messageToObject,
+  type AgentResponseGetContainersContainer,
+  type Labels,
+  type Task as TaskMessage,
+} from '@mezzo/sdk/api';
+import { type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
 import { AGENT_CAPABILITIES } from '../../core/master/views.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import { taskView, type Json } from '../master/legacy-views.js';
+import type { Sight } from '../../core/master/sight.js';
 import { isQueued, taskMessage } from './messages.js';
+import type { Viewer } from './permissions.js';
 import type { AgentSite } from './site.js';
 
 /** What this agent can do, in the field's words. */
 const CAPABILITIES = AGENT_CAPABILITIES.map(({ type }) => type);
 
-export function stateView({ host: { state }, flags, version, logDir, startedAtMs }: AgentSite): Json {
+export function stateView(
+  { host: { state }, flags, version, logDir, startedAtMs }: AgentSite,
+  { may, sight }: Viewer,
+): Json {
   const { config } = state;
   const total = Resources.of(config.resources);
   const used = [...state.runs.values()].reduce((sum, run) => sum.add(usedOf(run)), Resources.empty);
+  const seen = (frameworks: Iterable<AgentFramework>): Json[] =>
+    [...frameworks]
+      .filter(({ info }) => sight.framework(info))
+      .map((framework) => frameworkView(state, framework, sight));
   const full = (bag: Resources) => bag.toMessages('both').map((one) => messageToObject('mesos.v1.Resource', one));
   const byRole = <T>(bag: Resources, show: (one: Resources) => T) =>
-    Object.fromEntries([...bag.reservations()].map(([role, one]) => [role, show(one)]));
+    Object.fromEntries(
+      [...bag.reservations()].filter(([role]) => sight.role(role)).map(([role, one]) => [role, show(one)]),
+    );
   return {
     version: version.version,
     build_date: version.buildDate,
@@ -42,10 +58,9 @@ export function stateView({ host: { state }, flags, version, logDir, startedAtMs
     resource_providers: [],
     attributes: attributesSummary(config.attributes),
     master_hostname: masterOf(flags),
-    ...(logDir !== undefined && { log_dir: logDir }),
-    flags,
-    frameworks: [...state.frameworks.values()].map((framework) => frameworkView(state, framework)),
-    completed_frameworks: state.completedFrameworks.map((framework) => frameworkView(state, framework)),
+    ...(may('view_flags') && { ...(logDir !== undefined && { log_dir: logDir }), flags }),
+    frameworks: seen(state.frameworks.values()),
+    completed_frameworks: seen(state.completedFrameworks),
   };
 }
 
@@ -53,8 +68,12 @@ const masterOf = (flags: AgentSite['flags']): string => (flags.master ?? '').rep
 
 const usedOf = (run: Run): Resources => Resources.of(usedBy(run)).unallocate();
 
-function frameworkView(state: AgentState, framework: AgentFramework): Json {
+function frameworkView(state: AgentState, framework: AgentFramework, sight: Sight): Json {
   const { info, runs, completedRuns } = framework;
+  const seen = (all: Iterable<Run>): Json[] =>
+    [...all]
+      .filter((run) => sight.executor(info, run.info))
+      .map((run) => executorView(state, run, (task) => sight.task(info, task)));
   return {
     id: info.id?.value ?? '',
     name: info.name,
@@ -64,12 +83,17 @@ function frameworkView(state: AgentState, framework: AgentFramework): Json {
     hostname: info.hostname ?? '',
     ...(info.principal !== undefined && { principal: info.principal }),
     ...(info.roles === undefined ? { role: info.role ?? '*' } : { roles: info.roles }),
-    executors: [...runs.values()].map((run) => executorView(state, run)),
-    completed_executors: completedRuns.map((run) => executorView(state, run)),
+    executors: seen(runs.values()),
+    completed_executors: seen(completedRuns),
   };
 }
 
-function executorView(state: AgentState, run: Run): Json {
+function executorView(state: AgentState, run: Run, sees: (task: TaskMessage) => boolean): Json {
+  const shown = (list: readonly Task[]): Json[] =>
+    list
+      .map((task) => taskMessage(state, run, task))
+      .filter(sees)
+      .map(taskView);
   const tasks = [...run.tasks.values()];
   const resources = usedBy(run);
   const queued = tasks.filter((task) => isQueued(run, task));
@@ -85,9 +109,9 @@ function executorView(state: AgentState, run: Run): Json {
     role: resources[0]?.allocationInfo?.role ?? '*',
     ...(run.info.labels && { labels: labelsView(run.info.labels) }),
     ...(run.kind !== 'command' && { type: run.kind === 'default' ? 'DEFAULT' : 'CUSTOM' }),
-    tasks: launched.map((task) => taskView(taskMessage(state, run, task))),
-    queued_tasks: queued.map((task) => taskView(taskMessage(state, run, task))),
-    completed_tasks: ended.map((task) => taskView(taskMessage(state, run, task))),
+    tasks: shown(launched),
+    queued_tasks: shown(queued),
+    completed_tasks: shown(ended),
   };
 }
 

@@ -4,12 +4,14 @@ import { messageOf } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
 import { jsonAnswer, notFound, notImplemented, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
+import { FORBIDDEN } from '../auth/permission.js';
 import { parseDuration } from '../duration.js';
 import { fileEndpoint, fileError } from '../file-endpoints.js';
 import { prometheusText } from '../master/metrics.js';
 import { systemStats } from '../system-stats.js';
 import { containerView, stateView } from './legacy-views.js';
 import { getContainers } from './messages.js';
+import { mayReadFile, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
 import { metricsSnapshot } from './metrics.js';
 import type { AgentSite } from './site.js';
 
@@ -25,15 +27,21 @@ export function legacyRouter(site: AgentSite): Router {
       if (answer !== undefined) sendAnswer(ctx.req, ctx.res, answer);
     });
   };
-  const json = (path: string, view: (query: URLSearchParams) => unknown): void =>
-    at(path, async (query) => jsonAnswer(stringifyJson(await view(query)), jsonpOf(query)));
-  json('/state', () => stateView(site));
-  json('/flags', () => ({ flags: site.flags }));
+  const json = (path: string, view: (query: URLSearchParams, viewer: Viewer) => unknown): void =>
+    at(path, async (query, ctx) =>
+      jsonAnswer(stringifyJson(await view(query, viewerOf(site, ctx.req))), jsonpOf(query)),
+    );
+  json('/state', (_query, viewer) => stateView(site, viewer));
+  at('/flags', (query, ctx) =>
+    viewerOf(site, ctx.req).may('view_flags')
+      ? jsonAnswer(JSON.stringify({ flags: site.flags }), jsonpOf(query))
+      : FORBIDDEN,
+  );
   json('/version', () => versionView(site));
   json('/system/stats.json', systemStats);
-  json('/containers', (query) => containers(site, true, query.get('container_id')));
-  json('/monitor/statistics', () => containers(site, false, null));
-  json('/monitor/statistics.json', () => containers(site, false, null));
+  json('/containers', (query, viewer) => containers(site, viewer, true, query.get('container_id')));
+  json('/monitor/statistics', (_query, viewer) => containers(site, viewer, false, null));
+  json('/monitor/statistics.json', (_query, viewer) => containers(site, viewer, false, null));
   json('/containerizer/debug', () => ({ pending: [] }));
   at('/health', () => ({ status: 200 }));
   at('/logging/toggle', () => notImplemented('/logging/toggle'));
@@ -43,18 +51,22 @@ export function legacyRouter(site: AgentSite): Router {
     type: 'text/plain; version=0.0.4; charset=utf-8',
     body: await prometheusText(metricsSnapshot(site, Date.now())),
   }));
-  at('/files/download', (query, ctx) => download(site, query, ctx));
+  const mayRead = (query: URLSearchParams, ctx: Context): boolean =>
+    mayReadFile(site, viewerOf(site, ctx.req), query.get('path') ?? '');
+  at('/files/download', (query, ctx) => (mayRead(query, ctx) ? download(site, query, ctx) : FORBIDDEN));
   at('/files/:what', async (query, ctx) => {
     jsonpOf(query);
-    return (await fileEndpoint(site.files, (ctx.params as { what: string }).what, query)) ?? notFound();
+    const { what } = ctx.params as { what: string };
+    if (what !== 'debug' && !mayRead(query, ctx)) return FORBIDDEN;
+    return (await fileEndpoint(site.files, what, query)) ?? notFound();
   });
   at('/help', () => helpPage(site));
   at('/help/*path', () => helpPage(site));
   return router;
 }
 
-async function containers(site: AgentSite, withStatus: boolean, id: string | null): Promise<unknown[]> {
-  const all = await getContainers(site);
+async function containers(site: AgentSite, viewer: Viewer, withStatus: boolean, id: string | null): Promise<unknown[]> {
+  const all = await getContainers(site, maySeeContainer(site, viewer));
   return all
     .filter(({ containerId }) => id === null || containerId.value === id)
     .map((container) => containerView(container, withStatus));

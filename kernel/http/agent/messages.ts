@@ -10,6 +10,7 @@ import type {
 import { messageOf, isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerStatistics } from '@mezzo/sdk/points/containerizer';
 import { type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
+import { SEES_ALL } from '../../core/master/sight.js';
 import { containerStatusOf } from '../../core/agent/updates.js';
 import type { AgentSite } from './site.js';
 
@@ -49,46 +50,54 @@ export function taskMessage(state: AgentState, run: Run, { info, ...task }: Task
 export const isQueued = (run: Run, task: Task): boolean =>
   task.state === 'TASK_STAGING' && !task.delivered && run.phase !== 'ended';
 
-export function getTasks(state: AgentState): AgentResponseGetTasks {
+export function getTasks(state: AgentState, sight = SEES_ALL): AgentResponseGetTasks {
   const queuedTasks: TaskMessage[] = [];
   const launchedTasks: TaskMessage[] = [];
   const terminatedTasks: TaskMessage[] = [];
   const completedTasks: TaskMessage[] = [];
   for (const framework of allFrameworks(state)) {
+    const put = (list: TaskMessage[], message: TaskMessage): void => {
+      if (sight.task(framework.info, message)) list.push(message);
+    };
     for (const run of [...framework.runs.values(), ...framework.completedRuns]) {
       for (const task of run.tasks.values()) {
         const list = isTerminal(task.state) ? terminatedTasks : isQueued(run, task) ? queuedTasks : launchedTasks;
-        list.push(taskMessage(state, run, task));
+        put(list, taskMessage(state, run, task));
       }
-      for (const task of run.completedTasks) completedTasks.push(taskMessage(state, run, task));
+      for (const task of run.completedTasks) put(completedTasks, taskMessage(state, run, task));
     }
   }
   return { pendingTasks: [], queuedTasks, launchedTasks, terminatedTasks, completedTasks };
 }
 
-export function getExecutors(state: AgentState): AgentResponseGetExecutors {
+export function getExecutors(state: AgentState, sight = SEES_ALL): AgentResponseGetExecutors {
   const frameworks = allFrameworks(state);
-  const shown = ({ info }: Run) => ({ executorInfo: info });
+  const shown = (framework: AgentFramework, runs: Iterable<Run>) =>
+    [...runs].filter(({ info }) => sight.executor(framework.info, info)).map(({ info }) => ({ executorInfo: info }));
   return {
-    executors: frameworks.flatMap((framework) => [...framework.runs.values()].map(shown)),
-    completedExecutors: frameworks.flatMap((framework) => framework.completedRuns.map(shown)),
+    executors: frameworks.flatMap((framework) => shown(framework, framework.runs.values())),
+    completedExecutors: frameworks.flatMap((framework) => shown(framework, framework.completedRuns)),
   };
 }
 
-export const getFrameworks = (state: AgentState): AgentResponseGetFrameworks => ({
-  frameworks: [...state.frameworks.values()].map(({ info }) => ({ frameworkInfo: info })),
-  completedFrameworks: state.completedFrameworks.map(({ info }) => ({ frameworkInfo: info })),
-});
+export function getFrameworks(state: AgentState, sight = SEES_ALL): AgentResponseGetFrameworks {
+  const shown = (frameworks: Iterable<AgentFramework>) =>
+    [...frameworks].filter(({ info }) => sight.framework(info)).map(({ info }) => ({ frameworkInfo: info }));
+  return { frameworks: shown(state.frameworks.values()), completedFrameworks: shown(state.completedFrameworks) };
+}
 
-export const getState = (state: AgentState): AgentResponseGetState => ({
-  getTasks: getTasks(state),
-  getExecutors: getExecutors(state),
-  getFrameworks: getFrameworks(state),
+export const getState = (state: AgentState, sight = SEES_ALL): AgentResponseGetState => ({
+  getTasks: getTasks(state, sight),
+  getExecutors: getExecutors(state, sight),
+  getFrameworks: getFrameworks(state, sight),
 });
 
 /** What runs, with what it uses; a containerizer that does not answer in time costs the numbers only. */
-export async function getContainers({ host, log }: AgentSite): Promise<AgentResponseGetContainersContainer[]> {
-  const runs = [...host.state.runs.values()].filter((run) => run.phase === 'running');
+export async function getContainers(
+  { host, log }: AgentSite,
+  seen: (run: Run) => boolean = () => true,
+): Promise<AgentResponseGetContainersContainer[]> {
+  const runs = [...host.state.runs.values()].filter((run) => run.phase === 'running' && seen(run));
   const statistics = runs.map(async ({ containerId, containerizer }) => {
     try {
       return await within(STATISTICS_TIMEOUT_MS, host.containerizer(containerizer)?.statistics(containerId));

@@ -10,14 +10,16 @@ import {
   textAnswer,
   type Answer,
 } from '../answer.js';
+import { FORBIDDEN } from '../auth/permission.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
 import { getContainers, getExecutors, getFrameworks, getState, getTasks } from './messages.js';
+import { mayCall, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
 import { metricsSnapshot } from './metrics.js';
 import type { AgentSite } from './site.js';
 
 type Body = Omit<AgentResponse, 'type'>;
-type View = (site: AgentSite, call: AgentCall) => Body | Answer | Promise<Body | Answer>;
+type View = (site: AgentSite, call: AgentCall, viewer: Viewer) => Body | Answer | Promise<Body | Answer>;
 
 const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
   GET_HEALTH: () => ({ getHealth: { healthy: true } }),
@@ -29,11 +31,13 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
     getMetrics: { metrics: [...metricsSnapshot(site, Date.now())].map(([name, value]) => ({ name, value })) },
   }),
   GET_LOGGING_LEVEL: ({ log }) => ({ getLoggingLevel: { level: log.level === 'debug' ? 1 : 0 } }),
-  GET_STATE: ({ host }) => ({ getState: getState(host.state) }),
-  GET_CONTAINERS: async (site) => ({ getContainers: { containers: await getContainers(site) } }),
-  GET_FRAMEWORKS: ({ host }) => ({ getFrameworks: getFrameworks(host.state) }),
-  GET_EXECUTORS: ({ host }) => ({ getExecutors: getExecutors(host.state) }),
-  GET_TASKS: ({ host }) => ({ getTasks: getTasks(host.state) }),
+  GET_STATE: ({ host }, _, { sight }) => ({ getState: getState(host.state, sight) }),
+  GET_CONTAINERS: async (site, _, viewer) => ({
+    getContainers: { containers: await getContainers(site, maySeeContainer(site, viewer)) },
+  }),
+  GET_FRAMEWORKS: ({ host }, _, { sight }) => ({ getFrameworks: getFrameworks(host.state, sight) }),
+  GET_EXECUTORS: ({ host }, _, { sight }) => ({ getExecutors: getExecutors(host.state, sight) }),
+  GET_TASKS: ({ host }, _, { sight }) => ({ getTasks: getTasks(host.state, sight) }),
   GET_AGENT: ({ host: { state } }) => ({
     getAgent: {
       agentInfo: agentInfoOf(state),
@@ -84,9 +88,11 @@ export async function operatorApi(site: AgentSite, request: IncomingMessage): Pr
     return invalid(`Expecting '${payload[1]}' to be present`);
   const accepted = negotiate(request.headers.accept);
   if (accepted === undefined) return NOT_ACCEPTABLE;
+  const viewer = viewerOf(site, request);
+  if (!mayCall(site, viewer, call)) return FORBIDDEN;
   const view = views[type];
   if (view === undefined) return notImplemented(type);
-  const body = await view(site, call);
+  const body = await view(site, call, viewer);
   if (isAnswer(body)) return body;
   const response: AgentResponse = { type, ...body } as AgentResponse;
   if (accepted === JSON_TYPE)

@@ -1,5 +1,6 @@
 import type { VersionInfo } from '@mezzo/sdk/api';
 import type { Logger } from '@mezzo/sdk/contract';
+import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 import type { AgentHost } from '../../shell/agent/agent-host.js';
 import type { SandboxGc } from '../../shell/agent/sandbox-gc.js';
 import type { Gate } from '../auth/gate.js';
@@ -12,6 +13,8 @@ export interface AgentSite {
   readonly executors: ExecutorHub;
   readonly gc: SandboxGc;
   readonly gate: Gate;
+  /** Undefined: everybody may do everything. */
+  readonly authorizer: Authorizer | undefined;
   readonly files: SandboxFiles;
   /** Text of every flag, secrets left out. */
   readonly flags: Readonly<Record<string, string>>;

@@ -1,6 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 import type { Authentication, Authenticator, Principal } from '@mezzo/sdk/points/authenticator';
+import { AUTHORIZED_PATHS } from '../../core/authorizer/acls.js';
 import { textAnswer, type Answer } from '../answer.js';
+import { rememberPrincipal } from './callers.js';
+import { FORBIDDEN, mayOf, type May } from './permission.js';
 
 /** A part of the API that asks who calls. */
 export interface Door {
@@ -15,6 +19,7 @@ export interface GateOptions {
   /** The door that a path lies behind; undefined = everybody may come in. */
   readonly doorOf: (path: string) => Door | undefined;
   readonly authenticators: readonly Authenticator[];
+  readonly authorizer?: Authorizer | undefined;
   /** Refuses principals that are claims alone, as a master does. */
   readonly needsValue: boolean;
 }
@@ -23,10 +28,12 @@ const OWN_TOKENS = 'jwt';
 const UNAUTHORIZED = '401 Unauthorized.';
 const NO_VALUE = "The request's authenticated principal contains claims, but no value string";
 
-const principals = new WeakMap<IncomingMessage, Principal>();
-
-/** Who makes the request; undefined = nobody was asked. */
-export const principalOf = (request: IncomingMessage): Principal | undefined => principals.get(request);
+/** Paths that show something of the daemon itself. The numbers are the same in both forms. */
+function mayGet(may: May, given: string): boolean {
+  const path = given.toLowerCase();
+  const asked = path === '/metrics' ? '/metrics/snapshot' : path;
+  return !AUTHORIZED_PATHS.has(asked) || may('get_endpoints', asked);
+}
 
 /** Lets in whom an authenticator knows. */
 export class Gate {
@@ -50,7 +57,13 @@ export class Gate {
   /** Undefined: may come in without a word. Else answers the refusal, or undefined and `principalOf` knows from now on. */
   admit(path: string, request: IncomingMessage): Promise<Answer | undefined> | undefined {
     const door = this.options.doorOf(path);
-    return door && this.ask(door, path, request);
+    if (door === undefined && this.options.authorizer === undefined) return undefined;
+    return this.check(door, path, request);
+  }
+
+  private async check(door: Door | undefined, path: string, request: IncomingMessage): Promise<Answer | undefined> {
+    const refusal = door && (await this.ask(door, path, request));
+    return refusal ?? (mayGet(mayOf(this.options.authorizer, request), path) ? undefined : FORBIDDEN);
   }
 
   private async ask(door: Door, path: string, request: IncomingMessage): Promise<Answer | undefined> {
@@ -86,7 +99,7 @@ export class Gate {
 
   private welcome(request: IncomingMessage, principal: Principal): Answer | undefined {
     if (this.options.needsValue && principal.value === undefined) return textAnswer(403, NO_VALUE);
-    principals.set(request, principal);
+    rememberPrincipal(request, principal);
     return undefined;
   }
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PROTOCOL_VERSION, type AgentSubscribe, type UpBatch } from '../../core/protocol.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
-import { verifyToken } from '@mezzo/sdk/secrets';
+import { verifyToken, type TokenClaims } from '@mezzo/sdk/secrets';
 import { fromWireJson } from '../../shell/wire-json.js';
 import { methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
+import { FORBIDDEN } from '../auth/permission.js';
 import { readBody } from '../body.js';
 import { openStream } from './streams.js';
 
@@ -20,7 +21,8 @@ export async function agentApi(
   response: ServerResponse,
 ): Promise<Answer | undefined> {
   if (request.method !== 'POST') return methodNotAllowed(['POST'], request.method ?? '');
-  await authenticate(request, clusterKey);
+  const { uid } = await authenticate(request, clusterKey);
+  if (shell.state.options.authorizer?.approver({ value: uid }, 'register_agents')() === false) return FORBIDDEN;
   const protocol = request.headers['mezzo-protocol'];
   if (protocol !== String(PROTOCOL_VERSION)) {
     return textAnswer(400, `Expecting 'Mezzo-Protocol' to be ${PROTOCOL_VERSION}, not ${String(protocol)}`);
@@ -39,9 +41,9 @@ export async function agentApi(
 }
 
 /** Rejects with TOKEN_INVALID. */
-async function authenticate(request: IncomingMessage, clusterKey: Uint8Array): Promise<void> {
+async function authenticate(request: IncomingMessage, clusterKey: Uint8Array): Promise<TokenClaims> {
   const [, token] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-  await verifyToken(clusterKey, token ?? '', 'agent');
+  return verifyToken(clusterKey, token ?? '', 'agent');
 }
 
 async function calls(shell: MasterShell, batch: UpBatch): Promise<Answer> {

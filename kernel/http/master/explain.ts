@@ -1,6 +1,7 @@
 import { stringifyJson } from '@mezzo/sdk/api';
 import { asId } from '@mezzo/sdk/contract';
 import { explainFramework, type Explained, type Finding, type Reason } from '../../core/master/explain.js';
+import type { Sight } from '../../core/master/sight.js';
 import type { Framework, MasterState } from '../../core/master/index.js';
 import type { Quantities } from '../../core/resources/index.js';
 import { jsonAnswer, jsonpOf, textAnswer, type Answer } from '../answer.js';
@@ -54,12 +55,12 @@ const WORDS: Readonly<Record<Reason, readonly [meaning: string, next: string]>> 
  * `GET /explain?framework_id=F&role=R&agent_id=A&limit=N`: why the framework has no (more) offers. Reasons with the number of
  * agents that each is true of, `limit` of them by name.
  */
-export function explainEndpoint(state: MasterState, query: URLSearchParams, nowMs: number): Answer {
+export function explainEndpoint(state: MasterState, sight: Sight, query: URLSearchParams, nowMs: number): Answer {
   const id = query.get('framework_id');
   if (id === null)
     return textAnswer(400, "Missing 'framework_id': /explain?framework_id=ID, from `mezzo framework list`");
   const framework = state.frameworks.get(asId(id));
-  if (framework === undefined) return textAnswer(404, unknownFramework(state, id));
+  if (framework === undefined || !sight.framework(framework.info)) return textAnswer(404, unknownFramework(state, id));
   const role = query.get('role') ?? undefined;
   if (role !== undefined && !framework.roles.includes(role)) {
     const roles = framework.roles.map((one) => `'${one}'`).join(', ');

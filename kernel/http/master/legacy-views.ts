@@ -10,7 +10,9 @@ import {
   pidOf,
   usedBy,
 } from '../../core/master/views.js';
+import { SEES_ALL, type Sight } from '../../core/master/sight.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
+import type { Viewer } from './permissions.js';
 import type { MasterSite } from './site.js';
 
 /** The JSON objects of the endpoints that were there before v1: snake_case, `slave` for agent, times in seconds. */
@@ -20,9 +22,9 @@ const seconds = (ms: number): number => ms / 1000;
 const labelsOf = (labels: readonly Label[]): Json[] =>
   labels.map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));
 
-export function slaveView(agent: Agent): Json {
+export function slaveView(agent: Agent, sight = SEES_ALL): Json {
   const { id, info, total } = agent;
-  const reserved = [...total.reservations()].map(([role, bag]) => [role, bag.summary()] as const);
+  const reserved = reservationsOf(total, sight).map(([role, bag]) => [role, bag.summary()] as const);
   return {
     id,
     hostname: info.hostname,
@@ -48,14 +50,23 @@ export function slaveView(agent: Agent): Json {
   };
 }
 
-const full = (bag: Resources): Json[] => bag.toMessages('both').map((one) => messageToObject('mesos.v1.Resource', one));
+/** Those of roles that may be seen. */
+const reservationsOf = (bag: Resources, sight: Sight) => [...bag.reservations()].filter(([role]) => sight.role(role));
 
-const fullSlaveView = (agent: Agent): Json => ({
-  ...slaveView(agent),
-  reserved_resources_full: Object.fromEntries([...agent.total.reservations()].map(([role, bag]) => [role, full(bag)])),
+const full = (bag: Resources, sight = SEES_ALL): Json[] =>
+  bag
+    .toMessages('both')
+    .filter((one) => sight.resource(one))
+    .map((one) => messageToObject('mesos.v1.Resource', one));
+
+const fullSlaveView = (agent: Agent, sight: Sight): Json => ({
+  ...slaveView(agent, sight),
+  reserved_resources_full: Object.fromEntries(
+    reservationsOf(agent.total, sight).map(([role, bag]) => [role, full(bag)]),
+  ),
   unreserved_resources_full: full(agent.total.unreserved()),
-  used_resources_full: full(usedBy(agent)),
-  offered_resources_full: full(offeredBy(agent)),
+  used_resources_full: full(usedBy(agent), sight),
+  offered_resources_full: full(offeredBy(agent), sight),
 });
 
 function statusView({ state, timestamp, labels, containerStatus, healthy }: TaskStatus): Json {
@@ -119,13 +130,17 @@ function frameworkSummary(framework: Framework): Json {
   };
 }
 
-export function frameworkView(framework: Framework): Json {
+export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
   const { info } = framework;
+  const seen = (tasks: Iterable<TaskMessage>): Json[] =>
+    [...tasks].filter((task) => sight.task(info, task)).map(taskView);
   const multiRole = framework.capabilities.has('MULTI_ROLE');
-  const executors = [...framework.executors].map(({ info: executor, agentId }) => ({
-    ...messageToObject('mesos.v1.ExecutorInfo', executor),
-    slave_id: agentId,
-  }));
+  const executors = [...framework.executors]
+    .filter((executor) => sight.executor(info, executor.info))
+    .map(({ info: executor, agentId }) => ({
+      ...messageToObject('mesos.v1.ExecutorInfo', executor),
+      slave_id: agentId,
+    }));
   return {
     ...frameworkSummary(framework),
     user: info.user,
@@ -137,9 +152,9 @@ export function frameworkView(framework: Framework): Json {
     resources: usedBy(framework).add(offeredBy(framework)).summary(),
     ...(isReregistered(framework) && { reregistered_time: seconds(framework.reregisteredAtMs!) }),
     ...(multiRole ? { roles: framework.roles } : { role: framework.roles[0] ?? '*' }),
-    tasks: [...framework.tasks.values()].map(({ message }) => taskView(message)),
-    unreachable_tasks: [...framework.unreachableTasks.values()].map(taskView),
-    completed_tasks: [...framework.completedTasks.values()].map(taskView),
+    tasks: seen([...framework.tasks.values()].map(({ message }) => message)),
+    unreachable_tasks: seen(framework.unreachableTasks.values()),
+    completed_tasks: seen(framework.completedTasks.values()),
     offers: [...framework.offers].map(offerView),
     executors,
     ...(info.labels && { labels: labelsOf(info.labels.labels ?? []) }),
@@ -177,13 +192,15 @@ class TaskCounts {
   }
 }
 
-export function stateSummaryView({ shell: { state }, clusterName }: MasterSite): Json {
+export function stateSummaryView({ shell: { state }, clusterName }: MasterSite, sight = SEES_ALL): Json {
   const bySlave = new Map<string, TaskCounts>();
   const byFramework = new Map<string, TaskCounts>();
   const of = (map: Map<string, TaskCounts>, id: string): TaskCounts =>
     map.get(id) ?? map.set(id, new TaskCounts()).get(id)!;
-  for (const framework of state.frameworks.values()) {
+  const frameworks = [...state.frameworks.values()].filter(({ info }) => sight.framework(info));
+  for (const framework of frameworks) {
     const note = (task: TaskMessage): void => {
+      if (!sight.task(framework.info, task)) return;
       of(byFramework, framework.id).add(task, task.agentId.value);
       of(bySlave, task.agentId.value).add(task, framework.id);
     };
@@ -195,17 +212,19 @@ export function stateSummaryView({ shell: { state }, clusterName }: MasterSite):
     ...(clusterName !== undefined && { cluster: clusterName }),
     slaves: [...state.agents.values()].map((agent) => {
       const counts = of(bySlave, agent.id);
-      return { ...slaveView(agent), ...counts.view(), framework_ids: [...counts.peers] };
+      return { ...slaveView(agent, sight), ...counts.view(), framework_ids: [...counts.peers] };
     }),
-    frameworks: [...state.frameworks.values()].map((framework) => {
+    frameworks: frameworks.map((framework) => {
       const counts = of(byFramework, framework.id);
       return { ...frameworkSummary(framework), ...counts.view(), slave_ids: [...counts.peers] };
     }),
   };
 }
 
-export const slavesView = (state: MasterState, id: string | null): Json => ({
-  slaves: [...state.agents.values()].filter((agent) => id === null || agent.id === id).map(fullSlaveView),
+export const slavesView = (state: MasterState, id: string | null, sight = SEES_ALL): Json => ({
+  slaves: [...state.agents.values()]
+    .filter((agent) => id === null || agent.id === id)
+    .map((agent) => fullSlaveView(agent, sight)),
   recovered_slaves: [...state.recoveredAgents]
     .filter(([one]) => id === null || one === id)
     .map(([, { info }]) => ({
@@ -216,9 +235,11 @@ export const slavesView = (state: MasterState, id: string | null): Json => ({
     })),
 });
 
-export function frameworksView(state: MasterState, id: string | null): Json {
+export function frameworksView(state: MasterState, id: string | null, sight = SEES_ALL): Json {
   const views = (frameworks: Iterable<Framework>): Json[] =>
-    [...frameworks].filter((framework) => id === null || framework.id === id).map(frameworkView);
+    [...frameworks]
+      .filter((framework) => (id === null || framework.id === id) && sight.framework(framework.info))
+      .map((framework) => frameworkView(framework, sight));
   return {
     frameworks: views(state.frameworks.values()),
     completed_frameworks: views(state.completedFrameworks.values()),
@@ -226,14 +247,10 @@ export function frameworksView(state: MasterState, id: string | null): Json {
   };
 }
 
-export function stateView({
-  shell: { state },
-  flags,
-  version,
-  clusterName,
-  logDir,
-  externalLogFile,
-}: MasterSite): Json {
+export function stateView(
+  { shell: { state }, flags, version, clusterName, logDir, externalLogFile }: MasterSite,
+  { may, sight }: Viewer,
+): Json {
   const { info } = state.options;
   const active = activeAgents(state);
   return {
@@ -253,12 +270,14 @@ export function stateView({
     leader: info.pid,
     leader_info: { id: info.id, pid: info.pid, port: info.port, hostname: info.hostname },
     ...(clusterName !== undefined && { cluster: clusterName }),
-    ...(logDir !== undefined && { log_dir: logDir }),
-    ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
-    flags,
-    slaves: [...state.agents.values()].map(slaveView),
+    ...(may('view_flags') && {
+      ...(logDir !== undefined && { log_dir: logDir }),
+      ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
+      flags,
+    }),
+    slaves: [...state.agents.values()].map((agent) => slaveView(agent, sight)),
     recovered_slaves: slavesView(state, null).recovered_slaves,
-    ...frameworksView(state, null),
+    ...frameworksView(state, null, sight),
     orphan_tasks: [],
   };
 }
@@ -271,23 +290,25 @@ export interface TaskQuery {
   readonly taskId: string | null;
 }
 
-export function tasksView(state: MasterState, query: TaskQuery): Json {
+export function tasksView(state: MasterState, query: TaskQuery, sight = SEES_ALL): Json {
   const frameworks = [...state.frameworks.values(), ...state.completedFrameworks.values()];
   const tasks = frameworks
     .filter(({ id }) => query.frameworkId === null || id === query.frameworkId)
-    .flatMap(({ tasks, unreachableTasks, completedTasks }) => [
-      ...[...tasks.values()].map(({ message }) => message),
-      ...unreachableTasks.values(),
-      ...completedTasks.values(),
-    ])
+    .flatMap(({ info, tasks, unreachableTasks, completedTasks }) =>
+      [
+        ...[...tasks.values()].map(({ message }) => message),
+        ...unreachableTasks.values(),
+        ...completedTasks.values(),
+      ].filter((task) => sight.task(info, task)),
+    )
     .filter(({ taskId }) => query.taskId === null || taskId.value === query.taskId);
   const began = ({ statuses }: TaskMessage): number => statuses?.[0]?.timestamp ?? 0;
   tasks.sort((a, b) => (query.ascending ? began(a) - began(b) : began(b) - began(a)));
   return { tasks: tasks.slice(query.offset, query.offset + query.limit).map(taskView) };
 }
 
-export function rolesView(state: MasterState): Json {
-  const roles = getRoles(state).map(({ name, weight, frameworks, allocated, offered, reserved }) => ({
+export function rolesView(state: MasterState, sight = SEES_ALL): Json {
+  const roles = getRoles(state, sight).map(({ name, weight, frameworks, allocated, offered, reserved }) => ({
     name,
     weight,
     quota: { role: name, ...quotaOf(state, name), consumed: quantities(allocated.add(reserved)) },

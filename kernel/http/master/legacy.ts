@@ -9,7 +9,6 @@ import {
 import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
-import { maintenanceStatus } from '../../core/master/maintenance.js';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import {
   jsonAnswer,
@@ -21,6 +20,7 @@ import {
   type Answer,
   jsonpOf,
 } from '../answer.js';
+import { FORBIDDEN } from '../auth/permission.js';
 import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
 import { downloadFile, fileEndpoint } from '../file-endpoints.js';
@@ -37,6 +37,7 @@ import {
 } from './legacy-views.js';
 import { metricsSnapshot, prometheusText } from './metrics.js';
 import { changeCluster } from './operator-api.js';
+import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
 import type { MasterSite } from './site.js';
 
 type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | Promise<Answer | undefined>;
@@ -53,19 +54,23 @@ export function legacyRouter(site: MasterSite): Router {
       if (answer !== undefined) sendAnswer(ctx.req, ctx.res, answer);
     });
   };
-  const json = (path: string, view: (query: URLSearchParams) => unknown): void =>
-    at(path, (query) => jsonAnswer(stringifyJson(view(query)), jsonpOf(query)));
+  const json = (path: string, view: (query: URLSearchParams, viewer: Viewer) => unknown): void =>
+    at(path, (query, ctx) => jsonAnswer(stringifyJson(view(query, viewerOf(site, ctx.req))), jsonpOf(query)));
   const { state } = site.shell;
-  json('/state', () => stateView(site));
-  json('/state-summary', () => stateSummaryView(site));
-  json('/slaves', (query) => slavesView(state, query.get('slave_id')));
-  json('/frameworks', (query) => frameworksView(state, query.get('framework_id')));
-  json('/tasks', (query) => tasksView(state, taskQuery(query)));
-  json('/roles', () => rolesView(state));
-  json('/flags', () => ({ flags: site.flags }));
+  json('/state', (_query, viewer) => stateView(site, viewer));
+  json('/state-summary', (_query, { sight }) => stateSummaryView(site, sight));
+  json('/slaves', (query, { sight }) => slavesView(state, query.get('slave_id'), sight));
+  json('/frameworks', (query, { sight }) => frameworksView(state, query.get('framework_id'), sight));
+  json('/tasks', (query, { sight }) => tasksView(state, taskQuery(query), sight));
+  json('/roles', (_query, { sight }) => rolesView(state, sight));
+  at('/flags', (query, ctx) =>
+    viewerOf(site, ctx.req).may('view_flags')
+      ? jsonAnswer(JSON.stringify({ flags: site.flags }), jsonpOf(query))
+      : FORBIDDEN,
+  );
   json('/version', () => versionView(site));
   json('/system/stats.json', systemStats);
-  at('/explain', (query) => explainEndpoint(state, query, Date.now()));
+  at('/explain', (query, { req }) => explainEndpoint(state, viewerOf(site, req).sight, query, Date.now()));
   at('/health', () => ({ status: 200 }));
   at('/logging/toggle', () => textAnswer(200, site.log.level === 'debug' ? '1' : '0'));
   at('/redirect', () => ({ status: 307, headers: { Location: `//${leader(site)}` } }));
@@ -75,10 +80,13 @@ export function legacyRouter(site: MasterSite): Router {
     type: 'text/plain; version=0.0.4; charset=utf-8',
     body: await prometheusText(metricsSnapshot(site.shell, Date.now())),
   }));
-  at('/files/download', (query, ctx) => downloadFile(site.files, query, ctx.res));
+  const mayRead = (ctx: Context): boolean => mayReadFile(viewerOf(site, ctx.req).may);
+  at('/files/download', (query, ctx) => (mayRead(ctx) ? downloadFile(site.files, query, ctx.res) : FORBIDDEN));
   at('/files/:what', async (query, ctx) => {
     jsonpOf(query);
-    return (await fileEndpoint(site.files, (ctx.params as { what: string }).what, query)) ?? notFound();
+    const { what } = ctx.params as { what: string };
+    if (what !== 'debug' && !mayRead(ctx)) return FORBIDDEN;
+    return (await fileEndpoint(site.files, what, query)) ?? notFound();
   });
   at('/', () => page(site));
   at('/help', () => page(site));
@@ -97,9 +105,9 @@ function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => voi
   at('/quota', (query, ctx) => quota(site, query, ctx));
   at('/quota/*role', (_query, ctx) => removeQuota(site, ctx));
   at('/maintenance/schedule', (query, ctx) => maintenanceSchedule(site, query, ctx));
-  at('/maintenance/status', (query, { method }) => {
+  at('/maintenance/status', (query, { method, req }) => {
     if (!isRead(method)) return methodNotAllowed(['GET'], method);
-    const status = maintenanceStatus(site.shell.state);
+    const status = seenMachines(site.shell.state, viewerOf(site, req));
     return jsonAnswer(messageToJson('mesos.v1.maintenance.ClusterStatus', status), jsonpOf(query));
   });
   at('/machine/down', (_query, ctx) => machines(site, ctx, 'START_MAINTENANCE'));
@@ -148,7 +156,7 @@ async function teardown(site: MasterSite, ctx: Context): Promise<Answer> {
   const id = (await form(ctx)).get('frameworkId');
   if (id === null) return textAnswer(400, "Missing 'frameworkId' query parameter in the request body");
   const frameworkId = { value: asId<FrameworkId>(id) };
-  return changeCluster(site, { type: 'TEARDOWN', teardown: { frameworkId } });
+  return changeCluster(site, { type: 'TEARDOWN', teardown: { frameworkId } }, viewerOf(site, ctx.req));
 }
 
 const form = async (ctx: Context): Promise<URLSearchParams> =>
@@ -164,42 +172,49 @@ async function changeAgent({ shell }: MasterSite, path: string, ctx: Context): P
 
 async function weights(site: MasterSite, ctx: Context): Promise<Answer> {
   const { method } = ctx;
-  if (isRead(method)) return jsonAnswer(JSON.stringify(weightInfos(site.shell.state)));
+  const viewer = viewerOf(site, ctx.req);
+  if (isRead(method)) return jsonAnswer(JSON.stringify(weightInfos(site.shell.state, viewer.sight.role)));
   if (method !== 'PUT') return methodNotAllowed(['GET', 'PUT'], method);
   const infos = await jsonBody(ctx);
   const what = 'Failed to validate update weights request JSON';
   if (!Array.isArray(infos)) return textAnswer(400, `${what}: Expecting a JSON array`);
   const updateWeights = parsed('mesos.v1.master.Call.UpdateWeights', { weight_infos: infos }, what);
-  return changeCluster(site, { type: 'UPDATE_WEIGHTS', updateWeights });
+  return changeCluster(site, { type: 'UPDATE_WEIGHTS', updateWeights }, viewer);
 }
 
 async function quota(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
   const { method } = ctx;
+  const viewer = viewerOf(site, ctx.req);
   if (isRead(method)) {
-    const status = messageToJson('mesos.v1.quota.QuotaStatus', quotaStatus(site.shell.state));
+    const shown = quotaStatus(site.shell.state, (role) => viewer.may('get_quotas', role));
+    const status = messageToJson('mesos.v1.quota.QuotaStatus', shown);
     return jsonAnswer(status, jsonpOf(query));
   }
   if (method !== 'POST') return methodNotAllowed(['GET', 'POST', 'DELETE'], method);
   const what = 'Failed to validate set quota request JSON';
   const quotaRequest = parsed('mesos.v1.quota.QuotaRequest', await jsonBody(ctx), what);
-  return changeCluster(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } });
+  return changeCluster(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } }, viewer);
 }
 
-async function removeQuota(site: MasterSite, { method, params, path }: Context): Promise<Answer> {
+async function removeQuota(site: MasterSite, { method, params, path, req }: Context): Promise<Answer> {
   if (method !== 'DELETE') return methodNotAllowed(['DELETE'], method);
   const { role } = params as { role: string };
-  const answer = await changeCluster(site, { type: 'REMOVE_QUOTA', removeQuota: { role } });
+  const call = { type: 'REMOVE_QUOTA', removeQuota: { role } } as const;
+  const answer = await changeCluster(site, call, viewerOf(site, req));
   const { status, body } = answer;
-  return status === 200 ? answer : textAnswer(status, `Failed to remove quota for path '${path}': ${String(body)}`);
+  return status === 200 || answer === FORBIDDEN
+    ? answer
+    : textAnswer(status, `Failed to remove quota for path '${path}': ${String(body)}`);
 }
 
 async function maintenanceSchedule(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
   const { method } = ctx;
   const name = 'mesos.v1.maintenance.Schedule';
-  if (isRead(method)) return jsonAnswer(messageToJson(name, site.shell.state.schedule), jsonpOf(query));
+  const viewer = viewerOf(site, ctx.req);
+  if (isRead(method)) return jsonAnswer(messageToJson(name, seenSchedule(site.shell.state, viewer)), jsonpOf(query));
   if (method !== 'POST') return methodNotAllowed(['GET', 'POST'], method);
   const schedule = parsed(name, await jsonBody(ctx), 'Failed to read the maintenance schedule');
-  return changeCluster(site, { type: 'UPDATE_MAINTENANCE_SCHEDULE', updateMaintenanceSchedule: { schedule } });
+  return changeCluster(site, { type: 'UPDATE_MAINTENANCE_SCHEDULE', updateMaintenanceSchedule: { schedule } }, viewer);
 }
 
 async function machines(
@@ -211,7 +226,7 @@ async function machines(
   const body = await jsonBody(ctx);
   if (!Array.isArray(body)) return textAnswer(400, 'Expecting a JSON array of machines');
   const ids = parsed('mesos.v1.master.Call.StartMaintenance', { machines: body }, 'Failed to read the machines');
-  return changeCluster(site, { type, startMaintenance: ids, stopMaintenance: ids });
+  return changeCluster(site, { type, startMaintenance: ids, stopMaintenance: ids }, viewerOf(site, ctx.req));
 }
 
 /** Throws INVALID_MESSAGE, which begins with `what`. */

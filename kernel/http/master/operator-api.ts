@@ -6,14 +6,16 @@ import {
   type MasterCallType,
   type MasterResponse,
 } from '@mezzo/sdk/api';
-import { maintenanceStatus } from '../../core/master/maintenance.js';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessages } from '../../core/master/views.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
+import { principalOf } from '../auth/callers.js';
+import { FORBIDDEN } from '../auth/permission.js';
 import { masterCallError } from './call-validation.js';
 import { metricsSnapshot } from './metrics.js';
+import { mayCall, mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
 import type { MasterSite } from './site.js';
 import { openStream } from './streams.js';
 
@@ -32,10 +34,12 @@ export async function operatorApi(
   if (type === undefined) return NOT_ACCEPTABLE;
   if (call.type === 'SUBSCRIBE') {
     const connection = site.shell.newConnection();
-    site.shell.subscribeOperator(connection, openStream(site.shell, response, connection, type));
+    const sink = openStream(site.shell, response, connection, type);
+    site.shell.subscribeOperator(connection, sink, principalOf(request));
     return undefined;
   }
-  const result = await carryOut(site, call);
+  const viewer = viewerOf(site, request);
+  const result = await carryOut(site, call, viewer);
   if (isAnswer(result)) return result;
   const message: MasterResponse = { type: call.type as MasterResponse['type'], ...result };
   const name = 'mesos.v1.master.Response';
@@ -45,6 +49,7 @@ export async function operatorApi(
 type View = (
   site: MasterSite,
   call: MasterCall,
+  viewer: Viewer,
 ) => Omit<MasterResponse, 'type'> | Answer | Promise<Omit<MasterResponse, 'type'> | Answer>;
 
 const views: Partial<Record<MasterCallType, View>> = {
@@ -64,14 +69,14 @@ const views: Partial<Record<MasterCallType, View>> = {
   },
   LIST_FILES: listFiles,
   READ_FILE: readFile,
-  GET_STATE: ({ shell }) => ({ getState: getState(shell.state) }),
-  GET_AGENTS: ({ shell }) => ({ getAgents: getAgents(shell.state) }),
-  GET_FRAMEWORKS: ({ shell }) => ({ getFrameworks: getFrameworks(shell.state) }),
-  GET_EXECUTORS: ({ shell }) => ({ getExecutors: getExecutors(shell.state) }),
+  GET_STATE: ({ shell }, _, { sight }) => ({ getState: getState(shell.state, sight) }),
+  GET_AGENTS: ({ shell }, _, { sight }) => ({ getAgents: getAgents(shell.state, sight) }),
+  GET_FRAMEWORKS: ({ shell }, _, { sight }) => ({ getFrameworks: getFrameworks(shell.state, sight) }),
+  GET_EXECUTORS: ({ shell }, _, { sight }) => ({ getExecutors: getExecutors(shell.state, sight) }),
   GET_OPERATIONS: () => ({ getOperations: {} }),
-  GET_TASKS: ({ shell }) => ({ getTasks: getTasks(shell.state) }),
-  GET_ROLES: ({ shell }) => ({ getRoles: { roles: roleMessages(shell.state) } }),
-  GET_WEIGHTS: ({ shell }) => ({ getWeights: { weightInfos: weightInfos(shell.state) } }),
+  GET_TASKS: ({ shell }, _, { sight }) => ({ getTasks: getTasks(shell.state, sight) }),
+  GET_ROLES: ({ shell }, _, { sight }) => ({ getRoles: { roles: roleMessages(shell.state, sight) } }),
+  GET_WEIGHTS: ({ shell }, _, { sight }) => ({ getWeights: { weightInfos: weightInfos(shell.state, sight.role) } }),
   GET_MASTER: ({ shell: { state } }) => ({
     getMaster: {
       masterInfo: state.options.info,
@@ -79,20 +84,32 @@ const views: Partial<Record<MasterCallType, View>> = {
       electedTime: state.startedAtMs / 1000,
     },
   }),
-  GET_QUOTA: ({ shell }) => ({ getQuota: { status: quotaStatus(shell.state) } }),
-  GET_MAINTENANCE_SCHEDULE: ({ shell }) => ({ getMaintenanceSchedule: { schedule: shell.state.schedule } }),
-  GET_MAINTENANCE_STATUS: ({ shell }) => ({ getMaintenanceStatus: { status: maintenanceStatus(shell.state) } }),
+  GET_QUOTA: ({ shell }, _, { may }) => ({
+    getQuota: { status: quotaStatus(shell.state, (role) => may('get_quotas', role)) },
+  }),
+  GET_MAINTENANCE_SCHEDULE: ({ shell }, _, viewer) => ({
+    getMaintenanceSchedule: { schedule: seenSchedule(shell.state, viewer) },
+  }),
+  GET_MAINTENANCE_STATUS: ({ shell }, _, viewer) => ({
+    getMaintenanceStatus: { status: seenMachines(shell.state, viewer) },
+  }),
 };
 
-async function carryOut(site: MasterSite, call: MasterCall): Promise<Omit<MasterResponse, 'type'> | Answer> {
+async function carryOut(
+  site: MasterSite,
+  call: MasterCall,
+  viewer: Viewer,
+): Promise<Omit<MasterResponse, 'type'> | Answer> {
   const view = views[call.type!];
-  if (view !== undefined) return view(site, call);
-  return changeCluster(site, call);
+  if (view === undefined) return changeCluster(site, call, viewer);
+  return mayCall(site, viewer, call) ? view(site, call, viewer) : FORBIDDEN;
 }
 
-/** Carries out a call that is more than a view. */
-export const changeCluster = async ({ shell }: MasterSite, call: MasterCall): Promise<Answer> =>
-  replyAnswer(await shell.call((request) => ({ type: 'operatorCalled', request, call })));
+/** Carries out a call that is more than a view, if the caller may make it. */
+export async function changeCluster(site: MasterSite, call: MasterCall, viewer: Viewer): Promise<Answer> {
+  if (!mayCall(site, viewer, call)) return FORBIDDEN;
+  return replyAnswer(await site.shell.call((request) => ({ type: 'operatorCalled', request, call })));
+}
 
 const MAX_LEVEL_MS = 24 * 3_600_000;
 
@@ -109,7 +126,9 @@ function setLoggingLevelFor({ log, flags }: MasterSite, level: number, durationM
 async function listFiles(
   { files }: MasterSite,
   { listFiles }: MasterCall,
+  { may }: Viewer,
 ): Promise<Omit<MasterResponse, 'type'> | Answer> {
+  if (!mayReadFile(may)) return FORBIDDEN;
   try {
     const entries = await files.browse(listFiles!.path);
     return {
@@ -128,7 +147,9 @@ async function listFiles(
 async function readFile(
   { files }: MasterSite,
   { readFile }: MasterCall,
+  { may }: Viewer,
 ): Promise<Omit<MasterResponse, 'type'> | Answer> {
+  if (!mayReadFile(may)) return FORBIDDEN;
   const { path, offset, length } = readFile!;
   if (offset < 0) return textAnswer(400, `Negative offset provided: ${offset}`);
   try {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asId, type ConnectionId } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
-import { principalOf } from '../auth/gate.js';
+import { principalOf } from '../auth/callers.js';
 import { negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { openStream } from './streams.js';

@@ -6,6 +6,7 @@ import {
   type SchedulerCallSubscribe,
 } from '@mezzo/sdk/api';
 import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
+import type { Principal } from '@mezzo/sdk/points/authenticator';
 import { masterMachine, type MasterEffect, type MasterEvent, type MasterState } from '../../core/master/index.js';
 import type { Machine } from '../../core/machine.js';
 import type { AgentSubscribe } from '../../core/protocol.js';
@@ -115,9 +116,9 @@ export class MasterShell {
     this.dispatch({ type: 'schedulerSubscribed', connection, call, principal });
   }
 
-  subscribeOperator(connection: ConnectionId, sink: Sink): void {
+  subscribeOperator(connection: ConnectionId, sink: Sink, principal: Principal | undefined): void {
     this.sinks.set(connection, sink);
-    this.dispatch({ type: 'operatorSubscribed', connection });
+    this.dispatch({ type: 'operatorSubscribed', connection, principal });
   }
 
   subscribeAgent(connection: ConnectionId, sink: Sink, subscribe: AgentSubscribe): void {
@@ -212,12 +213,12 @@ export class MasterShell {
     sink?.beat(encode(sink.format, name, { type: 'HEARTBEAT' }), HEARTBEAT_MS);
   }
 
-  private welcomeOperator({ connection, event }: Extract<MasterEffect, { type: 'sendOperator' }>): void {
+  private welcomeOperator({ connection, event, restricted }: Extract<MasterEffect, { type: 'sendOperator' }>): void {
     const sink = this.sinks.get(connection);
     if (sink === undefined) return;
     this.sendEvent(connection, 'mesos.v1.master.Event', event);
     if (event.type !== 'SUBSCRIBED') return;
-    this.operators.add(sink);
+    if (!restricted) this.operators.add(sink);
     this.startHeartbeat(connection, 'mesos.v1.master.Event');
   }
 
