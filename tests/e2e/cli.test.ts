@@ -150,6 +150,21 @@ test('a drained node runs nothing, its apps run elsewhere, and it is offered aga
   expect((await cluster.mezzo(['app', 'remove', '/sleeper'])).code).toBe(0);
 });
 
+test('a machine is scheduled, taken down with its agent and tasks, and up again', async () => {
+  type Node = { id: string; hostname: string };
+  const nodes = () => cluster.json<Node[]>('node', 'list');
+  const host = (await nodes())[0]!.hostname;
+  const machines = () => cluster.json<{ hostname: string; state: string; end?: string }[]>('maintenance', 'status');
+  expect((await cluster.mezzo(['maintenance', 'schedule', host, '--for', '2h'])).code).toBe(0);
+  expect(await machines()).toMatchObject([{ hostname: host, state: 'draining', end: expect.stringMatching(/Z$/) }]);
+  expect((await cluster.mezzo(['maintenance', 'start', host])).stdout).toContain('is down');
+  expect((await nodes()).map(({ hostname }) => hostname)).not.toContain(host);
+  expect((await cluster.mezzo(['maintenance', 'schedule', host, '--cancel'])).stderr).toMatch(/deactivated/);
+  expect((await cluster.mezzo(['maintenance', 'stop', host])).code).toBe(0);
+  expect(await machines()).toEqual([]);
+  await until('the agent to be let in again', async () => (await nodes()).length === 2, 60_000);
+});
+
 test('doctor does not take the ports of its own cluster for lost', async () => {
   const { findings } = await cluster.json<{ findings: object[] }>('doctor', `--port-offset=${cluster.offset}`);
   expect(findings).toContainEqual(expect.objectContaining({ name: 'ports', state: 'ok' }));

@@ -5,6 +5,7 @@ import type { Cluster } from './cluster.js';
 export interface Node {
   readonly id: string;
   readonly hostname: string;
+  readonly pid: string;
   readonly active: boolean;
   readonly deactivated: boolean;
   readonly drain_info?: { readonly state: 'DRAINING' | 'DRAINED' };
