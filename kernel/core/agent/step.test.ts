@@ -652,6 +652,17 @@ describe('draining', () => {
     );
   });
 
+  test('of an agent that will be gone tells those who know the word that their tasks are gone by the operator', () => {
+    world.run(task('t'));
+    world.master({ type: 'drain', config: { markGone: true }, sinceMs: 7 });
+    world.exited({ signal: 'SIGTERM' });
+    const told = world.state.runs.get(world.containerId)!.tasks.get('t')!.statuses.slice(-2);
+    expect(told).toMatchObject([
+      { state: 'TASK_KILLING', reason: 'REASON_AGENT_DRAINING' },
+      { state: 'TASK_GONE_BY_OPERATOR', reason: 'REASON_AGENT_DRAINING' },
+    ]);
+  });
+
   test('goes on after a restart, until the master lifts it', () => {
     world.run(task('t'));
     const { containerId } = world;

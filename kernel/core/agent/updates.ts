@@ -1,8 +1,8 @@
 import { isTerminal } from '@mezzo/sdk/contract';
-import type { ContainerStatus, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { ContainerStatus, FrameworkInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
 import { cancelTaskTimers, frameworkOf, removeTask, updateTimer } from './books.js';
 import { saveTask } from './checkpoint.js';
-import { stateFor, type AgentState, type Run, type Task } from './state.js';
+import { hasCapability, stateFor, type AgentState, type Run, type Task } from './state.js';
 import { count, emit, nextUuid, uuidToBase64, type Turn } from './turn.js';
 
 const RETRY_FIRST_MS = 10_000;
@@ -41,8 +41,7 @@ export function report(turn: Turn, run: Run, task: Task, state: TaskState, detai
 /** Takes a complete status, the agent's own or a custom executor's. False when the task has ended before. */
 export function enqueue(turn: Turn, run: Run, task: Task, told: TaskStatus): boolean {
   if (isTerminal(task.state)) return false;
-  const isDrained = turn.state.drain !== undefined && (told.state === 'TASK_KILLED' || told.state === 'TASK_KILLING');
-  const status: TaskStatus = isDrained ? { ...told, reason: 'REASON_AGENT_DRAINING' } : told;
+  const status = asDrained(turn.state, frameworkOf(turn.state, run).info, told);
   task.state = status.state;
   task.statuses.push(status);
   if (task.statuses.length > STATUSES_KEPT) task.statuses.shift();
@@ -61,6 +60,13 @@ export function enqueue(turn: Turn, run: Run, task: Task, told: TaskStatus): boo
   saveTask(turn, run, task);
   if (task.updates.length === 1) sendOldest(turn, run, task, RETRY_FIRST_MS);
   return true;
+}
+
+/** Whoever learns that a task was killed here for the agent's sake learns why, and that it will not come back where it was. */
+function asDrained({ drain }: AgentState, framework: FrameworkInfo, told: TaskStatus): TaskStatus {
+  if (drain === undefined || (told.state !== 'TASK_KILLED' && told.state !== 'TASK_KILLING')) return told;
+  const isGone = told.state === 'TASK_KILLED' && drain.config.markGone && hasCapability(framework, 'PARTITION_AWARE');
+  return { ...told, reason: 'REASON_AGENT_DRAINING', ...(isGone && { state: 'TASK_GONE_BY_OPERATOR' as const }) };
 }
 
 /** Sends what is in flight again: after its timer fired, or for all tasks after a registration. */
