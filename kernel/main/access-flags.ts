@@ -1,5 +1,6 @@
 import { parseCredentials, type Credentials } from '../http/auth/credentials.js';
 import { parseAcls, type Acls } from '../core/authorizer/acls.js';
+import { parseRateLimits, type RateLimits } from '../http/auth/rate-limits.js';
 import { bool, text, type Flag } from './flags.js';
 
 /** What a flag read from a file, and which. */
@@ -49,6 +50,13 @@ const aclsFlag: Flag<{ readonly text: string; readonly value: Acls } | undefined
   show: (acls) => acls?.text ?? '',
 };
 
+const rateLimitsFlag: Flag<{ readonly text: string; readonly value: RateLimits } | undefined> = {
+  help: 'How many requests a second principals may make: JSON, or file://PATH of it; see docs/SECURITY.md (default: any)',
+  default: undefined,
+  parse: (given) => ({ text: given.replace(/\s+/g, ' '), value: parseRateLimits(given) }),
+  show: (limits) => limits?.text ?? '',
+};
+
 /** Of master and agent alike. */
 const both = {
   acls: aclsFlag,
@@ -62,6 +70,7 @@ const both = {
 /** Of a master: who must show who they are, and how. */
 export const masterAccessFlags = {
   ...both,
+  rate_limits: rateLimitsFlag,
   authorizers: text('Who decides what may be done: local (by --acls), or one that a plugin brings', 'local'),
   authenticate_http_frameworks: bool('Ask who schedules: /api/v1/scheduler', false),
   http_framework_authenticators: namesFlag('Who tells who schedules: as in --http_authenticators', ['basic']),

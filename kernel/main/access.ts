@@ -5,6 +5,7 @@ import { BasicAuthenticator } from '../http/auth/basic.js';
 import type { Credentials } from '../http/auth/credentials.js';
 import { doorFinder } from '../http/auth/doors.js';
 import { Gate, type Door } from '../http/auth/gate.js';
+import type { RateLimiter } from '../http/auth/rate-limits.js';
 import { clusterPrincipal, executorPrincipal, tokenReader } from '../http/auth/token-cache.js';
 import { TokenAuthenticator } from '../http/auth/tokens.js';
 import { AGENT_DOORS, AGENT_REALMS, type AgentPart } from '../http/agent/doors.js';
@@ -14,13 +15,19 @@ import type { AgentFlags } from './agent-flags.js';
 import type { MasterFlags } from './master-flags.js';
 
 /** Who may come in at a master. Throws INVALID_FLAG when nobody ever could. */
-export function masterGate(flags: MasterFlags, clusterKey: Uint8Array, authorizer: Authorizer | undefined): Gate {
+export function masterGate(
+  flags: MasterFlags,
+  clusterKey: Uint8Array,
+  authorizer: Authorizer | undefined,
+  limiter: RateLimiter | undefined,
+): Gate {
   const doors = masterDoors(flags);
   const gate = new Gate({
     doors: Object.values(doors),
     doorOf: doorFinder(MASTER_DOORS, doors),
     authenticators: [...basic(flags.credentials), new TokenAuthenticator([tokenReader(clusterKey, clusterPrincipal)])],
     authorizer,
+    limiter,
     needsValue: true,
   });
   requireCredentials(gate, 'credentials');

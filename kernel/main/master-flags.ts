@@ -109,7 +109,7 @@ export const unsupportedMasterFlags: readonly string[] = [
   ...['log_auto_initialize', 'allocator', 'role_sorter', 'framework_sorter', 'fair_sharing_excluded_resource_names'],
   'agent_removal_rate_limit',
   ...['recovery_agent_removal_limit', 'authenticators'],
-  ...['rate_limits', 'firewall_rules'],
+  ...['firewall_rules'],
   ...['modules', 'modules_dir', 'hooks', 'domain', 'require_agent_domain', 'whitelist', 'webui_dir'],
   ...['ip_discovery_command', 'publish_per_framework_metrics', 'offer_constraints_re2_max_mem'],
   ...['offer_constraints_re2_max_program_size', 'memory_profiling', 'logbufsecs', 'initialize_driver_logging'],

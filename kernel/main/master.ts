@@ -9,6 +9,7 @@ import { asId, hasCode, messageOf, type MasterId } from '@mezzo/sdk/contract';
 import type Koa from 'koa';
 import { createMasterState, type MasterOptions } from '../core/master/index.js';
 import type { Gate } from '../http/auth/gate.js';
+import { RateLimiter } from '../http/auth/rate-limits.js';
 import { FileTree } from '../http/files.js';
 import { assertMayListen, isLoopback, listen, packedIp, type Listening } from '../http/listen.js';
 import { masterHttp } from '../http/master/server.js';
@@ -87,12 +88,14 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
     });
     opened.push(() => Promise.resolve(shell.stop()));
     const key = clusterKey(secretsDir);
-    const gate = masterGate(flags, key, authorizer);
+    const limiter = flags.rate_limits && new RateLimiter(flags.rate_limits.value);
+    const gate = masterGate(flags, key, authorizer, limiter);
     const files = logFiles(flags, log);
     const site = {
       shell,
       clusterKey: key,
       gate,
+      limiter,
       clusterName: flags.cluster,
       flags: showFlags(masterFlags, flags),
       version: versionInfo(),

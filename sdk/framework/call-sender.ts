@@ -50,7 +50,7 @@ export class CallSender {
     });
     const text = await shortText(answer.body);
     const status = answer.statusCode;
-    if (status >= 400 && status < 500) throw refusal('CALL_REFUSED', `call ${type}`, status, text);
+    if (status >= 400 && status < 500 && status !== 429) throw refusal('CALL_REFUSED', `call ${type}`, status, text);
     if (status >= 300) throw retryable('CALL_FAILED', `${type} failed: ${status} ${text}`);
   }
 }

@@ -83,6 +83,7 @@ export const post = (daemon: MasterDaemon, path: string, json: unknown, headers:
 export class Subscription<T> {
   readonly records: T[] = [];
   readonly headers: IncomingHttpHeaders;
+  readonly status: number;
   ended = false;
   private wake: (() => void)[] = [];
 
@@ -91,8 +92,10 @@ export class Subscription<T> {
     read: (bytes: Uint8Array) => T,
   ) {
     this.headers = response.headers;
+    this.status = response.statusCode!;
     const decoder = new RecordDecoder();
     response.on('data', (chunk: Buffer) => {
+      if (this.status !== 200) return;
       for (const record of decoder.push(chunk)) this.records.push(read(record));
       this.notify();
     });

@@ -3,8 +3,9 @@ import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 import type { Authentication, Authenticator, Principal } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZED_PATHS } from '../../core/authorizer/acls.js';
 import { textAnswer, type Answer } from '../answer.js';
-import { rememberPrincipal } from './callers.js';
+import { principalOf, rememberPrincipal } from './callers.js';
 import { FORBIDDEN, mayOf, type May } from './permission.js';
+import type { RateLimiter } from './rate-limits.js';
 
 /** A part of the API that asks who calls. */
 export interface Door {
@@ -20,11 +21,13 @@ export interface GateOptions {
   readonly doorOf: (path: string) => Door | undefined;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer?: Authorizer | undefined;
+  readonly limiter?: RateLimiter | undefined;
   /** Refuses principals that are claims alone, as a master does. */
   readonly needsValue: boolean;
 }
 
 const OWN_TOKENS = 'jwt';
+const SCHEDULER_PATH = '/api/v1/scheduler';
 const UNAUTHORIZED = '401 Unauthorized.';
 const NO_VALUE = "The request's authenticated principal contains claims, but no value string";
 
@@ -62,8 +65,14 @@ export class Gate {
   }
 
   private async check(door: Door | undefined, path: string, request: IncomingMessage): Promise<Answer | undefined> {
-    const refusal = door && (await this.ask(door, path, request));
+    const refusal = (door && (await this.ask(door, path, request))) ?? this.limit(path, request);
     return refusal ?? (mayGet(mayOf(this.options.authorizer, request), path) ? undefined : FORBIDDEN);
+  }
+
+  /** Frameworks that nobody asked who they are tell in their calls: these are limited where they are read. */
+  private limit(path: string, request: IncomingMessage): Answer | undefined {
+    const principal = principalOf(request)?.value;
+    return principal === undefined ? undefined : this.options.limiter?.check(principal, path === SCHEDULER_PATH);
   }
 
   private async ask(door: Door, path: string, request: IncomingMessage): Promise<Answer | undefined> {

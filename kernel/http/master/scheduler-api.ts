@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { asId, type ConnectionId } from '@mezzo/sdk/contract';
-import type { MasterShell } from '../../shell/master/master-shell.js';
+import type { SchedulerCall } from '@mezzo/sdk/api';
+import { asId, type ConnectionId, type FrameworkId } from '@mezzo/sdk/contract';
+import type { MasterState } from '../../core/master/index.js';
 import { principalOf } from '../auth/callers.js';
 import { negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
+import type { MasterSite } from './site.js';
 import { openStream } from './streams.js';
 import { schedulerCallError } from './call-validation.js';
 
@@ -11,7 +13,7 @@ const STREAM_ID = 'mesos-stream-id';
 
 /** `POST /api/v1/scheduler`: answers undefined when the call became a stream. */
 export async function schedulerApi(
-  shell: MasterShell,
+  { shell, limiter }: Pick<MasterSite, 'shell' | 'limiter'>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer | undefined> {
@@ -21,6 +23,8 @@ export async function schedulerApi(
   const principal = principalOf(request)?.value;
   const error = schedulerCallError(call, principal);
   if (error !== undefined) return textAnswer(400, error);
+  const tooMany = principal === undefined ? limiter?.check(saidPrincipal(shell.state, call), true) : undefined;
+  if (tooMany !== undefined) return tooMany;
   const streamId = request.headers[STREAM_ID];
   if (call.type !== 'SUBSCRIBE') {
     const connection = streamId === undefined ? undefined : asId<ConnectionId>(String(streamId));
@@ -36,3 +40,7 @@ export async function schedulerApi(
   shell.subscribeScheduler(connection, sink, call.subscribe!, principal);
   return undefined;
 }
+
+/** What a framework says of itself; nobody asked for a proof. */
+const saidPrincipal = ({ frameworks }: MasterState, { subscribe, frameworkId }: SchedulerCall): string | undefined =>
+  subscribe?.frameworkInfo.principal ?? frameworks.get(asId<FrameworkId>(frameworkId?.value ?? ''))?.info.principal;

@@ -15,7 +15,7 @@ export const masterHttp = (site: MasterSite): DaemonHttp =>
     direct: (path, request, response) => {
       switch (path) {
         case '/api/v1/scheduler':
-          return schedulerApi(site.shell, request, response);
+          return schedulerApi(site, request, response);
         case '/api/v1':
           return operatorApi(site, request, response);
         case '/agent/v1/subscribe':

@@ -2,6 +2,7 @@ import type { VersionInfo } from '@mezzo/sdk/api';
 import type { Logger } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { Gate } from '../auth/gate.js';
+import type { RateLimiter } from '../auth/rate-limits.js';
 import type { FileTree } from '../files.js';
 
 /** What the master's HTTP side knows besides the machine. */
@@ -9,6 +10,7 @@ export interface MasterSite {
   readonly shell: MasterShell;
   readonly clusterKey: Uint8Array;
   readonly gate: Gate;
+  readonly limiter: RateLimiter | undefined;
   readonly clusterName: string | undefined;
   /** Text of every flag, secrets left out. */
   readonly flags: Readonly<Record<string, string>>;
