@@ -3,7 +3,7 @@ import { Cycle, type Grant } from './cycle.js';
 import { explain, type RoleExplanation } from './explain.js';
 import { Filters } from './filters.js';
 import { Judge, type Rules } from './judge.js';
-import { Ledger, type AgentSlot, type Client, type FrameworkState } from './ledger.js';
+import { KNOWS, Ledger, type AgentSlot, type Client, type FrameworkState } from './ledger.js';
 import { Salts, shuffled } from './order.js';
 import type { Quota } from './quota.js';
 import { minimumsOf } from './vector.js';
@@ -104,14 +104,14 @@ export class Allocator {
     if (!agent) return;
     agent.isRemote = spec.isRemote ?? agent.isRemote;
     this.#ledger.setTotal(agent, spec.total);
-    this.#filters.clearAgent(agent, this.#ledger.clients());
+    this.#filters.clearAgent(agent);
     this.#touch(agent);
   }
 
   removeAgent(agentId: string): void {
     const agent = this.#agent(agentId);
     if (!agent) return;
-    this.#filters.clearAgent(agent, this.#ledger.clients());
+    this.#filters.clearAgent(agent);
     this.#ledger.removeAgent(agent);
     this.#held.delete(agent);
   }
@@ -152,6 +152,8 @@ export class Allocator {
     framework.roles = new Set(spec.roles);
     framework.suppressed = new Set(spec.suppressedRoles);
     framework.capabilities = spec.capabilities ?? new Set();
+    const known = Object.entries(KNOWS).filter(([name]) => framework.capabilities.has(name));
+    framework.knows = known.reduce((bits, [, bit]) => bits | bit, 0);
     const minimums = [...(spec.minAllocatable ?? [])].map(([role, sets]) => [role, minimumsOf(sets)] as const);
     framework.minAllocatable = new Map(minimums);
     framework.accepts = spec.accepts;

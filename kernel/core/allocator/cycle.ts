@@ -1,5 +1,5 @@
 import type { Resources } from '../resources/index.js';
-import type { Judge } from './judge.js';
+import type { Judge, Verdict } from './judge.js';
 import type { AgentSlot, Client, Ledger } from './ledger.js';
 import type { Stage } from './quota.js';
 import { placeOf, topOf, type Node, type View } from './tree.js';
@@ -35,6 +35,7 @@ export class Cycle {
     const unmet = (view: View) => root[view].filter(({ top }) => quotas.isUnmet(top!));
     const tops = stage === 1 ? { active: unmet('active'), fresh: unmet('fresh') } : root;
     for (const agent of agents) {
+      if (tops.active.length === 0) return;
       this.#agent = agent;
       this.#view = agent.isDirty ? 'active' : 'fresh';
       this.judge.face(agent, stage);
@@ -54,9 +55,9 @@ export class Cycle {
 
   #visitTops(tops: readonly Node[]): void {
     const { quotas } = this.ledger;
-    const canSkip = quotas.isUsed && this.#agent.isPlain && !this.judge.hasOwnMinimum;
+    const canSkip = quotas.isUsed && this.#isAlike;
     for (const top of tops) {
-      if (canSkip && top.top!.isExhausted) continue;
+      if ((canSkip && top.top!.isExhausted) || this.judge.isClosedTo(top.role)) continue;
       if (this.#visit(top[this.#view])) return;
     }
   }
@@ -64,17 +65,25 @@ export class Cycle {
   /** True when nothing is left on the agent. */
   #visit(nodes: readonly Node[]): boolean {
     for (const node of nodes) {
-      if (node.client ? this.#offer(node.client) : this.#visit(node[this.#view])) return true;
+      if (node.client) {
+        const verdict = this.#offer(node.client);
+        if (verdict === 'SIZE' && this.#isAlike) return false;
+        if (typeof verdict !== 'string' && this.judge.isExhausted) return true;
+      } else if (!this.judge.isClosedTo(node.role) && this.#visit(node[this.#view])) return true;
     }
     return false;
   }
 
-  #offer(client: Client): boolean {
+  /** What is too little for one client is so for all frameworks of its role. */
+  get #isAlike(): boolean {
+    return this.#agent.isPlain && !this.judge.hasOwnMinimum;
+  }
+
+  #offer(client: Client): Verdict {
     const verdict = this.judge.verdict(client);
     if (this.judge.isHeld) this.held.add(this.#agent);
-    if (typeof verdict === 'string') return false;
-    this.#grant(client, verdict);
-    return this.judge.isExhausted;
+    if (typeof verdict !== 'string') this.#grant(client, verdict);
+    return verdict;
   }
 
   #grant(client: Client, resources: Resources): void {

@@ -67,8 +67,7 @@ function find(ledger: Ledger, judge: Judge, client: Client, agent: AgentSlot): A
   if (verdict === 'SIZE') return { agentId, reason: judge.sizeOf(client) };
   if (typeof verdict !== 'string') return { agentId, reason: 'FREE' };
   if (verdict !== 'REFUSED') return { agentId, reason: verdict };
-  const ends = client.filters.get(agent)!.map(({ expiresAtMs }) => expiresAtMs);
-  return { agentId, reason: verdict, untilMs: Math.max(...ends) };
+  return { agentId, reason: verdict, untilMs: judge.refusedUntilMs(client) };
 }
 
 function freeOf({ names }: Ledger, agents: readonly AgentSlot[]): Pick<RoleExplanation, 'free' | 'largest'> {
@@ -105,8 +104,4 @@ function levelsOf(leaf: Node): ShareLevel[] {
   return levels;
 }
 
-function nameOf(node: Node): string {
-  if (node.client) return node.client.framework.id;
-  const above = node.parent!.parent ? `${nameOf(node.parent!)}/` : '';
-  return above + node.key;
-}
+const nameOf = ({ client, key, role }: Node): string => client?.framework.id ?? (key === '.' ? `${role}/.` : role);

@@ -6,23 +6,29 @@ export interface Filter {
   readonly client: Client;
   readonly refused: Resources;
   readonly expiresAtMs: number;
+  /** The client's, when it refused: a later one means that it takes the refusal back. */
+  readonly epoch: number;
   isDead: boolean;
 }
 
 /** More refusals of one framework on one agent than this: the one that ends first is forgotten. */
 const MAX_PER_PAIR = 16;
 const NONE: readonly Filter[] = [];
+const isLive = ({ isDead, epoch, client }: Filter): boolean => !isDead && epoch === client.epoch;
 
-/** What frameworks refused, for how long: found by client and agent, and in order of expiry through a binary heap. */
+/**
+ * What frameworks refused, for how long: found by agent and client, and in order of expiry through a binary heap. Agents keep
+ * the maps, since runs look at all clients of one agent at a time. What a client takes back is swept out later.
+ */
 export class Filters {
   readonly #heap: Filter[] = [];
   #dead = 0;
 
   add(agent: AgentSlot, client: Client, refused: Resources, expiresAtMs: number): void {
-    const others = client.filters.get(agent) ?? NONE;
+    const others = (agent.filters.get(client) ?? NONE).filter(isLive);
     if (others.some((other) => other.expiresAtMs >= expiresAtMs && other.refused.contains(refused))) return;
-    const filter: Filter = { agent, client, refused, expiresAtMs, isDead: false };
-    client.filters.set(agent, others.length === 0 ? [filter] : this.#joined(others, filter));
+    const filter: Filter = { agent, client, refused, expiresAtMs, epoch: client.epoch, isDead: false };
+    agent.filters.set(client, others.length === 0 ? [filter] : this.#joined(others, filter));
     client.refusals++;
     this.#push(filter);
   }
@@ -38,34 +44,38 @@ export class Filters {
   }
 
   /** A refusal hides an offer that is no more than what was refused. */
-  hides(agent: AgentSlot, client: Client, offer: Resources): boolean {
-    if (client.filters.size === 0) return false;
-    const filters = client.filters.get(agent);
-    return filters !== undefined && filters.some(({ refused }) => refused.contains(offer));
+  hides({ filters }: AgentSlot, client: Client, offer: Resources): boolean {
+    if (filters.size === 0) return false;
+    const mine = filters.get(client);
+    return mine !== undefined && mine.some((filter) => isLive(filter) && filter.refused.contains(offer));
   }
 
-  clearClient({ filters }: Client): void {
-    for (const each of filters.values()) for (const filter of each) this.#kill(filter);
+  /** When the last refusal of a client on an agent ends. */
+  lastExpiryMs({ filters }: AgentSlot, client: Client): number {
+    const mine = (filters.get(client) ?? NONE).filter(isLive);
+    return Math.max(...mine.map(({ expiresAtMs }) => expiresAtMs));
+  }
+
+  clearClient(client: Client): void {
+    this.#dead += client.refusals;
+    client.refusals = 0;
+    client.epoch++;
+    this.#sweep();
+  }
+
+  clearAgent({ filters }: AgentSlot): void {
+    const all = [...filters.values()].flat().filter(isLive);
     filters.clear();
-  }
-
-  clearAgent(agent: AgentSlot, clients: Iterable<Client>): void {
-    for (const { filters } of clients) {
-      for (const filter of filters.get(agent) ?? NONE) this.#kill(filter);
-      filters.delete(agent);
-    }
+    for (const filter of all) this.#kill(filter);
   }
 
   /** Ends what is due and tells the agents concerned. */
   expire(atMs: number, onExpired: (agent: AgentSlot) => void): void {
     for (let next = this.#top(); next && next.expiresAtMs <= atMs; next = this.#top()) {
-      const { agent, client } = next;
       this.#pop();
-      client.refusals--;
-      const rest = client.filters.get(agent)!.filter((filter) => filter !== next);
-      if (rest.length > 0) client.filters.set(agent, rest);
-      else client.filters.delete(agent);
-      onExpired(agent);
+      next.client.refusals--;
+      unlink(next);
+      onExpired(next.agent);
     }
   }
 
@@ -77,16 +87,22 @@ export class Filters {
     filter.isDead = true;
     filter.client.refusals--;
     this.#dead++;
+    this.#sweep();
+  }
+
+  #sweep(): void {
     if (this.#dead <= 64 || this.#dead * 2 < this.#heap.length) return;
-    const live = this.#heap.filter(({ isDead }) => !isDead).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    const live = this.#heap.filter(isLive).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    for (const each of this.#heap) if (!isLive(each)) unlink(each);
     this.#heap.length = 0;
     for (const each of live) this.#heap.push(each);
     this.#dead = 0;
   }
 
   #top(): Filter | undefined {
-    while (this.#heap[0]?.isDead) {
+    for (let next = this.#heap[0]; next && !isLive(next); next = this.#heap[0]) {
       this.#pop();
+      unlink(next);
       this.#dead--;
     }
     return this.#heap[0];
@@ -116,4 +132,16 @@ export class Filters {
     }
     heap[i] = last;
   }
+}
+
+function unlink(filter: Filter): void {
+  const { filters } = filter.agent;
+  const mine = filters.get(filter.client);
+  if (!mine?.includes(filter)) return;
+  if (mine.length > 1)
+    filters.set(
+      filter.client,
+      mine.filter((other) => other !== filter),
+    );
+  else filters.delete(filter.client);
 }

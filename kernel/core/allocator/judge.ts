@@ -1,6 +1,6 @@
-import type { Resources } from '../resources/index.js';
+import { isWithinRole, Resources } from '../resources/index.js';
 import type { Filters } from './filters.js';
-import type { AgentSlot, Client, Ledger } from './ledger.js';
+import { KNOWS, type AgentSlot, type Client, type Ledger } from './ledger.js';
 import type { Stage } from './quota.js';
 import { isAllocatable, type Minimum } from './vector.js';
 
@@ -44,6 +44,13 @@ export class Judge {
   #stage: Stage = 2;
   /** The agent's rest as it is would do for anybody with the usual minimum. */
   #isWholeEnough = false;
+  /** Roles that something on the agent is reserved for, when too little is left for all others; else undefined. */
+  #onlyFor: readonly string[] | undefined;
+  /** What was found last, for `#role` and what `#knows` says: the next client is mostly of the same role. */
+  #role: string | undefined;
+  #knows = 0;
+  #part = Resources.empty;
+  #isPartEnough = false;
   /** Guarantees of others cut the last verdict short. */
   isHeld = false;
 
@@ -58,7 +65,22 @@ export class Judge {
   face(agent: AgentSlot, stage: Stage): void {
     this.#agent = agent;
     this.#stage = stage;
-    this.#isWholeEnough = isAllocatable(agent.available, this.rules.minAllocatable);
+    this.#look();
+  }
+
+  /** To be told of what was granted and charged. */
+  granted(resources: Resources): void {
+    if (resources.entries.some(({ id }) => id.shared)) this.#sharedOffered.add(this.#agent);
+    this.#look();
+  }
+
+  #look(): void {
+    const { available, isPlain } = this.#agent;
+    this.#role = undefined;
+    this.isHeld = false;
+    this.#isWholeEnough = isAllocatable(available, this.rules.minAllocatable);
+    const isForAll = isPlain || this.hasOwnMinimum || isAllocatable(available.unreserved(), this.rules.minAllocatable);
+    this.#onlyFor = isForAll ? undefined : [...available.reservations().keys()];
   }
 
   /** Nobody gets any of the rest. */
@@ -66,26 +88,39 @@ export class Judge {
     return this.#agent.available.isEmpty || (!this.#isWholeEnough && !this.hasOwnMinimum);
   }
 
+  /** Nobody in the role, or in those below it, gets any of the rest. */
+  isClosedTo(role: string): boolean {
+    const roles = this.#onlyFor;
+    return roles !== undefined && !roles.some((one) => isWithinRole(role, one) || isWithinRole(one, role));
+  }
+
   verdict(client: Client): Verdict {
     const { framework, role } = client;
     const agent = this.#agent;
-    this.isHeld = false;
     if (agent.isRemote && !framework.capabilities.has('REGION_AWARE')) return 'REGION';
     if (agent.hasGpus && this.rules.filterGpus && !framework.capabilities.has('GPU_RESOURCES')) return 'GPUS';
-    let resources = agent.isPlain ? agent.available : this.#offerable(client);
-    const { quotas } = this.ledger;
-    if (quotas.isUsed) {
-      const { part, isHeld } = quotas.chop(resources, client.top, this.#stage);
-      this.isHeld = isHeld;
-      resources = part;
-    }
+    if (this.#role !== role || (this.#knows !== framework.knows && !agent.isPlain)) this.#cut(client);
+    const resources = this.#part;
     const minimum = this.hasOwnMinimum ? framework.minAllocatable.get(role) : undefined;
-    if (minimum || resources !== agent.available) {
-      if (!isAllocatable(resources, minimum ?? this.rules.minAllocatable)) return 'SIZE';
-    } else if (!this.#isWholeEnough) return 'SIZE';
+    if (minimum ? !isAllocatable(resources, minimum) : !this.#isPartEnough) return 'SIZE';
     if (this.filters.hides(agent, client, resources)) return 'REFUSED';
     if (framework.accepts && !framework.accepts(role, agent.id)) return 'CONSTRAINTS';
     return resources;
+  }
+
+  /** The part of the rest that reservations, capabilities and quota leave to a client. */
+  #cut(client: Client): void {
+    const agent = this.#agent;
+    const { quotas } = this.ledger;
+    const offerable = agent.isPlain ? agent.available : this.#offerable(client);
+    let part = offerable;
+    this.isHeld = false;
+    if (quotas.isUsed) ({ part, isHeld: this.isHeld } = quotas.chop(offerable, client.top, this.#stage));
+    this.#role = client.role;
+    this.#knows = client.framework.knows;
+    this.#part = part;
+    this.#isPartEnough =
+      part === agent.available ? this.#isWholeEnough : isAllocatable(part, this.rules.minAllocatable);
   }
 
   /** What makes the verdict SIZE: the first step after which too little is left. */
@@ -101,20 +136,21 @@ export class Judge {
     return isAllocatable(limited, minimum) ? 'GUARANTEES' : 'QUOTA_LIMIT';
   }
 
-  /** To be told of what was granted and charged. */
-  granted(resources: Resources): void {
-    if (resources.entries.some(({ id }) => id.shared)) this.#sharedOffered.add(this.#agent);
-    this.#isWholeEnough = isAllocatable(this.#agent.available, this.rules.minAllocatable);
+  /** When the verdict REFUSED ends. */
+  refusedUntilMs(client: Client): number {
+    return this.filters.lastExpiryMs(this.#agent, client);
   }
 
-  #offerable({ framework: { capabilities }, role }: Client): Resources {
-    const canShare = capabilities.has('SHARED_RESOURCES') && !this.#sharedOffered.has(this.#agent);
-    const canRevoke = capabilities.has('REVOCABLE_RESOURCES');
-    const canRefine = capabilities.has('RESERVATION_REFINEMENT');
-    return this.#agent.available
-      .offerableTo(role)
-      .filter(
-        (id) => (canShare || !id.shared) && (canRevoke || !id.revocable) && (canRefine || id.reservations.length < 2),
-      );
+  #offerable({ framework: { knows }, role }: Client): Resources {
+    const canShare = (knows & KNOWS.SHARED_RESOURCES) !== 0 && !this.#sharedOffered.has(this.#agent);
+    const canRevoke = (knows & KNOWS.REVOCABLE_RESOURCES) !== 0;
+    const canRefine = (knows & KNOWS.RESERVATION_REFINEMENT) !== 0;
+    return this.#agent.available.filter(
+      ({ reservedRole, reservations, shared, revocable }) =>
+        (reservedRole === undefined || isWithinRole(role, reservedRole)) &&
+        (canShare || !shared) &&
+        (canRevoke || !revocable) &&
+        (canRefine || reservations.length < 2),
+    );
   }
 }

@@ -22,6 +22,8 @@ export class AgentSlot {
   openIndex = -1;
   /** Without allocation roles, which the client tells. */
   readonly allocations = new Map<Client, Resources>();
+  /** What clients refused; some of it may have ended. */
+  readonly filters = new Map<Client, readonly Filter[]>();
 
   constructor(
     readonly id: string,
@@ -38,10 +40,13 @@ export interface Client {
   readonly top: Top;
   /** Number of agents on which it holds anything. */
   holds: number;
-  readonly filters: Map<AgentSlot, readonly Filter[]>;
-  /** Number of filters. */
+  /** Number of refusals that last. */
   refusals: number;
+  /** Grows when it takes them back. */
+  epoch: number;
 }
+
+export const KNOWS = { SHARED_RESOURCES: 1, REVOCABLE_RESOURCES: 2, RESERVATION_REFINEMENT: 4 } as const;
 
 export class FrameworkState {
   /** Added, and not only known from what it holds. */
@@ -50,6 +55,8 @@ export class FrameworkState {
   roles: ReadonlySet<string> = new Set();
   suppressed = new Set<string>();
   capabilities: ReadonlySet<string> = new Set();
+  /** Of `capabilities`, the bits of those that decide which kinds of resources it may have. */
+  knows = 0;
   minAllocatable: ReadonlyMap<string, readonly Minimum[]> = new Map();
   accepts: ((role: string, agentId: string) => boolean) | undefined = undefined;
   readonly clients = new Map<string, Client>();
@@ -118,7 +125,7 @@ export class Ledger {
       const top = this.quotas.top(role);
       top.clients++;
       const node = this.tree.add(role, framework.id);
-      client = { framework, role, node, top, holds: 0, filters: new Map(), refusals: 0 };
+      client = { framework, role, node, top, holds: 0, refusals: 0, epoch: 0 };
       node.client = client;
       topOf(node).top = top;
       framework.clients.set(role, client);

@@ -27,6 +27,8 @@ export class Node {
   constructor(
     readonly key: string,
     readonly parent: Node | undefined,
+    /** Its path; that of the role above it for what is no role. */
+    readonly role: string,
   ) {}
 }
 
@@ -35,7 +37,7 @@ export class Node {
  * in each list on the way to the root. Only a new total or weight sorts everything anew, once, at the next `refresh`.
  */
 export class ShareTree {
-  readonly root = new Node('', undefined);
+  readonly root = new Node('', undefined, '');
   readonly #total: Vector = [];
   readonly #weights = new Map<string, number>();
   #isStale = false;
@@ -58,12 +60,11 @@ export class ShareTree {
   }
 
   /** Dominant share by role, of roles that frameworks are in or below. */
-  *shares(node: Node = this.root, path = ''): Iterable<readonly [role: string, share: number]> {
+  *shares(node: Node = this.root): Iterable<readonly [role: string, share: number]> {
     for (const [key, below] of node.children) {
       if (below.client || key === '.') continue;
-      const role = path === '' ? key : `${path}/${key}`;
-      yield [role, below.share * below.weight];
-      yield* this.shares(below, role);
+      yield [below.role, below.share * below.weight];
+      yield* this.shares(below);
     }
   }
 
@@ -80,9 +81,9 @@ export class ShareTree {
     let path = '';
     for (const part of role.split('/')) {
       path = path === '' ? part : `${path}/${part}`;
-      node = child(node, part, this.#weights.get(path));
+      node = child(node, part, path, this.#weights.get(path));
     }
-    return child(child(node, '.'), frameworkId);
+    return child(child(node, '.', role), frameworkId, role);
   }
 
   /** Takes an inactive leaf without allocations away, and the roles that it leaves empty. */
@@ -190,10 +191,10 @@ export function topOf(leaf: Node): Node {
   return node;
 }
 
-function child(parent: Node, key: string, weight = 1): Node {
+function child(parent: Node, key: string, role: string, weight = 1): Node {
   let node = parent.children.get(key);
   if (!node) {
-    node = new Node(key, parent);
+    node = new Node(key, parent, role);
     node.weight = weight;
     parent.children.set(key, node);
   }
