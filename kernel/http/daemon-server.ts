@@ -25,10 +25,14 @@ export interface DaemonServerOptions {
   readonly direct: Direct;
   readonly router: Router;
   readonly log: Logger;
+  /** The firewall: nobody may use these. */
+  readonly disabledPaths?: readonly string[] | undefined;
 }
 
 /** The HTTP side of a daemon: calls and streams go straight to their handlers, the rest through koa. */
-export function daemonServer({ prefix, direct, router, log, gate }: DaemonServerOptions): DaemonHttp {
+export function daemonServer(options: DaemonServerOptions): DaemonHttp {
+  const { prefix, direct, router, log, gate, disabledPaths = [] } = options;
+  const disabled = new Set(disabledPaths.map((path) => normalised(path, prefix)));
   const app = new Koa();
   app.silent = true;
   app.use(async (ctx, next) => {
@@ -45,6 +49,7 @@ export function daemonServer({ prefix, direct, router, log, gate }: DaemonServer
     request.url = normalised(request.url ?? '/', prefix);
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
     const path = request.url.split('?', 1)[0]!;
+    if (disabled.has(path)) return sendAnswer(request, response, textAnswer(403, `Endpoint '${path}' is disabled`));
     const refusal = gate.admit(path, request);
     if (refusal === undefined) return serve(path, request, response);
     refusal.then(

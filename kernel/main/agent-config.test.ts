@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { Resources } from '../core/resources/index.js';
 import type { HostFacts } from '../shell/agent/host-facts.js';
 import { agentConfig, offeredResources } from './agent-config.js';
-import { agentFlags, idleGiven } from './agent-flags.js';
+import { agentFlags, idleAgentFlags } from './agent-flags.js';
 import { loadFlags, showFlags } from './flags.js';
+import { idleGiven } from './shared-flags.js';
 
 const flags = (...argv: string[]) => loadFlags(agentFlags, { argv, env: {} });
 const facts: HostFacts = { cpus: 4, memMib: 8192, diskMib: 100_000, user: 'me', isRoot: false, bootId: 'b' };
@@ -67,11 +68,10 @@ test('only root runs tasks as others', () => {
 });
 
 test('flags of the field without effect are accepted and named; unknown ones are not', () => {
-  expect(idleGiven(flags('--isolation=cgroups/cpu', '--no-hostname_lookup', '--work_dir=/w'))).toEqual([
-    'hostname_lookup',
-    'isolation',
-  ]);
-  expect(idleGiven(flags())).toEqual([]);
+  expect(
+    idleGiven(idleAgentFlags, flags('--isolation=cgroups/cpu', '--no-cgroups_enable_cfs', '--work_dir=/w')),
+  ).toEqual(['cgroups_enable_cfs', 'isolation']);
+  expect(idleGiven(idleAgentFlags, flags())).toEqual([]);
   expect(() => flags('--work_dri=/w')).toThrowError(expect.objectContaining({ next: 'did you mean --work_dir?' }));
 });
 
@@ -80,4 +80,10 @@ test('what may be secret is not shown', () => {
   const shown = showFlags(agentFlags, given);
   expect(JSON.stringify(shown)).not.toContain('hush');
   expect(shown).toMatchObject({ attributes: 'a:b;l:1.5', gc_delay: '1weeks' });
+});
+
+test('others may know the agent by another port and name than its own', () => {
+  expect(config('--advertise_port=7777', '--no-hostname_lookup')).toMatchObject({ port: 7777, hostname: '127.0.0.1' });
+  const domain = '{"fault_domain":{"region":{"name":"r"},"zone":{"name":"z"}}}';
+  expect(config(`--domain=${domain}`).domain).toEqual({ faultDomain: { region: { name: 'r' }, zone: { name: 'z' } } });
 });

@@ -22,12 +22,14 @@ export interface AgentPlace {
 /** What the machine's agent is told for all its life. */
 export function agentConfig(flags: AgentFlags, { workDir, port, facts, containerizers }: AgentPlace): AgentConfig {
   const ip = flags.advertise_ip ?? (isAnyAddress(flags.ip) ? publicAddress() : flags.ip);
+  const own = isLoopback(ip) || !flags.hostname_lookup ? ip : hostname();
   return {
     owner: ownerOf(flags, workDir),
     workDir,
-    hostname: flags.hostname ?? (ip === '127.0.0.1' ? 'localhost' : isLoopback(ip) ? ip : hostname()),
+    hostname: flags.hostname ?? (ip === '127.0.0.1' && flags.hostname_lookup ? 'localhost' : own),
     ip,
-    port,
+    port: flags.advertise_port ?? port,
+    domain: flags.domain,
     version: MESOS_VERSION,
     resources: offeredResources(flags, facts),
     attributes: attributesOf(flags),

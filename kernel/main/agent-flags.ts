@@ -4,6 +4,7 @@ import { printNamedValues } from '@mezzo/sdk/contract';
 import { parseAttributes, Resources } from '../core/resources/index.js';
 import { agentAccessFlags } from './access-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
+import { idleFlags, sharedFlags } from './shared-flags.js';
 
 const optional = <T>(flag: Flag<T>): Flag<T | undefined> => ({ ...flag, default: undefined }) as Flag<T | undefined>;
 
@@ -46,42 +47,45 @@ const environment: Flag<Readonly<Record<string, string>>> = {
   show: (value) => stringifyJson(value),
 };
 
-/** Of the field; accepted so that command lines of operators work, without effect so far. */
-const idleTexts = [
-  ...['advertise_port', 'ip_discovery_command', 'runtime_dir', 'isolation', 'launcher', 'launcher_dir'],
-  ...['image_providers', 'image_provisioner_backend', 'image_gc_config', 'appc_simple_discovery_uri_prefix'],
-  ...['appc_store_dir', 'docker', 'docker_registry', 'docker_config', 'docker_store_dir', 'docker_remove_delay'],
-  ...['docker_socket', 'docker_mesos_image', 'docker_stop_timeout', 'docker_volume_checkpoint_dir'],
-  ...['default_container_dns', 'default_container_info', 'default_shm_size', 'domain', 'effective_capabilities'],
-  ...['bounding_capabilities', 'fetcher_cache_size', 'fetcher_cache_dir', 'fetcher_cache_file_permissions'],
-  ...['frameworks_home', 'hadoop_home', 'cgroups_root', 'cgroups_hierarchy', 'cgroups_destroy_timeout'],
-  ...['cgroups_net_cls_primary_handle', 'cgroups_net_cls_secondary_handles', 'allowed_devices'],
-  ...['container_disk_watch_interval', 'network_cni_config_dir', 'network_cni_plugins_dir', 'sandbox_directory'],
-  ...['credential', 'authenticatee'],
-  ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max'],
-  ...['http_heartbeat_interval', 'oversubscribed_resources_interval', 'resource_estimator', 'qos_controller'],
-  ...['qos_correction_interval_min', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
-  ...['seccomp_profile_name', 'modules', 'modules_dir', 'hooks', 'firewall_rules', 'logbufsecs', 'perf_duration'],
-  ...['perf_events', 'perf_interval', 'systemd_runtime_directory', 'secret_resolver', 'zk_session_timeout'],
-  ...['reconfiguration_policy', 'disk_profile_adaptor', 'resource_provider_config_dir', 'csi_plugin_config_dir'],
-  ...['external_log_file', 'xfs_project_range', 'xfs_kill_containers', 'domain_socket_location', 'volume_gid_range'],
-];
-const idleSwitches = [
-  ...['cgroups_enable_cfs', 'cgroups_limit_swap', 'cgroups_cpu_enable_pids_and_tids_count'],
-  ...['enforce_container_disk_quota', 'docker_kill_orphans', 'docker_ignore_runtime', 'docker_volume_chown'],
-  ...['http_executor_domain_sockets', 'http_command_executor', 'systemd_enable_support', 'hostname_lookup'],
-  ...['revocable_cpu_low_priority', 'initialize_driver_logging', 'memory_profiling', 'network_cni_metrics'],
-  ...['network_cni_root_dir_persist', 'disallow_sharing_agent_pid_namespace', 'disallow_sharing_agent_ipc_namespace'],
-  ...['gc_non_executor_container_sandboxes', 'network_enable_socket_statistics_summary'],
-];
-const IDLE_FLAGS: readonly string[] = [...idleTexts, ...idleSwitches].sort();
-/** Their values may be file://, and come as what is in the file. */
-const SECRETS = new Set(['credential', 'docker_config']);
-const NO_EFFECT = 'Of Mesos; has no effect yet';
-const idle: Readonly<Record<string, Flag<unknown>>> = Object.fromEntries([
-  ...idleTexts.map((name) => [name, text(NO_EFFECT, undefined, { secret: SECRETS.has(name) })] as const),
-  ...idleSwitches.map((name) => [name, optional(bool(NO_EFFECT, false))] as const),
-]);
+export const idleAgentFlags = idleFlags(
+  [
+    ...['runtime_dir', 'isolation', 'launcher', 'launcher_dir', 'host_path_volume_force_creation'],
+    ...['image_providers', 'image_provisioner_backend', 'image_gc_config', 'appc_simple_discovery_uri_prefix'],
+    ...['appc_store_dir', 'docker', 'docker_registry', 'docker_config', 'docker_store_dir', 'docker_remove_delay'],
+    ...['docker_socket', 'docker_mesos_image', 'docker_stop_timeout', 'docker_volume_checkpoint_dir'],
+    ...['default_container_dns', 'default_container_info', 'default_shm_size', 'effective_capabilities'],
+    ...['bounding_capabilities', 'fetcher_cache_size', 'fetcher_cache_dir', 'fetcher_cache_file_permissions'],
+    ...['frameworks_home', 'hadoop_home', 'cgroups_root', 'cgroups_hierarchy', 'cgroups_destroy_timeout'],
+    ...['cgroups_net_cls_primary_handle', 'cgroups_net_cls_secondary_handles', 'allowed_devices'],
+    ...['container_disk_watch_interval', 'network_cni_config_dir', 'network_cni_plugins_dir', 'sandbox_directory'],
+    ...['credential', 'authenticatee', 'executor_reregistration_retry_interval', 'container_ports_watch_interval'],
+    ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max'],
+    ...['http_heartbeat_interval', 'oversubscribed_resources_interval', 'resource_estimator', 'qos_controller'],
+    ...['qos_correction_interval_min', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
+    ...['seccomp_profile_name', 'modules', 'modules_dir', 'hooks', 'logbufsecs', 'perf_duration', 'master_detector'],
+    ...['perf_events', 'perf_interval', 'systemd_runtime_directory', 'secret_resolver', 'zk_session_timeout'],
+    ...['reconfiguration_policy', 'disk_profile_adaptor', 'resource_provider_config_dir', 'csi_plugin_config_dir'],
+    ...['external_log_file', 'xfs_project_range', 'domain_socket_location', 'volume_gid_range'],
+    ...['ephemeral_ports_per_container', 'eth0_name', 'lo_name', 'egress_rate_limit_per_container'],
+    ...['ingress_rate_limit_per_container', 'container_ports_isolated_range', 'network_link_speed'],
+  ],
+  [
+    ...['cgroups_enable_cfs', 'cgroups_limit_swap', 'cgroups_cpu_enable_pids_and_tids_count'],
+    ...['enforce_container_disk_quota', 'docker_kill_orphans', 'docker_ignore_runtime', 'docker_volume_chown'],
+    ...['http_executor_domain_sockets', 'http_command_executor', 'systemd_enable_support', 'xfs_kill_containers'],
+    ...['revocable_cpu_low_priority', 'initialize_driver_logging', 'memory_profiling', 'network_cni_metrics'],
+    ...['network_cni_root_dir_persist', 'disallow_sharing_agent_pid_namespace', 'enforce_container_ports'],
+    ...[
+      'disallow_sharing_agent_ipc_namespace',
+      'gc_non_executor_container_sandboxes',
+      'egress_unique_flow_per_container',
+    ],
+    ...['network_enable_socket_statistics_summary', 'network_enable_socket_statistics_details'],
+    ...['network_enable_snmp_statistics', 'check_agent_port_range_only'],
+  ],
+  // Their values may be file://, and come as what is in the file.
+  new Set(['credential', 'docker_config']),
+);
 
 /** The flags of `mezzo agent`, named as the field names them. */
 const own = {
@@ -96,7 +100,10 @@ const own = {
     'Address that others reach this agent and its tasks at (default: the one it listens on)',
     undefined,
   ),
+  advertise_port: optional(port('Port that others reach this agent at (default: the one it listens on)', 0)),
   hostname: text('Name that others reach this agent and its tasks at', undefined),
+  hostname_lookup: bool("Use this machine's name when --hostname is not given; else the address", true),
+  ...sharedFlags,
   resources,
   attributes,
   default_role: text('Role that resources are reserved for which --resources names no role for', '*'),
@@ -135,9 +142,5 @@ const own = {
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 
-export const agentFlags = { ...idle, ...own } as typeof own;
+export const agentFlags = { ...idleAgentFlags, ...own } as typeof own;
 export type AgentFlags = FlagValues<typeof own>;
-
-/** Those of the field that were given and change nothing. */
-export const idleGiven = (flags: AgentFlags): string[] =>
-  IDLE_FLAGS.filter((name) => (flags as Readonly<Record<string, unknown>>)[name] !== undefined);

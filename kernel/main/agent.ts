@@ -24,11 +24,12 @@ import { agentGate } from './access.js';
 import { AgentPlugins } from './agent-plugins.js';
 import { authorizerFor } from './authorizers.js';
 import { agentConfig } from './agent-config.js';
-import { agentFlags, idleGiven, type AgentFlags } from './agent-flags.js';
+import { agentFlags, idleAgentFlags, type AgentFlags } from './agent-flags.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
 import { requireFlag } from './master-flags.js';
+import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { versionInfo } from './version.js';
 
 const DEFAULT_PORT = 5051;
@@ -73,13 +74,14 @@ export interface AgentParts {
  * Starts an agent; it registers in the background for as long as it takes. Rejects with PORT_TAKEN, INSECURE_ADDRESS,
  * STORE_LOCKED (the work directory has an agent) and the like; nothing stays open then.
  */
-export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<AgentDaemon> {
+export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<AgentDaemon> {
+  const flags = withDiscoveredIp(given);
   const master = masterAddress(requireFlag('master', flags.master));
   const workDir = workDirectory(requireFlag('work_dir', flags.work_dir));
   assertMayListen(flags.ip, flags.insecure);
   const log =
     parts.log ?? createLog({ daemon: 'agent', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
-  for (const name of idleGiven(flags)) log.warn(`flag --${name} has no effect yet`);
+  for (const name of idleGiven(idleAgentFlags, flags)) log.warn(`flag --${name} has no effect here`);
   const opened: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close();
@@ -156,6 +158,7 @@ export async function startAgent(flags: AgentFlags, parts: AgentParts): Promise<
       log,
       logDir: flags.log_dir,
       startedAtMs: Date.now(),
+      disabledPaths: flags.firewall_rules?.disabledPaths,
     });
     listening.serve(listener);
     await host.start();

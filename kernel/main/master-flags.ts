@@ -2,6 +2,7 @@ import { MezzoError } from '@mezzo/sdk/contract';
 import { roleError, Resources } from '../core/resources/index.js';
 import { masterAccessFlags } from './access-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
+import { idleFlags, onlyFlag, sharedFlags } from './shared-flags.js';
 
 const list = (help: string): Flag<readonly string[] | undefined> => ({
   help,
@@ -46,8 +47,24 @@ const minAllocatable: Flag<readonly string[]> = {
   show: (sets) => sets.join('|'),
 };
 
+const names: Flag<readonly string[]> = {
+  help: 'Names of resources that do not count for fairness, separated by commas',
+  default: [],
+  parse: (value) => value.split(',').filter((part) => part !== ''),
+  show: (list) => list.join(','),
+};
+
+export const idleMasterFlags = idleFlags(
+  [
+    ...['authenticators', 'initialize_driver_logging', 'logbufsecs', 'offer_constraints_re2_max_mem'],
+    ...['offer_constraints_re2_max_program_size', 'quorum', 'registry_fetch_timeout', 'registry_store_timeout'],
+    ...['webui_dir', 'zk_session_timeout'],
+  ],
+  ['log_auto_initialize', 'memory_profiling', 'registry_strict'],
+);
+
 /** The flags of `mezzo master`, named as the field names them. */
-export const masterFlags = {
+const own = {
   help: bool('Show this help', false),
   version: bool('Show the version', false),
   config: text('YAML file with flags, one `flag: value` per line', undefined),
@@ -80,6 +97,11 @@ export const masterFlags = {
     'Resources that a framework refused stay hidden from it for at least this time',
     '100ms',
   ),
+  allocator: onlyFlag('How resources are shared', 'hierarchical', 'HierarchicalDRF'),
+  role_sorter: onlyFlag('Which roles come first', 'drf'),
+  framework_sorter: onlyFlag('Which frameworks of a role come first', 'drf'),
+  fair_sharing_excluded_resource_names: names,
+  whitelist: onlyFlag('Host names whose agents are offered', '*'),
   min_allocatable_resources: minAllocatable,
   filter_gpu_resources: bool('Hide agents with GPUs from frameworks without GPU_RESOURCES', true),
   root_submissions: bool('Frameworks may run as root', true),
@@ -91,6 +113,22 @@ export const masterFlags = {
   log_dir: text('Directory to write the log to as well', undefined),
   external_log_file: text('File that something else writes our log to: shown by /files', undefined),
   quiet: bool('No log on stdout', false),
+  registry: oneOf(
+    'Where agents, frameworks and all else that outlives a master is kept: in work_dir, or nowhere',
+    'replicated_log',
+    'replicated_log',
+    'in_memory',
+  ),
+  registry_gc_interval: duration('Time between looks for unreachable and gone agents to forget', '15mins'),
+  registry_max_agent_age: duration('How long unreachable and gone agents are remembered', '2weeks'),
+  registry_max_agent_count: number('How many unreachable, and how many gone agents are remembered', 102_400, 1, 1e7),
+  recovery_agent_removal_limit: {
+    ...onlyFlag('Part of the agents that may be lost when masters change', '100%'),
+    aliases: ['recovery_slave_removal_limit'],
+  },
+  publish_per_framework_metrics: bool('Metrics of each framework too', true),
+  require_agent_domain: bool('Agents without --domain are not let in', false),
+  ...sharedFlags,
   secrets_dir: text("Directory of the cluster's key (default: secrets in the work directory)", undefined),
   port_offset: number('What `mezzo up` added to all ports: plugins are told', 0, 0, 60_000),
   plugins_registry: text('Directory of plugin packages', undefined),
@@ -100,19 +138,13 @@ export const masterFlags = {
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 
-export type MasterFlags = FlagValues<typeof masterFlags>;
+export const masterFlags = { ...idleMasterFlags, ...own } as typeof own;
+export type MasterFlags = FlagValues<typeof own>;
 
-/** Flags of the field that operators may try, and that nothing answers to yet. */
+/** Flags of the field that operators may try, and that nothing answers to. */
 export const unsupportedMasterFlags: readonly string[] = [
-  ...['zk', 'zk_session_timeout', 'quorum', 'registry', 'registry_strict', 'registry_fetch_timeout'],
-  ...['registry_store_timeout', 'registry_gc_interval', 'registry_max_agent_age', 'registry_max_agent_count'],
-  ...['log_auto_initialize', 'allocator', 'role_sorter', 'framework_sorter', 'fair_sharing_excluded_resource_names'],
-  'agent_removal_rate_limit',
-  ...['recovery_agent_removal_limit', 'authenticators'],
-  ...['firewall_rules'],
-  ...['modules', 'modules_dir', 'hooks', 'domain', 'require_agent_domain', 'whitelist', 'webui_dir'],
-  ...['ip_discovery_command', 'publish_per_framework_metrics', 'offer_constraints_re2_max_mem'],
-  ...['offer_constraints_re2_max_program_size', 'memory_profiling', 'logbufsecs', 'initialize_driver_logging'],
+  ...['agent_removal_rate_limit', 'hooks', 'master_contender', 'master_detector', 'modules', 'modules_dir'],
+  ...['slave_removal_rate_limit', 'zk'],
 ];
 
 export function requireFlag<T>(name: string, value: T | undefined): T {

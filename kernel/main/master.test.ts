@@ -64,3 +64,46 @@ test('weights, roles and minimal offers are checked as flags', () => {
     expect(() => flags(bad), bad).toThrow();
   }
 });
+
+test('endpoints that the firewall disables are 403, however they are written', async () => {
+  const rules = '{"disabled_endpoints":{"paths":["/master/state","/files/browse"]}}';
+  const master = await start('--port=0', `--firewall_rules=${rules}`);
+  const status = async (path: string) => (await fetch(master.url + path)).status;
+  expect(await status('/state')).toBe(403);
+  expect(await status('//master/state/?x=1')).toBe(403);
+  expect(await status('/files/browse?path=/master/log')).toBe(403);
+  expect(await status('/state-summary')).toBe(200);
+  await master.close();
+  expect(() => flags('--firewall_rules={"disabled_endpoints":{"paths":"x"}}')).toThrow(/--firewall_rules/);
+});
+
+test('a registry in memory is gone with its master', async () => {
+  const master = await start('--port=0', '--registry=in_memory');
+  await master.close();
+  expect(existsSync(join(dir, 'store'))).toBe(false);
+});
+
+test('an address may come from a command, which must print one', async () => {
+  const master = await start('--port=0', '--ip_discovery_command=echo 127.0.0.5');
+  expect(master.url).toMatch(/^http:\/\/127\.0\.0\.5:/);
+  await master.close();
+  for (const command of ['echo nonsense', 'exit 3'])
+    await expect(start(`--ip_discovery_command=${command}`)).rejects.toMatchObject({
+      code: 'INVALID_FLAG',
+      message: expect.stringContaining('ip_discovery_command') as string,
+    });
+});
+
+test('what can only be one way here may be said, and nothing else', () => {
+  expect(flags('--allocator=HierarchicalDRF', '--role_sorter=drf').allocator).toBe('hierarchical');
+  expect(() => flags('--role_sorter=random')).toThrow(/only drf/);
+  expect(() => flags('--recovery_slave_removal_limit=5%')).toThrow(/only 100%/);
+});
+
+test('a domain is said to everybody', async () => {
+  const domain = { fault_domain: { region: { name: 'r' }, zone: { name: 'z' } } };
+  const master = await start('--port=0', `--domain=${JSON.stringify(domain)}`);
+  const state = (await (await fetch(`${master.url}/state`)).json()) as { domain: object; leader_info: object };
+  expect(state).toMatchObject({ domain, leader_info: { domain } });
+  await master.close();
+});

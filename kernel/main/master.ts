@@ -19,13 +19,15 @@ import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
 import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { LevelStore } from '../shell/store/level-store.js';
+import { MemoryStore } from '../shell/store/memory-store.js';
 import { masterGate } from './access.js';
 import { authorizerFor } from './authorizers.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
 import { startMasterPlugins } from './master-plugins.js';
-import { masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
+import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
+import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { MESOS_VERSION, versionInfo } from './version.js';
 
 /** A master that serves, with the seams that a plugin host needs. */
@@ -57,12 +59,14 @@ export interface MasterParts {
 }
 
 /** Starts a master. Rejects with PORT_TAKEN, INSECURE_ADDRESS, STORE_LOCKED and the like; nothing stays open then. */
-export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): Promise<MasterDaemon> {
+export async function startMaster(given: MasterFlags, parts: MasterParts = {}): Promise<MasterDaemon> {
+  const flags = withDiscoveredIp(given);
   const workDir = requireFlag('work_dir', flags.work_dir);
   assertMayListen(flags.ip, flags.insecure);
   const secretsDir = flags.secrets_dir ?? join(workDir, 'secrets');
   const log =
     parts.log ?? createLog({ daemon: 'master', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
+  for (const name of idleGiven(idleMasterFlags, flags)) log.warn(`flag --${name} has no effect here`);
   const listening = await listen(flags.ip, flags.port);
   const opened: (() => Promise<void>)[] = [() => listening.close()];
   const closeAll = async (): Promise<void> => {
@@ -74,7 +78,7 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
     const coordination = new EmbeddedCoordination(workDir);
     opened.push(() => coordination.close());
     await coordination.contend(info);
-    const store = await LevelStore.open(join(workDir, 'store'));
+    const store = flags.registry === 'in_memory' ? new MemoryStore() : await LevelStore.open(join(workDir, 'store'));
     opened.push(() => store.close());
     const authorizer = authorizerFor(flags);
     const options = { ...masterOptions(flags, info, await store.startEpoch()), authorizer };
@@ -103,6 +107,7 @@ export async function startMaster(flags: MasterFlags, parts: MasterParts = {}): 
       log,
       logDir: flags.log_dir,
       externalLogFile: flags.external_log_file,
+      disabledPaths: flags.firewall_rules?.disabledPaths,
     };
     const { listener, app } = masterHttp(site);
     shell.start();
@@ -149,7 +154,8 @@ function masterInfo(flags: MasterFlags, masterId: MasterId, listenPort: number):
     hostname: name,
     version: MESOS_VERSION,
     address: { hostname: name, ip, port },
-    capabilities: [{ type: 'AGENT_UPDATE' }],
+    capabilities: [{ type: 'AGENT_UPDATE' }, { type: 'AGENT_DRAINING' }, { type: 'QUOTA_V2' }],
+    ...(flags.domain && { domain: flags.domain }),
   };
 }
 
@@ -168,6 +174,12 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   allocatorAgentRecoveryFactor: flags.allocator_agent_recovery_factor,
   allocatorRecoveryTimeoutMs: flags.allocator_recovery_timeout,
   filterGpuResources: flags.filter_gpu_resources,
+  fairSharingExcluded: flags.fair_sharing_excluded_resource_names,
+  registryMaxAgentAgeMs: flags.registry_max_agent_age,
+  registryGcIntervalMs: flags.registry_gc_interval,
+  registryMaxAgentCount: flags.registry_max_agent_count,
+  requireAgentDomain: flags.require_agent_domain,
+  publishFrameworkMetrics: flags.publish_per_framework_metrics,
   rootSubmissions: flags.root_submissions,
   maxCompletedFrameworks: flags.max_completed_frameworks,
   maxCompletedTasksPerFramework: flags.max_completed_tasks_per_framework,

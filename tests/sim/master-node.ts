@@ -191,6 +191,12 @@ export class MasterNode {
       maxCompletedTasksPerFramework: 1000,
       maxUnreachableTasksPerFramework: 1000,
       maxOperatorSubscribers: 1000,
+      fairSharingExcluded: [],
+      registryMaxAgentAgeMs: 1_209_600_000,
+      registryGcIntervalMs: 900_000,
+      registryMaxAgentCount: 102_400,
+      requireAgentDomain: false,
+      publishFrameworkMetrics: true,
     };
   }
 

@@ -60,6 +60,12 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   maxCompletedTasksPerFramework: 3,
   maxUnreachableTasksPerFramework: 3,
   maxOperatorSubscribers: 2,
+  fairSharingExcluded: [],
+  registryMaxAgentAgeMs: 1_209_600_000,
+  registryGcIntervalMs: 900_000,
+  registryMaxAgentCount: 102_400,
+  requireAgentDomain: false,
+  publishFrameworkMetrics: true,
   ...more,
 });
 

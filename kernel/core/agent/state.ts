@@ -1,6 +1,7 @@
 import type {
   Attribute,
   CheckStatusInfo,
+  DomainInfo,
   ExecutorInfo,
   FrameworkInfo,
   Resource,
@@ -23,6 +24,7 @@ export interface AgentConfig {
   readonly version: string;
   readonly resources: readonly Resource[];
   readonly attributes: readonly Attribute[];
+  readonly domain?: DomainInfo | undefined;
   readonly containerizers: readonly string[];
   /** Given to every task and executor, below their own variables. */
   readonly executorEnvironment: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ export const agentInfoOf = ({ config, agentId }: AgentState): AgentInfo => ({
   port: config.port,
   resources: [...config.resources],
   attributes: [...config.attributes],
+  ...(config.domain && { domain: config.domain }),
   ...(agentId !== undefined && { id: { value: agentId } }),
 });
 

@@ -247,3 +247,44 @@ test('an agent whose first answer was lost asks again and is the same one; one t
   agent.disconnect();
   expect(new TestAgent(master, 'cpus:4;mem:4096', { address }).id).not.toBe(lost.id);
 });
+
+const domain = (region: string) => ({ faultDomain: { region: { name: region }, zone: { name: 'z' } } });
+const at = (region: string) => ({ agentInfo: { hostname: 'host', port: 5051, domain: domain(region) } });
+const here = { info: { id: 'm', ip: 1, port: 5050, domain: domain('here') } };
+
+test('agents of other regions are offered to frameworks that are aware of regions only', () => {
+  const master = new MasterHarness(here);
+  const [plain, aware] = [
+    master.scheduler(),
+    master.scheduler({ capabilities: [MULTI_ROLE, { type: 'REGION_AWARE' }] }),
+  ];
+  master.agent(undefined, at('there'));
+  expect(plain.offers).toEqual([]);
+  expect(aware.offers).toMatchObject([{ domain: domain('there') }]);
+  aware.call({ type: 'SUPPRESS' });
+  master.agent(undefined, at('here'));
+  master.agent();
+  expect(plain.offers).toHaveLength(2);
+});
+
+test('an agent with a domain that the master cannot compare is turned away, not ended', () => {
+  const master = new MasterHarness();
+  const agent = master.agent(undefined, at('here'));
+  expect(agent.records).toEqual([]);
+  expect(master.isClosed(agent.connection)).toBe(true);
+  const strict = new MasterHarness({ ...here, requireAgentDomain: true });
+  expect(strict.agent().records).toEqual([]);
+  expect(strict.agent(undefined, at('there')).of('registered')).toHaveLength(1);
+});
+
+test('unreachable and gone agents are forgotten when they are too old, and the oldest when they are too many', () => {
+  const master = new MasterHarness({ registryMaxAgentAgeMs: 3_600_000, registryMaxAgentCount: 2 });
+  for (let i = 0; i < 3; i++) {
+    master.agent();
+    master.operator({ type: 'MARK_AGENT_GONE', markAgentGone: { agentId: { value: `m-S${i}` } } });
+  }
+  expect([...master.state.goneAgents.keys()]).toEqual(['m-S1', 'm-S2']);
+  master.pass(3_600_000 + 900_000);
+  expect(master.state.goneAgents.size).toBe(0);
+  expect([...master.registry.keys()].filter((id) => id.startsWith('m-S'))).toEqual([]);
+});

@@ -36,6 +36,8 @@ import { agentView } from './views.js';
 type Subscribed = Extract<MasterEvent, { type: 'agentSubscribed' }>;
 
 export function agentSubscribed(turn: Turn, { connection, subscribe }: Subscribed): void {
+  const wait = domainFault(turn, subscribe);
+  if (wait !== undefined) return turnAway(turn, connection, wait);
   const reason = refusal(turn, subscribe);
   if (reason !== undefined) return refuse(turn, connection, reason);
   const wanted = subscribe.agentInfo.id?.value ?? '';
@@ -60,6 +62,19 @@ function refusal(turn: Turn, subscribe: AgentSubscribe): string | undefined {
   const all = [resources, ...[...tasks, ...executors].map(({ info }) => info.resources ?? [])].flat();
   const error = all.map((resource) => resourceError(resource)).find((why) => why !== undefined);
   return error === undefined ? undefined : `invalid resources: ${error}`;
+}
+
+/** Agents that say where they are must be comparable with the master. */
+function domainFault({ state: { options } }: Turn, { agentInfo }: AgentSubscribe): string | undefined {
+  const has = agentInfo.domain?.faultDomain !== undefined;
+  if (has && options.info.domain?.faultDomain === undefined) return 'it has a domain, and this master has none';
+  return has || !options.requireAgentDomain ? undefined : 'it has no domain, and --require_agent_domain is set';
+}
+
+/** Its tasks run on, and it tries again: whoever mends the flags need not start it again. */
+function turnAway(turn: Turn, connection: ConnectionId, reason: string): void {
+  log(turn, 'warn', 'agent turned away', { reason });
+  emit(turn, { type: 'close', connection });
 }
 
 function refuse(turn: Turn, connection: ConnectionId, reason: string): void {

@@ -1,3 +1,4 @@
+import type { DomainInfo } from '@mezzo/sdk/api';
 import { asId, type AgentId, type FrameworkId } from '@mezzo/sdk/contract';
 import type { FrameworkSpec, Refusal, Usage } from '../allocator/index.js';
 import { quantitiesOf, type Quantities, type Resources } from '../resources/index.js';
@@ -84,7 +85,14 @@ export const agentJoined = ({ state }: Turn, agent: Agent): void =>
     total: agent.total,
     used: usageOf(agent),
     active: agent.connection !== undefined && !agent.deactivated,
+    isRemote: isRemote(state, agent),
   });
+
+/** In another region than the master. Where nothing is said it is the same. */
+const isRemote = ({ options }: MasterState, { info }: Agent): boolean =>
+  info.domain !== undefined && regionOf(info.domain) !== regionOf(options.info.domain);
+
+const regionOf = (domain: DomainInfo | undefined): string | undefined => domain?.faultDomain?.region.name;
 
 /** Books anew what the agent has and what is held there. Offers must be off the table. */
 export const agentChanged = agentJoined;

@@ -22,10 +22,8 @@ import {
   type Turn,
 } from './turn.js';
 
-/** Unreachable and gone agents that the registry remembers, each. */
-const MAX_REMEMBERED_AGENTS = 102_400;
-
 const pingTimer = (id: AgentId): string => `ping/${id}`;
+export const REGISTRY_GC_TIMER = 'registryGc';
 export const reregisterTimer = (id: AgentId): string => `reregister/${id}`;
 
 export function pingAgent(turn: Turn, agent: Agent): void {
@@ -133,7 +131,20 @@ export function remember(turn: Turn, fate: 'unreachable' | 'gone', id: AgentId, 
   const memory = fate === 'gone' ? goneAgents : unreachableAgents;
   memory.set(id, record);
   persist(turn, { op: 'putAgent', id, record });
-  for (const forgotten of trim(memory, MAX_REMEMBERED_AGENTS)) {
+  for (const forgotten of trim(memory, turn.state.options.registryMaxAgentCount)) {
     persist(turn, { op: 'deleteAgent', id: forgotten.info.id!.value as AgentId });
   }
+}
+
+/** Forgets agents that have been unreachable or gone for too long, and sets when to look again. */
+export function collectRegistry(turn: Turn): void {
+  const { unreachableAgents, goneAgents, options } = turn.state;
+  for (const memory of [unreachableAgents, goneAgents]) {
+    for (const [id, { sinceMs }] of memory) {
+      if (turn.atMs - sinceMs < options.registryMaxAgentAgeMs) continue;
+      memory.delete(id);
+      persist(turn, { op: 'deleteAgent', id });
+    }
+  }
+  setTimer(turn, REGISTRY_GC_TIMER, turn.atMs + options.registryGcIntervalMs);
 }

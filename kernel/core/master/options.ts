@@ -25,6 +25,16 @@ export interface MasterOptions {
   /** ... or so long. */
   readonly allocatorRecoveryTimeoutMs: number;
   readonly filterGpuResources: boolean;
+  /** Names that do not count for fairness. */
+  readonly fairSharingExcluded: readonly string[];
+  /** Unreachable and gone agents are forgotten after so long, looked for so often, ... */
+  readonly registryMaxAgentAgeMs: number;
+  readonly registryGcIntervalMs: number;
+  /** ... or when there are more of either. */
+  readonly registryMaxAgentCount: number;
+  /** Agents without a domain are not let in. */
+  readonly requireAgentDomain: boolean;
+  readonly publishFrameworkMetrics: boolean;
   readonly rootSubmissions: boolean;
   readonly maxCompletedFrameworks: number;
   readonly maxCompletedTasksPerFramework: number;

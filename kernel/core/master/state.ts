@@ -238,6 +238,7 @@ function newAllocator(options: MasterOptions): Allocator {
   return new Allocator({
     minAllocatable: options.minAllocatableResources.map((text) => Resources.parse(text).quantities()),
     filterGpus: options.filterGpuResources,
+    fairSharingExcluded: options.fairSharingExcluded,
     minRefuseMs: options.allocationIntervalMs,
   });
 }

@@ -14,7 +14,7 @@ import type { MasterEffect } from './effects.js';
 import type { MasterEvent } from './events.js';
 import { failoverTimedOut, recoverFramework, schedulerDisconnected, schedulerSubscribed } from './frameworks.js';
 import { inverseOfferTimedOut, makeInverseOffers, quietOver } from './inverse-offers.js';
-import { pingTimedOut, recoveryTimedOut, reregisterTimedOut } from './liveness.js';
+import { collectRegistry, pingTimedOut, recoveryTimedOut, REGISTRY_GC_TIMER, reregisterTimedOut } from './liveness.js';
 import { ALLOCATE_TIMER } from './ledger.js';
 import { recoverMaintenance } from './maintenance.js';
 import { makeOffers, offerTimedOut } from './offers.js';
@@ -95,6 +95,7 @@ function started(turn: Turn, event: Extract<MasterEvent, { type: 'started' }>): 
   recoverRoles(turn, roles);
   if (maintenance !== undefined) recoverMaintenance(turn, maintenance);
   holdOffers(turn);
+  collectRegistry(turn);
   if (state.recoveredAgents.size > 0)
     setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
   log(turn, 'info', 'master started', { agents: agents.size, frameworks: frameworks.size, epoch: state.options.epoch });
@@ -124,6 +125,8 @@ function timerFired(turn: Turn, timer: string): void {
       return inverseOfferTimedOut(turn, asId<OfferId>(id));
     case 'quiet':
       return quietOver(turn, id);
+    case REGISTRY_GC_TIMER:
+      return collectRegistry(turn);
     case HOLD_TIMER:
       turn.state.awaitedAgents = undefined;
       return;

@@ -11,6 +11,7 @@ export const agentHttp = (site: AgentSite): DaemonHttp =>
     log: site.log,
     gate: site.gate,
     router: legacyRouter(site),
+    disabledPaths: site.disabledPaths,
     direct: (path, request, response) => {
       if (path === '/api/v1') return operatorApi(site, request);
       return path === '/api/v1/executor' ? executorApi(site.host, site.executors, request, response) : undefined;

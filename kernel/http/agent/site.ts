@@ -23,4 +23,5 @@ export interface AgentSite {
   readonly log: Logger & { level: string };
   readonly logDir: string | undefined;
   readonly startedAtMs: number;
+  readonly disabledPaths?: readonly string[] | undefined;
 }

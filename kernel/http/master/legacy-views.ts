@@ -1,4 +1,10 @@
-import { messageToObject, type Label, type Task as TaskMessage, type TaskStatus } from '@mezzo/sdk/api';
+import {
+  messageToObject,
+  type DomainInfo,
+  type Label,
+  type Task as TaskMessage,
+  type TaskStatus,
+} from '@mezzo/sdk/api';
 import { sizeOfRanges, type Ranges } from '@mezzo/sdk/contract';
 import type { Agent, Framework, MasterState, Offer } from '../../core/master/index.js';
 import {
@@ -22,6 +28,9 @@ const seconds = (ms: number): number => ms / 1000;
 const labelsOf = (labels: readonly Label[]): Json[] =>
   labels.map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));
 
+const domainOf = ({ domain }: { readonly domain?: DomainInfo }): Json =>
+  domain === undefined ? {} : { domain: messageToObject('mesos.v1.DomainInfo', domain) };
+
 export function slaveView(agent: Agent, sight = SEES_ALL): Json {
   const { id, info, total } = agent;
   const reserved = reservationsOf(total, sight).map(([role, bag]) => [role, bag.summary()] as const);
@@ -30,7 +39,7 @@ export function slaveView(agent: Agent, sight = SEES_ALL): Json {
     hostname: info.hostname,
     port: info.port ?? 5051,
     attributes: attributesSummary(info.attributes ?? []),
-    ...(info.domain && { domain: messageToObject('mesos.v1.DomainInfo', info.domain) }),
+    ...domainOf(info),
     pid: pidOf(agent),
     registered_time: seconds(agent.registeredAtMs),
     ...(agent.reregisteredAtMs !== undefined && { reregistered_time: seconds(agent.reregisteredAtMs) }),
@@ -268,7 +277,8 @@ export function stateView(
     deactivated_slaves: state.agents.size - active,
     unreachable_slaves: state.unreachableAgents.size,
     leader: info.pid,
-    leader_info: { id: info.id, pid: info.pid, port: info.port, hostname: info.hostname },
+    ...domainOf(info),
+    leader_info: { id: info.id, pid: info.pid, port: info.port, hostname: info.hostname, ...domainOf(info) },
     ...(clusterName !== undefined && { cluster: clusterName }),
     ...(may('view_flags') && {
       ...(logDir !== undefined && { log_dir: logDir }),

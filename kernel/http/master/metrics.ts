@@ -141,7 +141,7 @@ function setFrameworks(state: MasterState, set: Set): void {
   set('master/frameworks_disconnected', state.frameworks.size - connected);
   set('master/frameworks_active', connected);
   set('master/frameworks_inactive', state.frameworks.size - connected);
-  for (const { id, info, counts } of state.frameworks.values()) {
+  for (const { id, info, counts } of state.options.publishFrameworkMetrics ? state.frameworks.values() : []) {
     const prefix = `master/frameworks/${encodeURIComponent(info.name)}/${id}`;
     for (const [name, value] of counts) set(`${prefix}/${name}`, value);
   }

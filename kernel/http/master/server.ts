@@ -12,6 +12,7 @@ export const masterHttp = (site: MasterSite): DaemonHttp =>
     log: site.log,
     gate: site.gate,
     router: legacyRouter(site),
+    disabledPaths: site.disabledPaths,
     direct: (path, request, response) => {
       switch (path) {
         case '/api/v1/scheduler':

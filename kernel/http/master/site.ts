@@ -20,4 +20,5 @@ export interface MasterSite {
   readonly log: Logger & { level: string };
   readonly logDir: string | undefined;
   readonly externalLogFile: string | undefined;
+  readonly disabledPaths?: readonly string[] | undefined;
 }
