@@ -3,11 +3,12 @@ import { stringifyJson } from '@mezzo/sdk/api';
 import { messageOf } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
-import { jsonAnswer, notFound, notImplemented, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
+import { jsonAnswer, notFound, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { parseDuration } from '../duration.js';
 import { fileEndpoint, fileError } from '../file-endpoints.js';
 import { prometheusText } from '../master/metrics.js';
+import { toggleLogging } from '../log-level.js';
 import { systemStats } from '../system-stats.js';
 import { containerView, stateView } from './legacy-views.js';
 import { getContainers } from './messages.js';
@@ -44,7 +45,9 @@ export function legacyRouter(site: AgentSite): Router {
   json('/monitor/statistics.json', (_query, viewer) => containers(site, viewer, false, null));
   json('/containerizer/debug', () => ({ pending: [] }));
   at('/health', () => ({ status: 200 }));
-  at('/logging/toggle', () => notImplemented('/logging/toggle'));
+  at('/logging/toggle', (query, ctx) =>
+    viewerOf(site, ctx.req).may('set_log_level') ? toggleLogging(site, query) : FORBIDDEN,
+  );
   at('/metrics/snapshot', (query) => snapshot(site, query));
   at('/metrics', async () => ({
     status: 200,

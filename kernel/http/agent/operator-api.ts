@@ -13,6 +13,7 @@ import {
 import { FORBIDDEN } from '../auth/permission.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
+import { logLevelOf, setLogLevel } from '../log-level.js';
 import { getContainers, getExecutors, getFrameworks, getState, getTasks } from './messages.js';
 import { mayCall, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
 import { metricsSnapshot } from './metrics.js';
@@ -30,7 +31,11 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
   GET_METRICS: (site) => ({
     getMetrics: { metrics: [...metricsSnapshot(site, Date.now())].map(([name, value]) => ({ name, value })) },
   }),
-  GET_LOGGING_LEVEL: ({ log }) => ({ getLoggingLevel: { level: log.level === 'debug' ? 1 : 0 } }),
+  GET_LOGGING_LEVEL: (site) => ({ getLoggingLevel: { level: logLevelOf(site) } }),
+  SET_LOGGING_LEVEL: (site, { setLoggingLevel }) => {
+    setLogLevel(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);
+    return { status: 200 };
+  },
   GET_STATE: ({ host }, _, { sight }) => ({ getState: getState(host.state, sight) }),
   GET_CONTAINERS: async (site, _, viewer) => ({
     getContainers: { containers: await getContainers(site, maySeeContainer(site, viewer)) },

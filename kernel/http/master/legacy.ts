@@ -24,6 +24,7 @@ import { FORBIDDEN } from '../auth/permission.js';
 import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
 import { downloadFile, fileEndpoint } from '../file-endpoints.js';
+import { toggleLogging } from '../log-level.js';
 import { systemStats } from '../system-stats.js';
 import { explainEndpoint } from './explain.js';
 import {
@@ -36,6 +37,7 @@ import {
   type TaskQuery,
 } from './legacy-views.js';
 import { metricsSnapshot, prometheusText } from './metrics.js';
+import { registryView } from './registry-view.js';
 import { changeCluster } from './operator-api.js';
 import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
 import type { MasterSite } from './site.js';
@@ -72,7 +74,10 @@ export function legacyRouter(site: MasterSite): Router {
   json('/system/stats.json', systemStats);
   at('/explain', (query, { req }) => explainEndpoint(state, viewerOf(site, req).sight, query, Date.now()));
   at('/health', () => ({ status: 200 }));
-  at('/logging/toggle', () => textAnswer(200, site.log.level === 'debug' ? '1' : '0'));
+  at('/logging/toggle', (query, ctx) =>
+    viewerOf(site, ctx.req).may('set_log_level') ? toggleLogging(site, query) : FORBIDDEN,
+  );
+  json('/registrar\\(1\\)/registry', () => registryView(state));
   at('/redirect', () => ({ status: 307, headers: { Location: `//${leader(site)}` } }));
   at('/metrics/snapshot', (query) => snapshot(site, query));
   at('/metrics', async () => ({

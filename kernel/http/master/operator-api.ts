@@ -11,6 +11,7 @@ import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessage
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
+import { logLevelOf, setLogLevel } from '../log-level.js';
 import { principalOf } from '../auth/callers.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { masterCallError } from './call-validation.js';
@@ -62,9 +63,9 @@ const views: Partial<Record<MasterCallType, View>> = {
     const metrics = metricsSnapshot(shell, Date.now());
     return { getMetrics: { metrics: [...metrics].map(([name, value]) => ({ name, value })) } };
   },
-  GET_LOGGING_LEVEL: ({ log }) => ({ getLoggingLevel: { level: log.level === 'debug' ? 1 : 0 } }),
+  GET_LOGGING_LEVEL: (site) => ({ getLoggingLevel: { level: logLevelOf(site) } }),
   SET_LOGGING_LEVEL: (site, { setLoggingLevel }) => {
-    setLoggingLevelFor(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);
+    setLogLevel(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);
     return { status: 200 };
   },
   LIST_FILES: listFiles,
@@ -109,18 +110,6 @@ async function carryOut(
 export async function changeCluster(site: MasterSite, call: MasterCall, viewer: Viewer): Promise<Answer> {
   if (!mayCall(site, viewer, call)) return FORBIDDEN;
   return replyAnswer(await site.shell.call((request) => ({ type: 'operatorCalled', request, call })));
-}
-
-const MAX_LEVEL_MS = 24 * 3_600_000;
-
-/** 1 and more = debug, for the time given. */
-function setLoggingLevelFor({ log, flags }: MasterSite, level: number, durationMs: number): void {
-  if (level < 1) return;
-  log.level = 'DEBUG';
-  setTimeout(
-    () => (log.level = flags.logging_level ?? 'INFO'),
-    Math.min(Math.max(durationMs, 0), MAX_LEVEL_MS),
-  ).unref();
 }
 
 async function listFiles(
