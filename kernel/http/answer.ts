@@ -105,6 +105,10 @@ function qualityOf(header: string, ...names: string[]): number {
 
 export type MessageType = typeof JSON_TYPE | typeof PROTOBUF_TYPE;
 
+/** Without a header everything is accepted. */
+export const accepts = (header: string | undefined, type: string): boolean =>
+  header === undefined || qualityOf(header, type, 'application/*', '*/*') > 0;
+
 /** The message type to answer in: JSON whenever it is allowed, whatever the preferences. Undefined = none is acceptable. */
 export function negotiate(accept: string | undefined): MessageType | undefined {
   if (accept === undefined) return JSON_TYPE;

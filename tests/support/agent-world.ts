@@ -1,6 +1,7 @@
 import type { FrameworkInfo, TaskInfo, TaskStatus } from '@mezzo/sdk/api';
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import { expect } from 'vitest';
+import type { ContainerCall, ContainerReply } from '../../kernel/core/agent/container-messages.js';
 import type { AgentEffect } from '../../kernel/core/agent/effects.js';
 import type { AgentEvent, CheckpointRecord } from '../../kernel/core/agent/events.js';
 import { agentBreach, AgentAuditor } from '../../kernel/core/agent/invariants.js';
@@ -43,6 +44,9 @@ export class AgentWorld {
   readonly auditor = new AgentAuditor();
   effects: AgentEffect[] = [];
   seq = 0;
+  /** Calls about containers, counted from 1, and their answers. */
+  requests = 0;
+  readonly replies = new Map<number, ContainerReply>();
 
   start(alive: readonly string[] = [], bootId = 'boot-1', recover: 'reconnect' | 'cleanup' = 'reconnect'): void {
     this.state = createAgentState(config);
@@ -69,6 +73,10 @@ export class AgentWorld {
     if (effect.type === 'setTimer') this.timers.set(effect.key, effect.delayMs);
     if (effect.type === 'cancelTimer') this.timers.delete(effect.key);
     if (effect.type === 'sendMaster') this.sent.push(effect.call);
+    if (effect.type === 'replyContainerCall') {
+      expect(this.replies.has(effect.request)).toBe(false);
+      this.replies.set(effect.request, effect.reply);
+    }
   }
 
   fire(key: string): AgentEffect[] {
@@ -115,6 +123,13 @@ export class AgentWorld {
   /** Containers in pods, in the order in which they were asked for. */
   get inner(): string[] {
     return [...this.state.containers.keys()];
+  }
+
+  /** What a call about containers was answered at once, or that it was not. */
+  call(call: ContainerCall): ContainerReply | undefined {
+    const request = ++this.requests;
+    this.dispatch({ type: 'containerCalled', request, call });
+    return this.replies.get(request);
   }
 
   innerLaunched(containerId: string): AgentEffect[] {

@@ -1,6 +1,6 @@
 import type { FrameworkInfo } from '@mezzo/sdk/api';
 import { forgetFramework, forgetRun, forgetTask, saveFramework } from './checkpoint.js';
-import type { AgentFramework, AgentState, Run, Task, Vessel } from './state.js';
+import type { AgentFramework, AgentState, Container, Run, Task, Vessel } from './state.js';
 import { emit, type Turn } from './turn.js';
 
 /** Who has what here: frameworks, their runs, the tasks in them; and how each leaves the books. */
@@ -45,6 +45,11 @@ export function frameworkOf(state: AgentState, run: Run): AgentFramework {
 export function addRun(state: AgentState, framework: AgentFramework, run: Run): void {
   framework.runs.set(run.containerId, run);
   state.runs.set(run.containerId, run);
+}
+
+export function addContainer(state: AgentState, container: Container): void {
+  state.containers.set(container.containerId, container);
+  state.names.set(container.path.join('.'), container);
 }
 
 export function addTask(framework: AgentFramework, run: Run, task: Task): void {

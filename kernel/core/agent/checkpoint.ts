@@ -1,6 +1,7 @@
 import type { ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
 import type { AgentDrain } from '../protocol.js';
-import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
+import type { ContainerCheckpoint, ContainerExit, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
+import type { ContainerAsk } from './container-messages.js';
 import type { AgentFramework, AgentState, Container, Run, Task } from './state.js';
 import { emit, type Turn } from './turn.js';
 
@@ -36,13 +37,15 @@ export interface ContainerRecord {
   readonly version: number;
   readonly containerId: string;
   readonly path: readonly string[];
-  readonly parent: string;
-  readonly run: string;
-  readonly taskId: string;
+  readonly parent?: string;
+  readonly run?: string;
+  readonly taskId?: string;
+  readonly ask?: ContainerAsk;
   readonly containerizer: string;
   readonly directory: string;
   readonly checkpoint?: ContainerCheckpoint;
   readonly pid?: number;
+  readonly exit?: ContainerExit;
 }
 export interface TaskRecord {
   readonly version: number;
@@ -87,11 +90,17 @@ export function saveRun(turn: Turn, run: Run): void {
 }
 
 export function saveContainer(turn: Turn, container: Container): void {
-  const { containerId, path, parent, run, taskId, containerizer, directory, checkpoint, pid } = container;
+  const { containerId, path, parent, run, taskId, ask, containerizer, directory, checkpoint, pid, exit } = container;
+  if (container.session) return;
   const value: ContainerRecord = {
-    ...{ version: CHECKPOINT_VERSION, containerId, path, parent, run, taskId, containerizer, directory },
+    ...{ version: CHECKPOINT_VERSION, containerId, path, containerizer, directory },
+    ...(parent !== undefined && { parent }),
+    ...(run !== undefined && { run }),
+    ...(taskId !== undefined && { taskId }),
+    ...(ask && { ask }),
     ...(checkpoint && { checkpoint }),
     ...(pid !== undefined && { pid }),
+    ...(exit && { exit }),
   };
   emit(turn, { type: 'checkpoint', key: containerKey(containerId), value });
 }
@@ -112,7 +121,8 @@ export const forgetAgent = (turn: Turn): void => emit(turn, { type: 'forget', ke
 export const forgetFramework = (turn: Turn, frameworkId: string): void =>
   emit(turn, { type: 'forget', key: frameworkKey(frameworkId) });
 export const forgetRun = (turn: Turn, run: Run): void => emit(turn, { type: 'forget', key: runKey(run.containerId) });
-export const forgetContainer = (turn: Turn, container: Container): void =>
-  emit(turn, { type: 'forget', key: containerKey(container.containerId) });
+export function forgetContainer(turn: Turn, { containerId, session }: Container): void {
+  if (!session) emit(turn, { type: 'forget', key: containerKey(containerId) });
+}
 export const forgetTask = (turn: Turn, run: Run, task: Task): void =>
   emit(turn, { type: 'forget', key: taskKey(run.containerId, task.info.taskId.value) });

@@ -1,15 +1,16 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerExit, LaunchedContainer } from '@mezzo/sdk/points/containerizer';
 import { saveContainer } from './checkpoint.js';
+import { answerWaits, replyToLaunch } from './container-replies.js';
 import { containerNeverRan, dropContainer, launchFailure } from './ends.js';
 import type { AgentEvent } from './events.js';
 import { DISCARD_TIMER, killVessel } from './kill.js';
 import { containerUp, podTaskEnded } from './pods.js';
-import { innerSpec } from './spec.js';
-import type { Container, Run, Task } from './state.js';
+import { askedSpec, innerSpec } from './spec.js';
+import type { AgentState, Container, Run, Task } from './state.js';
 import { emit, type Turn } from './turn.js';
 
-/** What becomes of containers in the containers of runs. */
+/** What becomes of containers that are not those of runs. */
 
 type ContainerEvent = Extract<AgentEvent, { readonly containerId: string }>;
 
@@ -29,18 +30,18 @@ export function containerEvent(turn: Turn, container: Container, event: Containe
 }
 
 function prepared(turn: Turn, container: Container): void {
+  if (container.phase !== 'preparing') return;
   const owner = ownerOf(turn, container);
-  if (container.phase !== 'preparing' || owner === undefined) return;
+  const spec = owner ? innerSpec(turn.state, owner.run, owner.task.info, container) : askedSpec(turn.state, container);
   container.phase = 'launching';
-  const { containerizer } = container;
-  const spec = innerSpec(turn.state, owner.run, owner.task.info, container);
-  emit(turn, { type: 'launchContainer', containerizer, spec });
+  emit(turn, { type: 'launchContainer', containerizer: container.containerizer, spec });
 }
 
 function launched(turn: Turn, container: Container, { checkpoint, pid }: LaunchedContainer): void {
   if (container.phase !== 'launching') return;
   Object.assign(container, { phase: 'running', checkpoint, pid });
   saveContainer(turn, container);
+  replyToLaunch(turn, container, { status: 200 });
   const owner = ownerOf(turn, container);
   if (owner !== undefined) containerUp(turn, owner.run, owner.task);
   if (container.killOnLaunchMs === undefined) return;
@@ -53,11 +54,27 @@ function ended(turn: Turn, container: Container, exit: ContainerExit): void {
   const owner = ownerOf(turn, container);
   if (owner !== undefined && !isTerminal(owner.task.state)) podTaskEnded(turn, owner.run, owner.task, exit);
   const { containerizer, containerId } = container;
-  dropContainer(turn, container);
+  Object.assign(container, { phase: 'ended', exit });
+  answerWaits(turn, containerId, exit);
+  if (isKept(turn.state, container)) saveContainer(turn, container);
+  else dropContainer(turn, container);
+  dropEndedIn(turn, containerId);
   emit(turn, { type: 'removeContainer', containerizer, containerId });
 }
 
-function ownerOf({ state }: Turn, { run: id, taskId }: Container): { run: Run; task: Task } | undefined {
+/** How one ended that somebody asked for can be asked until it is removed, or what it was in ends. */
+function isKept({ phase, runs, containers }: AgentState, { ask, parent = '' }: Container): boolean {
+  if (ask === undefined || phase === 'leaving') return false;
+  return parent === '' || (runs.get(parent) ?? containers.get(parent))?.phase === 'running';
+}
+
+/** Those that run in it end as well, and are dropped then. */
+export function dropEndedIn(turn: Turn, containerId: string): void {
+  for (const inner of [...turn.state.containers.values()])
+    if (inner.parent === containerId && inner.phase === 'ended') dropContainer(turn, inner);
+}
+
+function ownerOf({ state }: Turn, { run: id = '', taskId = '' }: Container): { run: Run; task: Task } | undefined {
   const run = state.runs.get(id);
   const task = run?.tasks.get(taskId);
   return run && task && { run, task };

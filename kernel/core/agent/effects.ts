@@ -5,6 +5,7 @@ import type {
   ContainerResources,
   ContainerSpec,
 } from '@mezzo/sdk/points/containerizer';
+import type { ContainerReply } from './container-messages.js';
 import type { AgentSubscribe, UpCall } from '../protocol.js';
 
 export interface HttpProbe {
@@ -52,7 +53,21 @@ export type AgentEffect =
       readonly containerId: string;
       readonly resources: ContainerResources;
     }
+  | {
+      readonly type: 'signalContainer';
+      readonly containerizer: string;
+      readonly containerId: string;
+      readonly signal: number;
+    }
   | { readonly type: 'removeContainer'; readonly containerizer: string; readonly containerId: string }
+  /** `directory` with all that is in it, which lies in `within` as those that are prepared do. Then the request is answered. */
+  | {
+      readonly type: 'removeSandbox';
+      readonly request: number;
+      readonly directory: string;
+      readonly within: string;
+    }
+  | { readonly type: 'replyContainerCall'; readonly request: number; readonly reply: ContainerReply }
   /** The run is over: its sandbox ages from now on. */
   | { readonly type: 'retireSandbox'; readonly directory: string }
   | {

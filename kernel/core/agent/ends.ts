@@ -1,6 +1,7 @@
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import { retireIfDone } from './books.js';
 import { forgetContainer } from './checkpoint.js';
+import { answerWaits, replyToLaunch } from './container-replies.js';
 import type { Container, Run, Task, TaskEnd } from './state.js';
 import { count, emit, type Turn } from './turn.js';
 import { report } from './updates.js';
@@ -32,16 +33,20 @@ export function taskNeverRan(turn: Turn, run: Run, task: Task, { state, reason, 
 
 /** A container in a pod ends without having run. */
 export function containerNeverRan(turn: Turn, container: Container, end: TaskEnd): void {
-  const run = turn.state.runs.get(container.run);
-  const task = run?.tasks.get(container.taskId);
+  const run = turn.state.runs.get(container.run ?? '');
+  const task = run?.tasks.get(container.taskId ?? '');
   if (run !== undefined && task !== undefined) taskNeverRan(turn, run, task, end);
+  replyToLaunch(turn, container, { status: 400, text: end.message });
   dropContainer(turn, container);
 }
 
 /** Its task, if it had one, has been reported. */
 export function dropContainer(turn: Turn, container: Container): void {
-  if (!turn.state.containers.delete(container.containerId)) return;
+  const { containers, names } = turn.state;
+  if (!containers.delete(container.containerId)) return;
+  names.delete(container.path.join('.'));
   container.phase = 'ended';
+  answerWaits(turn, container.containerId);
   forgetContainer(turn, container);
 }
 

@@ -1,5 +1,6 @@
 import type { ExecutorCall } from '@mezzo/sdk/api';
 import type { ContainerExit, LaunchedContainer } from '@mezzo/sdk/points/containerizer';
+import type { ContainerCall } from './container-messages.js';
 import type { DownRecord } from '../protocol.js';
 
 export interface CheckpointRecord {
@@ -41,6 +42,9 @@ export type AgentEvent =
   /** A call that `executorCallFault` let pass; SUBSCRIBE comes with the stream that answers it. */
   | { readonly type: 'executorSubscribed'; readonly connection: string; readonly call: ExecutorCall }
   | { readonly type: 'executorCalled'; readonly call: ExecutorCall }
+  /** Is answered by one `replyContainerCall`, unless it is abandoned before. */
+  | { readonly type: 'containerCalled'; readonly request: number; readonly call: ContainerCall }
+  | { readonly type: 'containerCallAbandoned'; readonly request: number }
   | { readonly type: 'executorDisconnected'; readonly connection: string }
   | { readonly type: 'timerFired'; readonly key: string }
   /** The operator wants the agent to end its tasks and leave the cluster (SIGUSR1). */

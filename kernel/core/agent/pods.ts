@@ -1,6 +1,6 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
-import { frameworkOf, groupOf } from './books.js';
+import { addContainer, frameworkOf, groupOf } from './books.js';
 import { saveContainer } from './checkpoint.js';
 import { runOver } from './ends.js';
 import { killTask, killVessel } from './kill.js';
@@ -21,15 +21,17 @@ export function launchWaiting(turn: Turn, run: Run): void {
 
 function launchTask(turn: Turn, run: Run, task: Task): void {
   const containerId = nextUuid(turn.state);
+  const taskId = task.info.taskId.value;
   const container: Container = {
     ...{ containerId, path: [run.containerId, containerId], parent: run.containerId, run: run.containerId },
-    taskId: task.info.taskId.value,
+    taskId,
     containerizer: run.containerizer,
     directory: `${run.directory}/containers/${containerId}`,
+    ...{ ask: undefined, session: false, launchRequest: undefined, exit: undefined },
     phase: 'preparing',
     ...{ checkpoint: undefined, pid: undefined, killOnLaunchMs: undefined },
   };
-  turn.state.containers.set(containerId, container);
+  addContainer(turn.state, container);
   saveContainer(turn, container);
   Object.assign(task, { delivered: true, containerId });
   report(turn, run, task, 'TASK_STARTING');
@@ -40,7 +42,7 @@ function launchTask(turn: Turn, run: Run, task: Task): void {
     user: userOf(turn.state, frameworkOf(turn.state, run).info, command?.user),
     uris: command?.uris ?? [],
     within: run.directory,
-    link: `tasks/${container.taskId}`,
+    link: `tasks/${taskId}`,
   });
 }
 

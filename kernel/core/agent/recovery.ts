@@ -1,17 +1,18 @@
 import { isTerminal } from '@mezzo/sdk/contract';
-import { addRun, addTask, newFramework, retireFramework, retireIfDone, vesselOf } from './books.js';
+import { addContainer, addRun, addTask, newFramework, retireFramework, retireIfDone, vesselOf } from './books.js';
 import {
   AGENT_KEY,
   CHECKPOINT_VERSION,
-  containerKey,
   runKey,
   saveAgent,
+  saveContainer,
   type AgentRecord,
   type ContainerRecord,
   type FrameworkRecord,
   type RunRecord,
   type TaskRecord,
 } from './checkpoint.js';
+import { dropEndedIn } from './containers.js';
 import { awaitSubscription } from './custom-executors.js';
 import { dropContainer, runOver } from './ends.js';
 import type { AgentEvent, CheckpointRecord } from './events.js';
@@ -60,10 +61,8 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
   const { state } = turn;
   const alive = new Set(containerIds);
   state.phase = 'serving';
-  for (const container of [...state.containers.values()]) {
-    if (alive.has(container.containerId)) container.phase = 'running';
-    else containerLost(turn, container);
-  }
+  for (const container of [...state.containers.values()])
+    if (!alive.has(container.containerId) && container.phase !== 'ended') containerLost(turn, container);
   for (const run of [...state.runs.values()]) {
     if (alive.has(run.containerId)) resume(turn, run);
     else lost(turn, run);
@@ -101,15 +100,18 @@ function lost(turn: Turn, run: Run): void {
   const end = run.phase === 'preparing' ? NEVER_LAUNCHED : CONTAINER_LOST;
   run.phase = 'ended';
   for (const task of [...run.tasks.values()]) taskLost(turn, run, task, end);
+  dropEndedIn(turn, run.containerId);
   if (wasOver) retireIfDone(turn, run);
   else runOver(turn, run, 0);
 }
 
 function containerLost(turn: Turn, container: Container): void {
-  const run = turn.state.runs.get(container.run);
-  const task = run?.tasks.get(container.taskId);
+  const run = turn.state.runs.get(container.run ?? '');
+  const task = run?.tasks.get(container.taskId ?? '');
   if (run && task) taskLost(turn, run, task, container.checkpoint === undefined ? NEVER_LAUNCHED : CONTAINER_LOST);
-  dropContainer(turn, container);
+  if (container.ask === undefined || container.checkpoint === undefined) return dropContainer(turn, container);
+  Object.assign(container, { phase: 'ended', exit: { limitation: 'unknown', message: CONTAINER_LOST.message } });
+  saveContainer(turn, container);
 }
 
 function taskLost(turn: Turn, run: Run, task: Task, { state, reason, message }: TaskEnd): void {
@@ -155,10 +157,8 @@ function readBooks(turn: Turn, records: readonly CheckpointRecord[]): void {
       checkStatus: last?.checkStatus,
     });
   }
-  for (const record of recordsUnder<ContainerRecord>(records, 'containers/')) {
-    if (state.runs.has(record.run)) state.containers.set(record.containerId, containerOf(record));
-    else emit(turn, { type: 'forget', key: containerKey(record.containerId) });
-  }
+  for (const record of recordsUnder<ContainerRecord>(records, 'containers/')) addContainer(state, containerOf(record));
+  dropHomeless(turn);
   for (const run of state.runs.values()) doubtEnd(run);
 }
 
@@ -174,12 +174,20 @@ const recordsUnder = <T extends { version: number }>(records: readonly Checkpoin
     .map(({ value }) => value as T)
     .filter((value) => value.version === CHECKPOINT_VERSION);
 
+/** Containers of which nobody knows any more what they are in. */
+function dropHomeless(turn: Turn): void {
+  const { runs, containers } = turn.state;
+  for (const container of [...containers.values()].sort((a, b) => a.path.length - b.path.length)) {
+    const { parent } = container;
+    if (parent !== undefined && !runs.has(parent) && !containers.has(parent)) dropContainer(turn, container);
+  }
+}
+
 const containerOf = ({ version: _, ...record }: ContainerRecord): Container => ({
+  ...{ parent: undefined, run: undefined, taskId: undefined, ask: undefined, checkpoint: undefined, pid: undefined },
+  ...{ exit: undefined, killOnLaunchMs: undefined, launchRequest: undefined, session: false },
   ...record,
-  phase: record.checkpoint === undefined ? 'preparing' : 'running',
-  checkpoint: record.checkpoint,
-  pid: record.pid,
-  killOnLaunchMs: undefined,
+  phase: record.exit ? 'ended' : record.checkpoint === undefined ? 'preparing' : 'running',
 });
 
 const runOf = (record: RunRecord): Run => ({

@@ -3,6 +3,8 @@ import type { TaskState } from '@mezzo/sdk/api';
 import type { ContainerExit, LaunchedContainer } from '@mezzo/sdk/points/containerizer';
 import { completionTimer } from './books.js';
 import { saveRun } from './checkpoint.js';
+import { answerWaits } from './container-replies.js';
+import { dropEndedIn } from './containers.js';
 import { executorLaunched } from './custom-executors.js';
 import { DISCARD_TIMER, killVessel, killTask } from './kill.js';
 import { dropContainer, exitMessage, failLaunch, runOver, waitStatus } from './ends.js';
@@ -67,6 +69,8 @@ export function runEnded(turn: Turn, run: Run, exit: ContainerExit): void {
     report(turn, run, task, end.state, end.details);
   }
   // A pod ends as its agent wants, once all is done: no failure.
+  answerWaits(turn, run.containerId, exit);
+  dropEndedIn(turn, run.containerId);
   runOver(turn, run, over ? 0 : waitStatus(exit));
 }
 

@@ -47,14 +47,57 @@ export function podResources({ info, tasks }: Run): ContainerResources {
 
 /** The container of a task in a pod. */
 export function innerSpec(state: AgentState, run: Run, task: TaskInfo, inner: Container): ContainerSpec {
-  const { containerId, parent, directory } = inner;
+  const { containerId, directory } = inner;
   return {
-    ...{ containerId, parent, owner: state.config.owner, sandbox: directory },
+    ...{ containerId, parent: run.containerId, owner: state.config.owner, sandbox: directory },
     command: commandOf(state, run, task.command ?? {}, undefined, podEnvironment(state, run, task, directory)),
     ...(task.container && { container: task.container }),
     resources: amounts(task.resources ?? []),
     ...(task.labels?.labels && { labels: labelsOf(task.labels) }),
   };
+}
+
+/** The container that somebody asked for over the API. A session is one more shell of what it is in: it sees what that sees. */
+export function askedSpec(state: AgentState, container: Container): ContainerSpec {
+  const { containerId, containerizer, parent, directory, ask, session } = container;
+  const { command = {}, container: info, resources = [], limits } = ask ?? {};
+  const user = askedUser(state, container);
+  const env = session ? environmentIn(state, parent) : { PATH };
+  return {
+    ...{ containerId, owner: state.config.owner, sandbox: directory },
+    ...(parent !== undefined && { parent }),
+    command: {
+      shell: command.shell !== false,
+      argv: argvOf(containerizer, command),
+      env: { ...env, ...environmentOf(command) },
+      ...(user !== undefined && { user }),
+    },
+    ...(info && { container: info }),
+    resources: { ...amounts(resources), limits: limitsOf(limits) },
+  };
+}
+
+/** Whom it runs as: whom it says, else whom the container that it is in runs as. */
+export function askedUser(state: AgentState, { ask, parent }: Container): string | undefined {
+  const { switchUser, user: own } = state.config;
+  const wanted = ask?.command.user;
+  if (wanted !== undefined) return switchUser && wanted !== own ? wanted : undefined;
+  const container = state.containers.get(parent ?? '');
+  if (container?.ask !== undefined) return askedUser(state, container);
+  const run = state.runs.get(container?.run ?? parent ?? '');
+  const task = container?.taskId ?? [...(run?.tasks.keys() ?? [])][0] ?? '';
+  const command = run?.kind === 'custom' ? run.info.command : run?.tasks.get(task)?.info.command;
+  return run && userOf(state, frameworkOf(state, run).info, command?.user);
+}
+
+/** What is in the environment of what runs in a container. */
+function environmentIn(state: AgentState, parent: string | undefined): Readonly<Record<string, string>> {
+  const container = state.containers.get(parent ?? '');
+  if (container?.ask !== undefined) return askedSpec(state, container).command.env;
+  const run = state.runs.get(container?.run ?? parent ?? '');
+  const task = run?.tasks.get(container?.taskId ?? '');
+  if (run === undefined) return {};
+  return container && task ? innerSpec(state, run, task.info, container).command.env : specOf(state, run).command.env;
 }
 
 export const podEnvironment = (
@@ -82,7 +125,7 @@ export function commandOf(
   const user = userOf(state, frameworkOf(state, run).info, base?.user ?? command.user);
   return {
     shell: command.shell !== false,
-    argv: argvOf(run, command),
+    argv: argvOf(run.containerizer, command),
     env: { ...agentEnvironment(state, run), ...more, ...environmentOf(base), ...environmentOf(command) },
     ...(user !== undefined && { user }),
   };
@@ -99,9 +142,9 @@ export const secretOf = (command: CommandInfo | undefined): string | undefined =
   command?.environment?.variables?.find((v) => v.type === 'SECRET')?.name;
 
 /** In the Mesos containerizer `arguments` starts with the name of the program; Docker takes all of it as arguments. */
-function argvOf(run: Run, { shell, value, arguments: args = [] }: CommandInfo): string[] {
+function argvOf(containerizer: string, { shell, value, arguments: args = [] }: CommandInfo): string[] {
   if (shell !== false || value === undefined) return shell !== false ? [value ?? ''] : args;
-  return [value, ...(run.containerizer === 'docker' ? args : args.slice(1))];
+  return [value, ...(containerizer === 'docker' ? args : args.slice(1))];
 }
 
 const environmentOf = (command: CommandInfo | undefined): Record<string, string> =>
@@ -144,16 +187,17 @@ function durationText(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000}secs` : `${ms}ms`;
 }
 
-function taskResources(task: TaskInfo): ContainerResources {
-  const limit = (name: string) => task.limits?.[name]?.value;
-  const cpus = limit('cpus');
-  const mem = limit('mem');
+const taskResources = ({ resources, limits }: TaskInfo): ContainerResources => ({
+  ...amounts(resources ?? []),
+  limits: limitsOf(limits),
+});
+
+function limitsOf(limits: TaskInfo['limits']): NonNullable<ContainerResources['limits']> {
+  const cpus = limits?.cpus?.value;
+  const mem = limits?.mem?.value;
   return {
-    ...amounts(task.resources ?? []),
-    limits: {
-      ...(cpus !== undefined && { cpusMilli: Number.isFinite(cpus) ? toMilli(cpus) : ('unlimited' as const) }),
-      ...(mem !== undefined && { memMib: Number.isFinite(mem) ? mem : ('unlimited' as const) }),
-    },
+    ...(cpus !== undefined && { cpusMilli: Number.isFinite(cpus) ? toMilli(cpus) : ('unlimited' as const) }),
+    ...(mem !== undefined && { memMib: Number.isFinite(mem) ? mem : ('unlimited' as const) }),
   };
 }
 

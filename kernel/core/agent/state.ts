@@ -10,7 +10,8 @@ import type {
   TaskStatus,
 } from '@mezzo/sdk/api';
 import type { AgentDrain } from '../protocol.js';
-import type { ContainerCheckpoint, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
+import type { ContainerCheckpoint, ContainerExit, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
+import type { ContainerAsk } from './container-messages.js';
 
 /** What does not change while the agent lives. */
 export interface AgentConfig {
@@ -93,14 +94,22 @@ export interface Vessel {
   killOnLaunchMs: number | undefined;
 }
 
-/** A container in the container of a run: that of a task in a pod. */
+/** A container that is not that of a run: of a task in a pod, or one that somebody asked for over the API. */
 export interface Container extends Vessel {
-  /** Names from the outermost container on, as the API has them. */
+  /** Names from the outermost container on, as the API has them. Clients choose them, so `containerId` is another. */
   readonly path: readonly string[];
-  /** Container ids of the one that it is in, and of the run. */
-  readonly parent: string;
-  readonly run: string;
-  readonly taskId: string;
+  /** Container id of the one that it is in; undefined = it stands alone. */
+  readonly parent: string | undefined;
+  /** Container id of the run that it is in. */
+  readonly run: string | undefined;
+  /** Of a task in a pod. */
+  readonly taskId: string | undefined;
+  readonly ask: ContainerAsk | undefined;
+  /** Its input and output are streams; it ends with the connection that asked for it, and is not written down. */
+  readonly session: boolean;
+  /** Whom to tell when it is up, or not. */
+  launchRequest: number | undefined;
+  exit: ContainerExit | undefined;
 }
 
 /**
@@ -152,8 +161,12 @@ export interface AgentState {
   readonly completedFrameworks: AgentFramework[];
   /** Container id -> run; all but the retired ones. */
   readonly runs: Map<string, Run>;
-  /** Container id -> container in the container of a run, until its end was taken note of. */
+  /** By container id: until its end was taken note of, or one that was asked for is removed. */
   readonly containers: Map<string, Container>;
+  /** The same by their names, joined by dots. */
+  readonly names: Map<string, Container>;
+  /** Container id -> requests that wait for its end. */
+  readonly waits: Map<string, Set<number>>;
   /** Killed while they were being launched: their containers are ended when they turn up. */
   readonly discarded: Map<string, string>;
   exitCode: number;
@@ -185,6 +198,8 @@ export function createAgentState(config: AgentConfig): AgentState {
     completedFrameworks: [],
     runs: new Map(),
     containers: new Map(),
+    names: new Map(),
+    waits: new Map(),
     discarded: new Map(),
     exitCode: 0,
     exitReason: '',

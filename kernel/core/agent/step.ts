@@ -8,6 +8,7 @@ import {
   SHUTDOWN_TIMER,
   subscriptionOverdue,
 } from './custom-executors.js';
+import { containerCallAbandoned, containerCalled } from './container-calls.js';
 import { containerEvent } from './containers.js';
 import type { AgentEffect } from './effects.js';
 import type { AgentEvent } from './events.js';
@@ -73,6 +74,10 @@ function handle(turn: Turn, event: AgentEvent): void {
       return executorSubscribed(turn, event.connection, event.call);
     case 'executorCalled':
       return executorCalled(turn, event.call);
+    case 'containerCalled':
+      return containerCalled(turn, event.request, event.call);
+    case 'containerCallAbandoned':
+      return containerCallAbandoned(turn, event.request);
     case 'executorDisconnected':
       return executorDisconnected(turn, event.connection);
     case 'timerFired':

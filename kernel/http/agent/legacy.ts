@@ -69,7 +69,7 @@ export function legacyRouter(site: AgentSite): Router {
 }
 
 async function containers(site: AgentSite, viewer: Viewer, withStatus: boolean, id: string | null): Promise<unknown[]> {
-  const all = await getContainers(site, maySeeContainer(site, viewer));
+  const all = await getContainers(site, {}, maySeeContainer(site, viewer));
   return all
     .filter(({ containerId }) => id === null || containerId.value === id)
     .map((container) => containerView(container, withStatus));

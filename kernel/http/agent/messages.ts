@@ -1,4 +1,5 @@
 import type {
+  AgentCallGetContainers,
   AgentResponseGetContainersContainer,
   AgentResponseGetExecutors,
   AgentResponseGetFrameworks,
@@ -9,9 +10,10 @@ import type {
 } from '@mezzo/sdk/api';
 import { messageOf, isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerStatistics } from '@mezzo/sdk/points/containerizer';
-import { type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
+import { type AgentFramework, type AgentState, type Container, type Run, type Task } from '../../core/agent/state.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { containerStatusOf } from '../../core/agent/updates.js';
+import { containerIdOf } from './container-api.js';
 import type { AgentSite } from './site.js';
 
 /** The state in v1 messages. */
@@ -95,10 +97,16 @@ export const getState = (state: AgentState, sight = SEES_ALL): AgentResponseGetS
 /** What runs, with what it uses; a containerizer that does not answer in time costs the numbers only. */
 export async function getContainers(
   { host, log }: AgentSite,
-  seen: (run: Run) => boolean = () => true,
+  { showNested, showStandalone }: AgentCallGetContainers = {},
+  seen: (root: string) => boolean = () => true,
 ): Promise<AgentResponseGetContainersContainer[]> {
-  const runs = [...host.state.runs.values()].filter((run) => run.phase === 'running' && seen(run));
-  const statistics = runs.map(async ({ containerId, containerizer }) => {
+  const inner = [...host.state.containers.values()].filter(({ parent }) =>
+    parent === undefined ? showStandalone : showNested,
+  );
+  const shown = [...host.state.runs.values(), ...inner].filter(
+    (one) => one.phase === 'running' && seen('path' in one ? (one.path[0] ?? '') : one.containerId),
+  );
+  const statistics = shown.map(async ({ containerId, containerizer }) => {
     try {
       return await within(STATISTICS_TIMEOUT_MS, host.containerizer(containerizer)?.statistics(containerId));
     } catch (error) {
@@ -107,19 +115,29 @@ export async function getContainers(
     }
   });
   const found = await Promise.all(statistics);
-  return runs.map((run, i) => ({
-    frameworkId: { value: run.frameworkId },
-    executorId: { value: run.executorId },
-    executorName: run.info.name ?? '',
-    containerId: { value: run.containerId },
-    containerStatus: {
-      containerId: { value: run.containerId },
-      ...(run.network && { networkInfos: containerStatusOf(host.state, run).networkInfos }),
-      ...(run.pid !== undefined && { executorPid: run.pid }),
-    },
+  return shown.map((one, i) => ({
+    ...('path' in one ? containerMessage(one) : runMessage(host.state, one)),
     ...(found[i] && { resourceStatistics: statisticsMessage(found[i]) }),
   }));
 }
+
+const runMessage = (state: AgentState, run: Run): AgentResponseGetContainersContainer => ({
+  frameworkId: { value: run.frameworkId },
+  executorId: { value: run.executorId },
+  executorName: run.info.name ?? '',
+  containerId: { value: run.containerId },
+  containerStatus: {
+    containerId: { value: run.containerId },
+    ...(run.network && { networkInfos: containerStatusOf(state, run).networkInfos }),
+    ...(run.pid !== undefined && { executorPid: run.pid }),
+  },
+});
+
+/** As in Mesos, the status alone says what it is in. */
+const containerMessage = ({ path, pid }: Container): AgentResponseGetContainersContainer => ({
+  containerId: { value: path.at(-1) ?? '' },
+  containerStatus: { containerId: containerIdOf(path), ...(pid !== undefined && { executorPid: pid }) },
+});
 
 const statisticsMessage = (found: ContainerStatistics): ResourceStatistics => ({
   timestamp: found.timestampMs / 1000,

@@ -1,20 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { encodeMessage, messageToJson, type AgentCall, type AgentResponse } from '@mezzo/sdk/api';
 import { agentInfoOf } from '../../core/agent/views.js';
-import {
-  JSON_TYPE,
-  negotiate,
-  NOT_ACCEPTABLE,
-  notImplemented,
-  PROTOBUF_TYPE,
-  textAnswer,
-  type Answer,
-} from '../answer.js';
+import { JSON_TYPE, methodNotAllowed, notImplemented, PROTOBUF_TYPE, textAnswer, type Answer } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { isAnswer, readCall } from '../calls.js';
+import { containerApi, containerCallFault } from './container-api.js';
+import { mediaTypesOf, RECORDIO_TYPE } from './media-types.js';
 import { fileError } from '../file-endpoints.js';
 import { logLevelOf, setLogLevel } from '../log-level.js';
 import { getContainers, getExecutors, getFrameworks, getState, getTasks } from './messages.js';
+import { payloadFault } from './payloads.js';
 import { mayCall, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
 import { metricsSnapshot } from './metrics.js';
 import type { AgentSite } from './site.js';
@@ -37,9 +32,10 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
     return { status: 200 };
   },
   GET_STATE: ({ host }, _, { sight }) => ({ getState: getState(host.state, sight) }),
-  GET_CONTAINERS: async (site, _, viewer) => ({
-    getContainers: { containers: await getContainers(site, maySeeContainer(site, viewer)) },
-  }),
+  GET_CONTAINERS: async (site, { getContainers: what }, viewer) => {
+    const containers = await getContainers(site, what, maySeeContainer(site, viewer));
+    return containers.length === 0 ? {} : { getContainers: { containers } };
+  },
   GET_FRAMEWORKS: ({ host }, _, { sight }) => ({ getFrameworks: getFrameworks(host.state, sight) }),
   GET_EXECUTORS: ({ host }, _, { sight }) => ({ getExecutors: getExecutors(host.state, sight) }),
   GET_TASKS: ({ host }, _, { sight }) => ({ getTasks: getTasks(host.state, sight) }),
@@ -58,49 +54,34 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
   READ_FILE: readFile,
 };
 
-/** Calls whose payload must be there, and its name. */
-const PAYLOADS: Partial<Record<NonNullable<AgentCall['type']>, readonly [keyof AgentCall, string]>> = {
-  GET_METRICS: ['getMetrics', 'get_metrics'],
-  SET_LOGGING_LEVEL: ['setLoggingLevel', 'set_logging_level'],
-  LIST_FILES: ['listFiles', 'list_files'],
-  READ_FILE: ['readFile', 'read_file'],
-  LAUNCH_NESTED_CONTAINER: ['launchNestedContainer', 'launch_nested_container'],
-  WAIT_NESTED_CONTAINER: ['waitNestedContainer', 'wait_nested_container'],
-  KILL_NESTED_CONTAINER: ['killNestedContainer', 'kill_nested_container'],
-  REMOVE_NESTED_CONTAINER: ['removeNestedContainer', 'remove_nested_container'],
-  LAUNCH_NESTED_CONTAINER_SESSION: ['launchNestedContainerSession', 'launch_nested_container_session'],
-  ATTACH_CONTAINER_INPUT: ['attachContainerInput', 'attach_container_input'],
-  ATTACH_CONTAINER_OUTPUT: ['attachContainerOutput', 'attach_container_output'],
-  LAUNCH_CONTAINER: ['launchContainer', 'launch_container'],
-  WAIT_CONTAINER: ['waitContainer', 'wait_container'],
-  KILL_CONTAINER: ['killContainer', 'kill_container'],
-  REMOVE_CONTAINER: ['removeContainer', 'remove_container'],
-  ADD_RESOURCE_PROVIDER_CONFIG: ['addResourceProviderConfig', 'add_resource_provider_config'],
-  UPDATE_RESOURCE_PROVIDER_CONFIG: ['updateResourceProviderConfig', 'update_resource_provider_config'],
-  REMOVE_RESOURCE_PROVIDER_CONFIG: ['removeResourceProviderConfig', 'remove_resource_provider_config'],
-  MARK_RESOURCE_PROVIDER_GONE: ['markResourceProviderGone', 'mark_resource_provider_gone'],
-};
+const STREAMS: ReadonlySet<string> = new Set(['ATTACH_CONTAINER_OUTPUT', 'LAUNCH_NESTED_CONTAINER_SESSION']);
 
 /** `POST /api/v1`. */
 export async function operatorApi(site: AgentSite, request: IncomingMessage): Promise<Answer> {
+  const { phase } = site.host.state;
+  if (phase === 'starting' || phase === 'recovering') return textAnswer(503, 'Agent has not finished recovery');
+  if (request.method !== 'POST') return methodNotAllowed(['POST'], request.method ?? '');
+  const media = mediaTypesOf(request);
+  if (isAnswer(media)) return media;
   const read = await readCall(request, 'mesos.v1.agent.Call');
   if (isAnswer(read)) return read;
   const { call } = read;
   const { type } = call;
   if (type === undefined) return invalid("Expecting 'type' to be present");
-  const payload = PAYLOADS[type];
-  if (payload !== undefined && call[payload[0]] === undefined)
-    return invalid(`Expecting '${payload[1]}' to be present`);
-  const accepted = negotiate(request.headers.accept);
-  if (accepted === undefined) return NOT_ACCEPTABLE;
+  const fault = payloadFault(call) ?? containerCallFault(call);
+  if (fault !== undefined) return invalid(fault);
+  if (type === 'ATTACH_CONTAINER_INPUT')
+    return textAnswer(415, `Expecting 'Content-Type' to be ${RECORDIO_TYPE} for ${type} call`);
+  if (media.accept === RECORDIO_TYPE && !STREAMS.has(type))
+    return textAnswer(406, `Streaming response is not supported for ${type} call`);
   const viewer = viewerOf(site, request);
   if (!mayCall(site, viewer, call)) return FORBIDDEN;
   const view = views[type];
-  if (view === undefined) return notImplemented(type);
-  const body = await view(site, call, viewer);
+  const body = view === undefined ? await containerApi(site, request, call) : await view(site, call, viewer);
+  if (body === undefined) return notImplemented(type);
   if (isAnswer(body)) return body;
   const response: AgentResponse = { type, ...body } as AgentResponse;
-  if (accepted === JSON_TYPE)
+  if (media.accept === JSON_TYPE)
     return { status: 200, type: JSON_TYPE, body: messageToJson('mesos.v1.agent.Response', response) };
   return { status: 200, type: PROTOBUF_TYPE, body: encodeMessage('mesos.v1.agent.Response', response) };
 }

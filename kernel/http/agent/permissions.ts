@@ -38,10 +38,13 @@ export function userOf({ host: { state } }: AgentSite, id: ContainerID): string 
   return run && (run.info.command?.user ?? state.frameworks.get(run.frameworkId)?.info.user);
 }
 
+/** By the id of the container, or of the outermost one that it is in. */
 export const maySeeContainer =
   (site: AgentSite, { may }: Viewer) =>
-  ({ containerId }: { readonly containerId: string }): boolean =>
-    may('view_containers', userOf(site, { value: containerId }));
+  (root: string): boolean =>
+    site.host.state.runs.has(root)
+      ? may('view_containers', userOf(site, { value: root }))
+      : may('view_standalone_containers');
 
 const rootOf = ({ value, parent }: ContainerID): string => (parent === undefined ? value : rootOf(parent));
 

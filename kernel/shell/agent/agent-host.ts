@@ -3,6 +3,7 @@ import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { ExecutorEvent } from '@mezzo/sdk/api';
 import type { Containerizer, ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { mintExecutorToken } from '@mezzo/sdk/secrets';
+import type { ContainerCall, ContainerReply } from '../../core/agent/container-messages.js';
 import type { AgentEffect, RecoverableContainer } from '../../core/agent/effects.js';
 import type { AgentEvent } from '../../core/agent/events.js';
 import { createAgentState, type AgentConfig, type AgentState } from '../../core/agent/state.js';
@@ -11,9 +12,10 @@ import type { Clock, Random } from '../../ports/clock.js';
 import { MachineLoop } from '../loop.js';
 import type { JournalCheckpointStore } from './checkpoint-store.js';
 import type { Fetcher } from './fetcher.js';
+import { ContainerRequests } from './container-requests.js';
 import { MasterClient, type MasterClientOptions } from './master-client.js';
 import { runProbe } from './prober.js';
-import { giveSandbox, makeInnerSandbox, makeSandbox, retireSandbox } from './sandbox.js';
+import { giveSandbox, makeInnerSandbox, makeSandbox, removeInnerSandbox, retireSandbox } from './sandbox.js';
 import { KeyedTimers } from './timers.js';
 import { findUser, type UnixUser } from './users.js';
 
@@ -53,6 +55,7 @@ export class AgentHost {
   private readonly timers: KeyedTimers;
   private readonly master: MasterClient;
   private readonly containerizers: ReadonlyMap<string, Containerizer>;
+  private readonly containerRequests = new ContainerRequests((event) => this.dispatch(event));
   private stopped = false;
   private startedAtMs = 0;
   fetchesFailed = 0;
@@ -93,6 +96,7 @@ export class AgentHost {
 
   /** Lets go of everything; containers run on. */
   async stop(): Promise<void> {
+    this.containerRequests.stop();
     this.stopped = true;
     this.timers.clear();
     await this.master.close(this.state.phase === 'left' ? 1000 : 0);
@@ -100,6 +104,11 @@ export class AgentHost {
     await this.options.checkpoints.close();
     await Promise.allSettled(this.options.containerizers.map((c) => c.close()));
     await this.options.fetcher.close();
+  }
+
+  /** `onGone` is handed what to call when whoever asks has left: then the answer is undefined. */
+  containerCall(call: ContainerCall, onGone?: (gone: () => void) => void): Promise<ContainerReply | undefined> {
+    return this.containerRequests.ask(call, onGone);
   }
 
   containerizer(name: string): Containerizer | undefined {
@@ -126,6 +135,8 @@ export class AgentHost {
         return this.options.executors.send(effect.connection, effect.event);
       case 'closeExecutor':
         return this.options.executors.close(effect.connection);
+      case 'replyContainerCall':
+        return this.containerRequests.answer(effect.request, effect.reply);
       case 'log':
         return this.options.log[effect.level](effect.message, { ...effect.fields });
       case 'exit':
@@ -150,6 +161,12 @@ export class AgentHost {
         const { containerizer, containerId, resources } = effect;
         return this.quietly(() => this.containerizers.get(containerizer)?.update(containerId, resources));
       }
+      case 'signalContainer': {
+        const { containerizer, containerId, signal } = effect;
+        return this.quietly(() => this.containerizers.get(containerizer)?.signal(containerId, signal));
+      }
+      case 'removeSandbox':
+        return this.removeSandbox(effect);
       case 'removeContainer':
         return this.quietly(() => this.containerizers.get(effect.containerizer)?.remove(effect.containerId));
       case 'retireSandbox':
@@ -239,6 +256,15 @@ export class AgentHost {
     }
   }
 
+  private async removeSandbox({ request, within, directory }: Extract<SlowEffect, { type: 'removeSandbox' }>) {
+    const removed = removeInnerSandbox(within, basename(directory));
+    const reply = await removed.then(
+      () => ({ status: 200 }),
+      (error: unknown) => ({ status: 500, text: `Failed to remove the sandbox directory: ${messageOf(error)}` }),
+    );
+    this.containerRequests.answer(request, reply);
+  }
+
   private async kill(effect: Extract<SlowEffect, { type: 'killContainer' }>): Promise<void> {
     const { containerizer, containerId, graceMs } = effect;
     await this.quietly(() =>
@@ -284,6 +310,8 @@ type SlowEffect = Extract<
       | 'launchContainer'
       | 'killContainer'
       | 'updateContainer'
+      | 'signalContainer'
+      | 'removeSandbox'
       | 'removeContainer'
       | 'retireSandbox'
       | 'probe';

@@ -42,6 +42,15 @@ export async function makeInnerSandbox(
   });
 }
 
+/** What is below `<sandbox>/containers/<name>`, though others may write to the sandbox. What is not there is removed. */
+export async function removeInnerSandbox(sandbox: string, name: string): Promise<void> {
+  await inDirectory(`${sandbox}/containers`, (containers) =>
+    rm(`${containers}/${name}`, { recursive: true, force: true }),
+  ).catch((error: unknown) => {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  });
+}
+
 /** By a path that names the open directory, whatever becomes of its name. */
 async function inDirectory(path: string, act: (path: string, handle: FileHandle) => Promise<void>): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
