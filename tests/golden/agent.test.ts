@@ -1,17 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseMessage, type TaskInfo } from '@mezzo/sdk/api';
-import { FakeContainerizer } from '@mezzo/sdk/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { agentFlags } from '../../kernel/main/agent-flags.js';
-import { startAgent, type AgentDaemon } from '../../kernel/main/agent.js';
-import { loadFlags } from '../../kernel/main/flags.js';
-import { createLog } from '../../kernel/main/log.js';
+import type { AgentDaemon } from '../../kernel/main/agent.js';
 import { until } from '../support/poll.js';
-import { ScriptedMaster } from '../support/scripted-master.js';
 import { root } from '../tidy/sources.js';
+import { startTestAgent, type TestAgentDaemon } from './agent-support.js';
 
 /** Where each answer of a real Mesos 1.12 agent with one running task has a value; keys of flags are folded. */
 const recorded = JSON.parse(readFileSync(join(root, 'tests/golden/agent/paths.json'), 'utf8')) as Record<
@@ -21,8 +16,6 @@ const recorded = JSON.parse(readFileSync(join(root, 'tests/golden/agent/paths.js
 /** What only a separate executor process has: ours is built in, costs nothing and has no command of its own. */
 const OWN_EXECUTOR = /\.executor_info\.(command\.arguments|resources)|cpus_soft_limit|mem_soft_limit_bytes/;
 
-const home = mkdtempSync(join(tmpdir(), 'mezzo-golden-'));
-const master = new ScriptedMaster();
 const framework = parseMessage('mesos.v1.FrameworkInfo', {
   user: 'root',
   name: 'golden',
@@ -54,31 +47,22 @@ const task: TaskInfo = parseMessage('mesos.v1.TaskInfo', {
     ports: { ports: [{ number: 31000, name: 'http', protocol: 'tcp' }] },
   },
 });
+let started: TestAgentDaemon;
 let agent: AgentDaemon;
 
 beforeAll(async () => {
-  writeFileSync(join(home, 'join.token'), 'token');
-  const argv = [
-    ...[`--work_dir=${home}`, '--port=0', `--master=${await master.listen()}`],
+  started = await startTestAgent([
     '--resources=cpus:2;mem:2048;disk:4096;ports:[31000-32000]',
-    ...['--attributes=rack:r1;zone:z1;level:3', `--log_dir=${home}/log`],
-  ];
-  agent = await startAgent(loadFlags(agentFlags, { argv, env: {} }), {
-    containerizers: [new FakeContainerizer()],
-    log: createLog({ daemon: 'agent', level: 'INFO', quiet: true, dir: `${home}/log` }),
-    onExit: () => {},
-  });
-  await until('registered', () => master.subscribed.length === 1);
+    '--attributes=rack:r1;zone:z1;level:3',
+  ]);
+  agent = started.daemon;
+  const { master } = started;
   master.send({ type: 'runTask', framework, task });
   await until('starting', () => master.states.length === 1);
   master.acknowledge();
   await until('running', () => master.states.length === 2);
 });
-afterAll(async () => {
-  await agent.close();
-  await master.close();
-  rmSync(home, { recursive: true });
-});
+afterAll(() => started.close());
 
 interface Asked {
   readonly status: number;

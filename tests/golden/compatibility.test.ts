@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { ACTIONS } from '@mezzo/sdk/points/authorizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../tidy/sources.js';
+import { startTestAgent, type TestAgentDaemon } from './agent-support.js';
+import { page, section } from './compatibility-page.js';
 import { post, startTestMaster, type TestMaster } from './master-support.js';
 
-/** The page that tells users what works, held against the messages and the daemon. */
-const page = readFileSync(join(root, 'docs/COMPATIBILITY.md'), 'utf8');
-const section = (title: string): string =>
-  page.split(/^## /m).find((part) => part.startsWith(title)) ?? `no section ${title}`;
+/** The page that tells users what works, held against the messages and the daemons. */
 
-/** Call types by what the page says of them. */
+/** Types of calls and events by what the page says of them. */
 const said = (title: string): Map<string, string> =>
   new Map(
     [...section(title).matchAll(/^\| ([A-Z_, ]+) \| (works|differs|not yet) \|/gm)].flatMap(([, calls, verdict]) =>
@@ -18,19 +17,23 @@ const said = (title: string): Map<string, string> =>
     ),
   );
 
-function callTypes(proto: string): string[] {
+function typesOf(message: 'Call' | 'Event', proto: string): string[] {
   const text = readFileSync(join(root, 'sdk/api/proto/mesos/v1', proto), 'utf8');
-  const [, body] = /message Call \{\s*enum Type \{([^}]*)\}/.exec(text)!;
+  const [, body] = new RegExp(`message ${message} \\{\\s*enum Type \\{([^}]*)\\}`).exec(text)!;
   return [...body!.matchAll(/([A-Z_]+) = \d+/g)].map(([, name]) => name!);
 }
 
 test.each([
-  ['Scheduler API', 'scheduler.proto'],
-  ['Operator API of the master', 'master.proto'],
-  ['Operator API of the agent', 'agent.proto'],
-])('the page has a verdict on every call of the %s', (title, proto) => {
+  ['Call', 'Scheduler API', 'scheduler.proto'],
+  ['Event', 'Scheduler API', 'scheduler.proto'],
+  ['Call', 'Operator API of the master', 'master.proto'],
+  ['Event', 'Operator API of the master', 'master.proto'],
+  ['Call', 'Operator API of the agent', 'agent.proto'],
+  ['Call', 'Executor API', 'executor.proto'],
+  ['Event', 'Executor API', 'executor.proto'],
+] as const)('the page has a verdict on every %s of the %s', (message, title, proto) => {
   const known = said(title);
-  expect(callTypes(proto).filter((type) => !known.has(type))).toEqual([]);
+  expect(typesOf(message, proto).filter((type) => !known.has(type))).toEqual([]);
 });
 
 test('the page has a verdict on every action of the ACLs', () => {
@@ -66,10 +69,37 @@ describe('a master', () => {
     STOP_MAINTENANCE: { stop_maintenance: { machines: machine_ids } },
   };
   const verdicts = said('Operator API of the master');
-  const askable = callTypes('master.proto').filter((type) => type.startsWith('GET_') || payloads[type] !== undefined);
+  const askable = typesOf('Call', 'master.proto').filter(
+    (type) => type.startsWith('GET_') || payloads[type] !== undefined,
+  );
 
   test.each(askable)('%s does as the page says', async (type) => {
     const { status, text } = await post(master.daemon, '/api/v1', { type, ...payloads[type] });
+    expect(status, text).toBe(verdicts.get(type) === 'works' ? 200 : 501);
+    if (text !== '' && status === 200) expect(JSON.parse(text)).toMatchObject({ type });
+  });
+});
+
+describe('an agent', () => {
+  let agent: TestAgentDaemon;
+  beforeAll(async () => void (agent = await startTestAgent()));
+  afterAll(() => agent.close());
+
+  const payloads: Record<string, object> = {
+    GET_METRICS: { get_metrics: {} },
+    SET_LOGGING_LEVEL: { set_logging_level: { level: 0, duration: { nanoseconds: 0 } } },
+    LIST_FILES: { list_files: { path: '/slave/log' } },
+    READ_FILE: { read_file: { path: '/slave/log', offset: 0, length: 10 } },
+    PRUNE_IMAGES: { prune_images: {} },
+    ADD_RESOURCE_PROVIDER_CONFIG: { add_resource_provider_config: { info: { type: 't', name: 'n' } } },
+  };
+  const verdicts = said('Operator API of the agent');
+  const askable = typesOf('Call', 'agent.proto').filter(
+    (type) => type.startsWith('GET_') || payloads[type] !== undefined,
+  );
+
+  test.each(askable)('%s does as the page says', async (type) => {
+    const { status, text } = await post(agent.daemon, '/api/v1', { type, ...payloads[type] });
     expect(status, text).toBe(verdicts.get(type) === 'works' ? 200 : 501);
     if (text !== '' && status === 200) expect(JSON.parse(text)).toMatchObject({ type });
   });

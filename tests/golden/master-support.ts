@@ -55,18 +55,17 @@ export interface Ask {
   readonly body?: string | Uint8Array;
 }
 
-function open(
-  daemon: MasterDaemon,
-  path: string,
-  { method = 'GET', headers = {}, body }: Ask,
-): Promise<IncomingMessage> {
+/** Whatever has a URL. */
+type Served = Pick<MasterDaemon, 'url'>;
+
+function open(daemon: Served, path: string, { method = 'GET', headers = {}, body }: Ask): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const call = request(daemon.url + path, { method, headers, agent: false, timeout: DEADLINE_MS }, resolve);
     call.on('error', reject).end(body);
   });
 }
 
-export async function ask(daemon: MasterDaemon, path: string, what: Ask = {}): Promise<HttpAnswer> {
+export async function ask(daemon: Served, path: string, what: Ask = {}): Promise<HttpAnswer> {
   const response = await open(daemon, path, what);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
@@ -76,7 +75,7 @@ export async function ask(daemon: MasterDaemon, path: string, what: Ask = {}): P
 
 export const JSON_HEADERS = { 'Content-Type': 'application/json', Accept: 'application/json' };
 
-export const post = (daemon: MasterDaemon, path: string, json: unknown, headers: Headers = {}): Promise<HttpAnswer> =>
+export const post = (daemon: Served, path: string, json: unknown, headers: Headers = {}): Promise<HttpAnswer> =>
   ask(daemon, path, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: JSON.stringify(json) });
 
 /** A subscription: records as they come, waited for with a deadline. */

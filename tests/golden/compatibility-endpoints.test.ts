@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { codesOf, rowsOf } from './compatibility-page.js';
+import { ask, startTestMaster, type TestMaster } from './master-support.js';
+import { startTestAgent, type TestAgentDaemon } from './agent-support.js';
+
+/** The page's rows of endpoints from before v1, held to what the daemons serve. */
+
+const MASTER = [
+  ...['/create-volumes', '/destroy-volumes', '/frameworks', '/flags', '/health', '/redirect', '/reserve', '/unreserve'],
+  ...['/roles', '/teardown', '/slaves', '/state', '/state-summary', '/tasks', '/maintenance/schedule'],
+  ...['/maintenance/status', '/machine/down', '/machine/up', '/weights', '/quota', '/version', '/metrics/snapshot'],
+  ...['/files/browse', '/files/read', '/files/download', '/files/debug', '/logging/toggle', '/registrar(1)/registry'],
+];
+const AGENT = [
+  ...['/state', '/flags', '/health', '/monitor/statistics', '/containers', '/containerizer/debug', '/version'],
+  ...['/metrics/snapshot', '/files/browse', '/files/read', '/files/download', '/files/debug', '/logging/toggle'],
+  '/api/v1/resource_provider',
+];
+
+interface Row {
+  readonly method: string;
+  readonly path: string;
+  readonly verdict: string;
+}
+
+const rows = (title: string): Row[] =>
+  rowsOf(title)
+    .slice(1)
+    .flatMap(([cell, verdict]) =>
+      codesOf(cell!).map((code) => {
+        const [method, path] = code.split(' ') as [string, string];
+        return { method, path, verdict: verdict! };
+      }),
+    );
+
+let master: TestMaster;
+let agent: TestAgentDaemon;
+beforeAll(async () => {
+  master = await startTestMaster();
+  agent = await startTestAgent();
+});
+afterAll(async () => {
+  await master.close();
+  await agent.close();
+});
+
+describe.each([
+  ['master', MASTER],
+  ['agent', AGENT],
+] as const)('endpoints of the %s', (who, ofMesos) => {
+  const all = rows(`Endpoints of the ${who} from before v1`);
+
+  test('each of Mesos has a row', () => {
+    expect(ofMesos.filter((path) => !all.some((row) => row.path === path))).toEqual([]);
+  });
+
+  test.each(all)('$method $path: $verdict', async ({ method, path, verdict }) => {
+    const daemon = who === 'master' ? master.daemon : agent.daemon;
+    const { status, text } = await ask(daemon, path.replace(/\{\w+\}/g, 'web'), { method });
+    const isServed = status !== 501 && text !== '404 Not Found.';
+    expect([status, text, isServed]).toEqual([status, text, verdict !== 'not supported']);
+  });
+});
