@@ -4,7 +4,7 @@ import { ACTIONS } from '@mezzo/sdk/points/authorizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../tidy/sources.js';
 import { startTestAgent, type TestAgentDaemon } from './agent-support.js';
-import { page, section } from './compatibility-page.js';
+import { page, rowsOf, section } from './compatibility-page.js';
 import { post, startTestMaster, type TestMaster } from './master-support.js';
 
 /** The page that tells users what works, held against the messages and the daemons. */
@@ -40,6 +40,13 @@ test('the page has a verdict on every action of the ACLs', () => {
   const rows = [...page.matchAll(/^\| ([a-z_, ]+) \| (?:works|differs|not yet) \|/gm)];
   const known = new Set(rows.flatMap(([, actions]) => actions!.split(', ')));
   expect(Object.keys(ACTIONS).filter((action) => !known.has(action))).toEqual([]);
+});
+
+test('the page has a verdict on each of the forty features that matter most', () => {
+  const rows = rowsOf('The features that matter most').slice(1);
+  expect(rows.map(([number]) => Number(number))).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+  expect(rows.filter(([, , verdict]) => !['works', 'differs', 'not yet'].includes(verdict!))).toEqual([]);
+  expect(rows.filter(([, , verdict, shown]) => verdict === 'works' && !/\.test\.ts`/.test(shown!))).toEqual([]);
 });
 
 test('tests that the page names exist', () => {
