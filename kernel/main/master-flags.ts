@@ -1,5 +1,6 @@
 import { MezzoError } from '@mezzo/sdk/contract';
 import { roleError, Resources } from '../core/resources/index.js';
+import { parseDuration } from '../http/duration.js';
 import { masterAccessFlags } from './access-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, onlyFlag, sharedFlags } from './shared-flags.js';
@@ -39,6 +40,18 @@ function oneWeight(part: string): readonly [string, number] {
   if (more.length > 0 || !(Number(weight) > 0)) throw new Error(`'${part}' is not role=weight with a positive weight`);
   return [checkedRole(role!), Number(weight)];
 }
+
+const removalRate: Flag<{ readonly text: string; readonly intervalMs: number } | undefined> = {
+  help: 'How many lost agents are removed in which time, as 1/10mins or 2/3hrs (default: all at once)',
+  default: undefined,
+  aliases: ['slave_removal_rate_limit'],
+  parse: (given) => {
+    const [, permits, time] = /^(\d{1,6})\/(.+)$/.exec(given) ?? [];
+    if (!(Number(permits) > 0)) throw new Error(`'${given}' is not as 1/10mins`);
+    return { text: given, intervalMs: parseDuration(time!) / Number(permits) };
+  },
+  show: (rate) => rate?.text ?? '',
+};
 
 const minAllocatable: Flag<readonly string[]> = {
   help: 'An offer holds at least all of one of these sets of resources, separated by |',
@@ -122,6 +135,7 @@ const own = {
   registry_gc_interval: duration('Time between looks for unreachable and gone agents to forget', '15mins'),
   registry_max_agent_age: duration('How long unreachable and gone agents are remembered', '2weeks'),
   registry_max_agent_count: number('How many unreachable, and how many gone agents are remembered', 102_400, 1, 1e7),
+  agent_removal_rate_limit: removalRate,
   recovery_agent_removal_limit: {
     ...onlyFlag('Part of the agents that may be lost when masters change', '100%'),
     aliases: ['recovery_slave_removal_limit'],
@@ -143,8 +157,7 @@ export type MasterFlags = FlagValues<typeof own>;
 
 /** Flags of the field that operators may try, and that nothing answers to. */
 export const unsupportedMasterFlags: readonly string[] = [
-  ...['agent_removal_rate_limit', 'hooks', 'master_contender', 'master_detector', 'modules', 'modules_dir'],
-  ...['slave_removal_rate_limit', 'zk'],
+  ...['hooks', 'master_contender', 'master_detector', 'modules', 'modules_dir', 'zk'],
 ];
 
 export function requireFlag<T>(name: string, value: T | undefined): T {

@@ -100,6 +100,12 @@ test('what can only be one way here may be said, and nothing else', () => {
   expect(() => flags('--recovery_slave_removal_limit=5%')).toThrow(/only 100%/);
 });
 
+test('the rate of removals is so many in a time', () => {
+  expect(flags('--agent_removal_rate_limit=2/3hrs').agent_removal_rate_limit?.intervalMs).toBe(5_400_000);
+  for (const bad of ['1', '0/1secs', '1/x', 'x/1secs'])
+    expect(() => flags(`--slave_removal_rate_limit=${bad}`), bad).toThrow(/--agent_removal_rate_limit/);
+});
+
 test('a domain is said to everybody', async () => {
   const domain = { fault_domain: { region: { name: 'r' }, zone: { name: 'z' } } };
   const master = await start('--port=0', `--domain=${JSON.stringify(domain)}`);

@@ -166,6 +166,7 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   agentPingIntervalMs: flags.agent_ping_timeout,
   maxAgentPingTimeouts: flags.max_agent_ping_timeouts,
   agentReregisterTimeoutMs: flags.agent_reregister_timeout,
+  agentRemovalIntervalMs: flags.agent_removal_rate_limit?.intervalMs ?? 0,
   offerTimeoutMs: flags.offer_timeout,
   allocationIntervalMs: flags.allocation_interval,
   minAllocatableResources: flags.min_allocatable_resources,

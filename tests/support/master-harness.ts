@@ -47,6 +47,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   agentPingIntervalMs: 15_000,
   maxAgentPingTimeouts: 5,
   agentReregisterTimeoutMs: 600_000,
+  agentRemovalIntervalMs: 0,
   offerTimeoutMs: undefined,
   allocationIntervalMs: 100,
   minAllocatableResources: ['cpus:0.01', 'mem:32'],

@@ -288,3 +288,34 @@ test('unreachable and gone agents are forgotten when they are too old, and the o
   expect(master.state.goneAgents.size).toBe(0);
   expect([...master.registry.keys()].filter((id) => id.startsWith('m-S'))).toEqual([]);
 });
+
+test('lost agents are removed one at a time where that is limited, and who answers meanwhile is spared', () => {
+  const master = new MasterHarness({ agentRemovalIntervalMs: 600_000 });
+  const agents = [master.agent(), master.agent(), master.agent()];
+  const known = () => [...master.state.agents.keys()];
+  master.pass(75_000);
+  expect(known()).toEqual(['m-S1', 'm-S2']);
+  master.pass(300_000);
+  agents[1]!.call({ type: 'pong' });
+  master.pass(300_000);
+  expect(known()).toEqual(['m-S1', 'm-S2']);
+  expect(master.state.counts.get('slave_unreachable_canceled')).toBe(1);
+  master.pass(600_000, [agents[1]!]);
+  expect(known()).toEqual(['m-S1']);
+  expect(master.state.counts.get('slave_unreachable_scheduled')).toBe(3);
+  expect(master.state.counts.get('slave_unreachable_completed')).toBe(2);
+});
+
+test('agents of an earlier master that stay away are removed no faster', () => {
+  const before = ['a', 'b'].map((id) => ({
+    op: 'putAgent' as const,
+    id: asId<AgentId>(id),
+    record: { fate: 'admitted' as const, info: { hostname: id, id: { value: id } }, sinceMs: 0 },
+  }));
+  const master = new MasterHarness({ agentRemovalIntervalMs: 60_000 }, before);
+  master.pass(600_000);
+  expect([...master.state.recoveredAgents.keys()]).toEqual(['b']);
+  master.pass(60_000);
+  expect(master.state.recoveredAgents.size).toBe(0);
+  expect(master.state.unreachableAgents.size).toBe(2);
+});

@@ -15,7 +15,7 @@ import type { MasterEvent } from './events.js';
 import { recoverFramework } from './frameworks.js';
 import { withdrawInverseOffers } from './inverse-offers.js';
 import { agentChanged, agentJoined, agentPaused } from './ledger.js';
-import { pingAgent, removeAgent, reregisterTimer } from './liveness.js';
+import { pingAgent, removeAgent, reregisterTimer, spare } from './liveness.js';
 import { downReason, joinMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
 import { agentRecord, executorKey, type Agent, type Framework, type Task } from './state.js';
@@ -139,6 +139,7 @@ function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe, before: A
     upSeq: 0,
     missedPings: 0,
     answered: true,
+    removalAtMs: undefined,
     knowsId: subscribe.agentInfo.id !== undefined,
     tasks: new Set(),
     executors: new Map(),
@@ -153,6 +154,7 @@ function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
   agent.downSeq = 0;
   agent.upSeq = 0;
   agent.missedPings = 0;
+  spare(turn, agent);
   sessions.set(connection, agent.id);
   cancelTimer(turn, reregisterTimer(agent.id));
   sendAgent(turn, agent, {

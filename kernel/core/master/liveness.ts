@@ -23,6 +23,7 @@ import {
 } from './turn.js';
 
 const pingTimer = (id: AgentId): string => `ping/${id}`;
+export const RECOVERY_TIMER = 'recovery';
 export const REGISTRY_GC_TIMER = 'registryGc';
 export const reregisterTimer = (id: AgentId): string => `reregister/${id}`;
 
@@ -37,30 +38,59 @@ export function pingTimedOut(turn: Turn, id: AgentId): void {
   const agent = turn.state.agents.get(id);
   if (agent?.connection === undefined) return;
   agent.missedPings = agent.answered ? 0 : agent.missedPings + 1;
-  if (agent.missedPings >= turn.state.options.maxAgentPingTimeouts)
-    markUnreachable(turn, agent, 'health check timed out');
-  else pingAgent(turn, agent);
+  if (agent.missedPings < turn.state.options.maxAgentPingTimeouts) {
+    spare(turn, agent);
+    pingAgent(turn, agent);
+  } else if (mayRemove(turn, agent, pingTimer(id))) markUnreachable(turn, agent, 'health check timed out');
+}
+
+/** Its turn to be removed has come, where that is limited; else the timer fires again when it has. */
+function mayRemove(turn: Turn, agent: Agent, timer: string): boolean {
+  if (agent.removalAtMs === undefined) {
+    count(turn, 'slave_unreachable_scheduled');
+    agent.removalAtMs = takePermit(turn);
+  }
+  if (agent.removalAtMs <= turn.atMs) return true;
+  setTimer(turn, timer, agent.removalAtMs);
+  return false;
+}
+
+/** When the next agent may be removed. */
+function takePermit({ state, atMs }: Turn): number {
+  const permitMs = Math.max(atMs, state.nextRemovalMs);
+  state.nextRemovalMs = permitMs + state.options.agentRemovalIntervalMs;
+  return permitMs;
+}
+
+/** It is alive after all. */
+export function spare(turn: Turn, agent: Agent): void {
+  if (agent.removalAtMs === undefined) return;
+  agent.removalAtMs = undefined;
+  count(turn, 'slave_unreachable_canceled');
 }
 
 export function reregisterTimedOut(turn: Turn, id: AgentId): void {
   const agent = turn.state.agents.get(id);
   if (agent === undefined || agent.connection !== undefined) return;
+  if (!mayRemove(turn, agent, reregisterTimer(id))) return;
   markUnreachable(turn, agent, 'agent did not re-register in time after it disconnected');
 }
 
 /** Agents of an earlier master that have not come back in time. */
 export function recoveryTimedOut(turn: Turn): void {
-  const { recoveredAgents, frameworks } = turn.state;
+  const { state } = turn;
+  const { recoveredAgents, frameworks } = state;
   for (const [id, record] of recoveredAgents) {
+    if (state.nextRemovalMs > turn.atMs) return setTimer(turn, RECOVERY_TIMER, state.nextRemovalMs);
+    takePermit(turn);
+    recoveredAgents.delete(id);
     remember(turn, 'unreachable', id, { ...record, fate: 'unreachable', sinceMs: turn.atMs });
     for (const framework of frameworks.values()) sayFailure(turn, framework, id);
     count(turn, 'recovery_slave_removals');
   }
-  recoveredAgents.clear();
 }
 
 function markUnreachable(turn: Turn, agent: Agent, message: string): void {
-  count(turn, 'slave_unreachable_scheduled');
   count(turn, 'slave_unreachable_completed');
   removeAgent(turn, agent, { state: 'TASK_UNREACHABLE', message, why: 'unhealthy', fate: 'unreachable' });
 }

@@ -11,6 +11,8 @@ export interface MasterOptions {
   readonly agentPingIntervalMs: number;
   readonly maxAgentPingTimeouts: number;
   readonly agentReregisterTimeoutMs: number;
+  /** Between two agents that are removed for being lost; 0 = no limit. */
+  readonly agentRemovalIntervalMs: number;
   /** Undefined: offers live for ever. */
   readonly offerTimeoutMs: number | undefined;
   readonly allocationIntervalMs: number;

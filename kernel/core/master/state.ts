@@ -95,6 +95,8 @@ export interface Agent {
   /** Pings in a row that brought no answer; any batch is an answer. */
   missedPings: number;
   answered: boolean;
+  /** Lost: when it may be removed, where that is limited. */
+  removalAtMs: number | undefined;
   /** It has shown that it was told its id. */
   knowsId: boolean;
   readonly tasks: Set<Task>;
@@ -152,6 +154,8 @@ export interface MasterState {
   readonly quotas: Map<string, QuotaConfig>;
   /** So many agents must be back before anything is offered: else the first to come would get what others have a right to. */
   awaitedAgents: number | undefined;
+  /** No agent is removed for being lost before. */
+  nextRemovalMs: number;
   /** For when the next look at refusals that end is set. */
   allocateAtMs: number | undefined;
   readonly frameworks: Map<FrameworkId, Framework>;
@@ -214,6 +218,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   weights: new Map(options.weights),
   quotas: new Map(),
   awaitedAgents: undefined,
+  nextRemovalMs: 0,
   allocateAtMs: undefined,
   frameworks: new Map(),
   completedFrameworks: new Map(),

@@ -14,7 +14,14 @@ import type { MasterEffect } from './effects.js';
 import type { MasterEvent } from './events.js';
 import { failoverTimedOut, recoverFramework, schedulerDisconnected, schedulerSubscribed } from './frameworks.js';
 import { inverseOfferTimedOut, makeInverseOffers, quietOver } from './inverse-offers.js';
-import { collectRegistry, pingTimedOut, recoveryTimedOut, REGISTRY_GC_TIMER, reregisterTimedOut } from './liveness.js';
+import {
+  collectRegistry,
+  pingTimedOut,
+  RECOVERY_TIMER,
+  recoveryTimedOut,
+  REGISTRY_GC_TIMER,
+  reregisterTimedOut,
+} from './liveness.js';
 import { ALLOCATE_TIMER } from './ledger.js';
 import { recoverMaintenance } from './maintenance.js';
 import { makeOffers, offerTimedOut } from './offers.js';
@@ -62,7 +69,6 @@ function handle(turn: Turn, event: MasterEvent): void {
   }
 }
 
-const RECOVERY_TIMER = 'recovery';
 const HOLD_TIMER = 'hold';
 
 function isHeld(turn: Turn): boolean {
