@@ -152,11 +152,12 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       gate,
       authorizer,
       gc,
-      files: sandboxFiles(host, log),
+      files: sandboxFiles(host, flags.external_log_file ?? log.file),
       flags: showFlags(agentFlags, flags),
       version: versionInfo(),
       log,
       logDir: flags.log_dir,
+      externalLogFile: flags.external_log_file,
       startedAtMs: Date.now(),
       disabledPaths: flags.firewall_rules?.disabledPaths,
     });
@@ -191,14 +192,14 @@ async function chosenContainerizers(seam: AgentSeam, parts: AgentParts): Promise
   return chosen;
 }
 
-function sandboxFiles(host: AgentHost, log: DaemonLog): SandboxFiles {
+function sandboxFiles(host: AgentHost, logFile: string | undefined): SandboxFiles {
   const { state } = host;
   const files = new SandboxFiles(
     state.config.workDir,
     () => state.agentId,
     () => state.runs.values(),
   );
-  if (log.file !== undefined) files.attach('/slave/log', log.file);
+  if (logFile !== undefined) files.attach('/slave/log', logFile);
   return files;
 }
 

@@ -61,3 +61,20 @@ describe.each([
     expect([status, text, isServed]).toEqual([status, text, verdict !== 'not supported']);
   });
 });
+
+test('the agent says where it is, and shows the log that something else writes', async () => {
+  const domain = { fault_domain: { region: { name: 'r' }, zone: { name: 'z' } } };
+  const other = await startTestAgent([
+    `--domain=${JSON.stringify(domain)}`,
+    `--external_log_file=${agent.home}/join.token`,
+  ]);
+  try {
+    const { text } = await ask(other.daemon, '/state');
+    expect(JSON.parse(text)).toMatchObject({ domain, external_log_file: `${agent.home}/join.token` });
+    const log = await ask(other.daemon, '/files/read?path=/slave/log&offset=0');
+    expect(JSON.parse(log.text)).toMatchObject({ data: 'token' });
+    expect(other.master.subscribed[0]).toMatchObject({ agentInfo: { domain: { faultDomain: {} } } });
+  } finally {
+    await other.close();
+  }
+});

@@ -9,7 +9,7 @@ import { type AgentFramework, type AgentState, type Run, type Task } from '../..
 import { usedBy } from '../../core/agent/views.js';
 import { AGENT_CAPABILITIES } from '../../core/master/views.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
-import { taskView, type Json } from '../master/legacy-views.js';
+import { domainOf, taskView, type Json } from '../master/legacy-views.js';
 import type { Sight } from '../../core/master/sight.js';
 import { isQueued, taskMessage } from './messages.js';
 import type { Viewer } from './permissions.js';
@@ -19,7 +19,7 @@ import type { AgentSite } from './site.js';
 const CAPABILITIES = AGENT_CAPABILITIES.map(({ type }) => type);
 
 export function stateView(
-  { host: { state }, flags, version, logDir, startedAtMs }: AgentSite,
+  { host: { state }, flags, version, logDir, externalLogFile, startedAtMs }: AgentSite,
   { may, sight }: Viewer,
 ): Json {
   const { config } = state;
@@ -57,8 +57,13 @@ export function stateView(
     unreserved_resources_allocated: used.unreserved().summary(),
     resource_providers: [],
     attributes: attributesSummary(config.attributes),
+    ...domainOf(config),
     master_hostname: masterOf(flags),
-    ...(may('view_flags') && { ...(logDir !== undefined && { log_dir: logDir }), flags }),
+    ...(may('view_flags') && {
+      ...(logDir !== undefined && { log_dir: logDir }),
+      ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
+      flags,
+    }),
     frameworks: seen(state.frameworks.values()),
     completed_frameworks: seen(state.completedFrameworks),
   };

@@ -22,6 +22,7 @@ export interface AgentSite {
   readonly version: VersionInfo & { readonly mezzo: string };
   readonly log: Logger & { level: string };
   readonly logDir: string | undefined;
+  readonly externalLogFile?: string | undefined;
   readonly startedAtMs: number;
   readonly disabledPaths?: readonly string[] | undefined;
 }

@@ -28,7 +28,7 @@ const seconds = (ms: number): number => ms / 1000;
 const labelsOf = (labels: readonly Label[]): Json[] =>
   labels.map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));
 
-const domainOf = ({ domain }: { readonly domain?: DomainInfo }): Json =>
+export const domainOf = ({ domain }: { readonly domain?: DomainInfo | undefined }): Json =>
   domain === undefined ? {} : { domain: messageToObject('mesos.v1.DomainInfo', domain) };
 
 export function slaveView(agent: Agent, sight = SEES_ALL): Json {
