@@ -83,6 +83,7 @@ export function decodeMessage<K extends MessageName>(name: K, bytes: Uint8Array)
 
 function checked(name: string, read: () => object): object {
   reading.missing = false;
+  reading.messages = 0;
   let message: object;
   try {
     message = read();
@@ -94,29 +95,38 @@ function checked(name: string, read: () => object): object {
 }
 
 function refuseMissing(name: string, message: object): void {
-  const missing = missingFields(typeOf(name), message, '');
+  const missing = [...firstOf(missingFields(typeOf(name), message, ''), MAX_NAMED)];
   throw invalid(`Missing required fields: ${missing.join(', ')}`, { type: name, missing });
 }
 
+/** Each missing field is a line of an error text: enough are named to mend them, however many there are. */
+const MAX_NAMED = 30;
+
+function* firstOf<T>(all: Iterable<T>, most: number): Iterable<T> {
+  for (const one of all) {
+    if (most-- === 0) return;
+    yield one;
+  }
+}
+
 /** Paths in the order in which protobuf names them: own fields first, then those of the parts. */
-function missingFields(type: MessageSchema, message: object, prefix: string): string[] {
+function* missingFields(type: MessageSchema, message: object, prefix: string): Iterable<string> {
   const values = message as Record<string, unknown>;
-  const own = type.fields.filter((f) => f.rule === 'required' && values[f.property] === undefined);
-  const paths = own.map((field) => prefix + field.name);
+  for (const { rule, property, name } of type.fields)
+    if (rule === 'required' && values[property] === undefined) yield prefix + name;
   for (const field of [...type.fields].sort((a, b) => a.number - b.number)) {
     const value = values[field.property];
     if (!field.message || value === undefined) continue;
-    for (const [at, part] of parts(field.rule, value)) {
-      paths.push(...missingFields(field.message, part, `${prefix}${field.name}${at}.`));
-    }
+    for (const [at, part] of parts(field.rule, value))
+      yield* missingFields(field.message, part, `${prefix}${field.name}${at}.`);
   }
-  return paths;
 }
 
-function parts(rule: string, value: unknown): (readonly [string, object])[] {
-  if (rule === 'repeated') return (value as object[]).map((part, index) => [`[${index}]`, part]);
-  if (rule === 'map') return Object.entries(value as object).map(([key, part]) => [`[${key}]`, part as object]);
-  return [['', value as object]];
+function* parts(rule: string, value: unknown): Iterable<readonly [string, object]> {
+  if (rule === 'repeated') for (const [index, part] of (value as object[]).entries()) yield [`[${index}]`, part];
+  else if (rule === 'map')
+    for (const [key, part] of Object.entries(value as object)) yield [`[${key}]`, part as object];
+  else yield ['', value as object];
 }
 
 /** What protobufjs throws of itself (RangeError, Error) is the sender's fault as well; the rest would be a bug of ours. */

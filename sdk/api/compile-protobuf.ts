@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type protobuf from 'protobufjs';
-import { MAX_DEPTH, invalid, narrow, reading, slow } from './read-value.js';
+import { MAX_DEPTH, MAX_MESSAGES, invalid, narrow, reading, slow } from './read-value.js';
 import type { FieldSchema, MessageSchema } from './schema.js';
 import { Source, type Codecs } from './source.js';
 
@@ -86,6 +86,7 @@ export function compileDecoder(type: MessageSchema, codecs: Codecs): ProtobufDec
   return source.compile(
     'r, end, depth',
     `if (depth > ${MAX_DEPTH}) slow.tooDeep();
+    if (++reading.messages > ${MAX_MESSAGES}) slow.tooMany();
     const m = {}; let v;
     while (r.pos < end) {
       const t = r.uint32();

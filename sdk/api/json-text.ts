@@ -4,11 +4,18 @@ const LONG_DIGITS = /\d{16}/;
 const NOT_FINITE = /NaN|Infinity/;
 const NUMBER = /-?(?:\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|NaN|Infinity)/g;
 
+/** Objects and lists cost many times the bytes that open them, so there is a bound on how many one text may hold, and how deep. */
+const MAX_PARTS = 2_000_000;
+const MAX_NESTING = 1000;
+/** Shorter texts cannot reach the bounds that matter. */
+const COUNTED_FROM_CHARS = 1024 * 1024;
+
 /**
  * JSON text to plain values. Integers of 16 digits and more, and bare NaN and Infinity, come as strings, which the readers
  * of messages accept for numbers: so no digit is lost. Throws MezzoError INVALID_JSON (blame user).
  */
 export function parseJson(text: string): unknown {
+  if (text.length >= COUNTED_FROM_CHARS) refuseCostly(text);
   if (LONG_DIGITS.test(text)) text = quoteNumbers(text);
   try {
     return JSON.parse(text);
@@ -25,6 +32,30 @@ function parseAgain(quoted: string, cause: unknown): unknown {
     throw invalidJson(quoted, cause);
   }
 }
+
+/** Counts without parsing: what opens within strings does not count. */
+function refuseCostly(text: string): void {
+  let parts = 0;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 34: // a string
+        at = endOfString(text, at) - 1;
+        break;
+      case 91: // [
+      case 123: // {
+        if (++parts > MAX_PARTS) throw costly(`more than ${MAX_PARTS} objects and lists`);
+        if (++depth > MAX_NESTING) throw costly(`more than ${MAX_NESTING} levels`);
+        break;
+      case 93: // ]
+      case 125: // }
+        depth--;
+    }
+  }
+}
+
+const costly = (what: string): MezzoError =>
+  new MezzoError('INVALID_JSON', `The JSON text has ${what}`, { blame: 'user', next: 'Send it in several calls.' });
 
 /** Puts quotes around the numbers, outside of strings, that JSON.parse would mangle or refuse. */
 function quoteNumbers(text: string): string {

@@ -1,10 +1,12 @@
 import { MezzoError } from '../contract/errors.js';
 import type { Int64 } from './messages.js';
 
-/** What the generated readers share. Synchronous, so one flag serves all. */
-export const reading = { missing: false };
+/** What the generated readers share. Synchronous, so one flag and one count serve all. */
+export const reading = { missing: false, messages: 0 };
 
 export const MAX_DEPTH = 100;
+/** In protobuf an empty message takes two bytes, and hundreds in memory. */
+export const MAX_MESSAGES = 2_000_000;
 
 export function invalid(message: string, details?: Record<string, unknown>): MezzoError {
   return new MezzoError('INVALID_MESSAGE', message, { blame: 'user', ...(details && { details }) });
@@ -33,6 +35,10 @@ export const slow = {
 
   tooDeep(): never {
     throw invalid(`Nested deeper than ${MAX_DEPTH} messages`);
+  },
+
+  tooMany(): never {
+    throw invalid(`More than ${MAX_MESSAGES} messages in one`);
   },
 
   noField(): never {
