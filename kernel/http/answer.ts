@@ -50,6 +50,8 @@ export const jsonAnswer = (json: string, jsonp?: string): Answer =>
 
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   BODY_TOO_LARGE: 413,
+  BODY_TIMEOUT: 408,
+  BUSY: 503,
   TOKEN_INVALID: 401,
   NOT_SUPPORTED: 501,
   STORE_UNAVAILABLE: 503,
@@ -64,7 +66,7 @@ export function statusOf(error: unknown): number {
 /** What a failed handler answers: bugs do not show their insides. */
 export function errorAnswer(error: unknown): Answer {
   const status = statusOf(error);
-  const headers = status === 413 ? { Connection: 'close' } : undefined;
+  const headers = status === 503 ? { 'Retry-After': '1' } : undefined;
   return textAnswer(status, status === 500 ? 'Internal error' : messageOf(error), headers);
 }
 

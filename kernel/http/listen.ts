@@ -2,9 +2,18 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { sendAnswer, textAnswer } from './answer.js';
+import { boundIdle } from './idle.js';
 
-/** Longer than proxies and agents keep idle connections, so that they close them and not we, in mid-request. */
-const KEEP_ALIVE_MS = 65_000;
+export const LIMITS = {
+  /** Longer than proxies and agents keep idle connections, so that they close them and not we, in mid-request. */
+  keepAliveTimeout: 65_000,
+  /** The head of a request must be there by then; of its body `readBody` takes care, and some requests stream for days. */
+  headersTimeout: 30_000,
+  requestTimeout: 0,
+  connectionsCheckingInterval: 5_000,
+  /** Old clients send no Host; what we serve depends on none. */
+  requireHostHeader: false,
+};
 
 export interface Listening {
   readonly server: Server;
@@ -20,9 +29,8 @@ export interface Listening {
 export function listen(ip: string, port: number): Promise<Listening> {
   let listener: RequestListener = (request, response) =>
     sendAnswer(request, response, textAnswer(503, 'Starting: not ready to serve yet', { 'Retry-After': '1' }));
-  // Old clients send no Host; what we serve depends on none.
-  const server = createServer({ requireHostHeader: false }, (request, response) => listener(request, response));
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const server = createServer(LIMITS, (request, response) => listener(request, response));
+  boundIdle(server);
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, ip, port)));
     server.listen(port, ip, () =>
