@@ -3,6 +3,7 @@ import { isIP, type AddressInfo } from 'node:net';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { sendAnswer, textAnswer } from './answer.js';
 import { boundIdle } from './idle.js';
+import { inTurn } from './turns.js';
 
 export const LIMITS = {
   /** Longer than proxies and agents keep idle connections, so that they close them and not we, in mid-request. */
@@ -29,7 +30,10 @@ export interface Listening {
 export function listen(ip: string, port: number): Promise<Listening> {
   let listener: RequestListener = (request, response) =>
     sendAnswer(request, response, textAnswer(503, 'Starting: not ready to serve yet', { 'Retry-After': '1' }));
-  const server = createServer(LIMITS, (request, response) => listener(request, response));
+  const server = createServer(
+    LIMITS,
+    inTurn((request, response) => listener(request, response)),
+  );
   boundIdle(server);
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, ip, port)));

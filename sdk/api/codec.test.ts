@@ -1,4 +1,4 @@
-import fc, { type Arbitrary } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   decodeMessage,
@@ -10,41 +10,7 @@ import {
   type MessageName,
 } from './codec.js';
 import { stringifyJson } from './json-text.js';
-import type { MessageTypes } from './messages.js';
-import { schema, type FieldSchema, type MessageSchema } from './schema.js';
-
-const int64 = (min: bigint, max: bigint) =>
-  fc.bigInt({ min, max }).map((wide) => (Number.isSafeInteger(Number(wide)) ? Number(wide) : wide));
-
-const SCALARS: Record<string, Arbitrary<unknown>> = {
-  string: fc.string({ unit: 'grapheme', maxLength: 12 }),
-  bytes: fc.uint8Array({ maxLength: 9 }).map((bytes) => Buffer.from(bytes).toString('base64')),
-  bool: fc.boolean(),
-  double: fc.double({ noNaN: true }).map((n) => (n === 0 ? 0 : n)),
-  int32: fc.integer(),
-  uint32: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  int64: int64(-(2n ** 63n), 2n ** 63n - 1n),
-  uint64: int64(0n, 2n ** 64n - 1n),
-};
-
-function anyMessage(type: MessageSchema, depth = 0): Arbitrary<Record<string, unknown>> {
-  const wanted = type.fields.filter((f) => f.rule === 'required' || depth < 3);
-  const model = Object.fromEntries(wanted.map((field) => [field.property, anyField(field, depth)]));
-  const requiredKeys = wanted.filter((field) => field.rule === 'required').map((field) => field.property);
-  return fc.record(model, { requiredKeys, noNullPrototype: true } as never);
-}
-
-function anyField(field: FieldSchema, depth: number): Arbitrary<unknown> {
-  const one = field.message
-    ? anyMessage(field.message, depth + 1)
-    : field.enum
-      ? fc.constantFrom(...field.enum.numbers.keys())
-      : SCALARS[field.kind]!;
-  if (field.rule === 'repeated') return fc.array(one, { minLength: 1, maxLength: 2 });
-  if (field.rule === 'map')
-    return fc.dictionary(fc.string({ maxLength: 4 }), one, { minKeys: 1, maxKeys: 2, noNullPrototype: true });
-  return one;
-}
+import { anyMessage } from '../../tests/support/any-message.js';
 
 const TYPES: MessageName[] = [
   'mesos.v1.TaskInfo',
@@ -60,7 +26,7 @@ const TYPES: MessageName[] = [
 ];
 
 describe.each(TYPES)('%s', (name) => {
-  const any = anyMessage(schema().messages.get(name)!) as Arbitrary<MessageTypes[typeof name]>;
+  const any = anyMessage(name);
 
   test('survives protobuf', () => {
     fc.assert(

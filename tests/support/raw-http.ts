@@ -17,8 +17,13 @@ export class RawConnection {
   /** Resolves once the bytes have left, or the connection is gone. */
   send(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      this.socket.write(bytes, () => resolve());
-      this.socket.once('close', () => resolve());
+      if (this.closed) return resolve();
+      const done = (): void => {
+        this.socket.off('close', done);
+        resolve();
+      };
+      this.socket.once('close', done);
+      this.socket.write(bytes, done);
     });
   }
 

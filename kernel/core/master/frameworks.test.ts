@@ -18,6 +18,14 @@ test('a new subscription with the id takes the framework over', () => {
   expect(second.call({ type: 'REVIVE' })).toMatchObject({ status: 202 });
 });
 
+test("an id that a framework brought along is nobody else's", () => {
+  const master = new MasterHarness();
+  const [first, guesser] = [master.scheduler(), master.scheduler({ id: { value: 'm-0001' } })];
+  const next = master.scheduler();
+  expect([first.id, guesser.id, next.id]).toEqual(['m-0000', 'm-0001', 'm-0002']);
+  expect(guesser.call({ type: 'REVIVE' })).toMatchObject({ status: 202 });
+});
+
 test('the old stream closing after a takeover changes nothing', () => {
   const master = new MasterHarness();
   const first = master.scheduler();

@@ -16,7 +16,7 @@ import { frameworkChanged, frameworkJoined, frameworkLeft, frameworkPaused, fram
 import { forgetInverseOffers } from './inverse-offers.js';
 import { removeOffer, rescindOffer } from './offers.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
-import { noteUse, type Agent, type Framework } from './state.js';
+import { noteUse, type Agent, type Framework, type MasterState } from './state.js';
 import {
   completeTask,
   forward,
@@ -88,15 +88,21 @@ function refuse(turn: Turn, connection: ConnectionId, message: string): void {
 }
 
 function admit(turn: Turn, request: SubscriptionRequest, wanted: FrameworkId): Framework {
-  const { state } = turn;
-  const number = String(state.nextFramework).padStart(4, '0');
-  const id = wanted === '' ? asId<FrameworkId>(`${state.options.masterId}-${number}`) : wanted;
-  if (wanted === '') state.nextFramework += 1;
+  const id = wanted === '' ? newId(turn.state) : wanted;
   const framework = makeFramework(id, request, turn.atMs);
   addFramework(turn, framework);
   persist(turn, { op: 'putFramework', id, record: recordOf(framework) });
   log(turn, 'info', 'framework registered', { framework: id, name: framework.info.name });
   return framework;
+}
+
+/** A framework may come with any id, so that the next number may be taken. */
+function newId(state: MasterState): FrameworkId {
+  for (;;) {
+    const number = String(state.nextFramework++).padStart(4, '0');
+    const id = asId<FrameworkId>(`${state.options.masterId}-${number}`);
+    if (!state.frameworks.has(id) && !state.completedFrameworks.has(id)) return id;
+  }
 }
 
 const recordOf = ({ info, registeredAtMs }: Framework): FrameworkRecord => ({ info, registeredAtMs });
