@@ -11,7 +11,7 @@ export async function fileEndpoint(files: FileTree, what: string, query: URLSear
   if (what === 'debug') return jsonAnswer(JSON.stringify(files.attached()), jsonp);
   if (what !== 'browse' && what !== 'read') return undefined;
   const path = query.get('path');
-  if (path === null) return textAnswer(400, "Expecting 'path=value' in query.\n");
+  if (path === null || path === '') return textAnswer(400, "Expecting 'path=value' in query.\n");
   try {
     return what === 'browse' ? await browse(files, path, jsonp) : await read(files, path, query, jsonp);
   } catch (error) {
@@ -78,7 +78,7 @@ export async function downloadFile(
   response: ServerResponse,
 ): Promise<Answer | undefined> {
   const path = query.get('path');
-  if (path === null) return textAnswer(400, "Expecting 'path=value' in query.\n");
+  if (path === null || path === '') return textAnswer(400, "Expecting 'path=value' in query.\n");
   let found: { real: string; size: number };
   try {
     found = await files.file(path);

@@ -143,7 +143,9 @@ test('bodies of 100 MB are refused early by both, announced or not, and cost no 
   let most = 0;
   const push = async (whom: 'master' | 'agent', path: string, announced: boolean): Promise<number> => {
     const peer = new RawConnection(portOf(whom));
-    const length = announced ? { 'Content-Length': 100 * chunk.length } : { 'Transfer-Encoding': 'chunked' };
+    const length: Record<string, string | number> = announced
+      ? { 'Content-Length': 100 * chunk.length }
+      : { 'Transfer-Encoding': 'chunked' };
     await peer.send(postHead(path, { 'Content-Type': JSON_TYPE, ...length }));
     for (let sent = 0; sent < 100 && !peer.closed && peer.received === ''; sent++) {
       await peer.send(announced ? chunk : framed);

@@ -46,7 +46,7 @@ export function schedulerCalled(turn: Turn, { request, call, connection, princip
   carryOut(turn, framework, call);
 }
 
-const notSupported: ReadonlySet<string> = new Set(['UNKNOWN', 'ACKNOWLEDGE_OPERATION_STATUS', 'RECONCILE_OPERATIONS']);
+const notSupported: ReadonlySet<string> = new Set(['ACKNOWLEDGE_OPERATION_STATUS', 'RECONCILE_OPERATIONS']);
 
 function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
   switch (call.type) {

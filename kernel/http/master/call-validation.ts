@@ -68,6 +68,7 @@ function schedulerFault(call: SchedulerCall): string | undefined {
     return sameId(call, call.subscribe.frameworkInfo.id?.value, 'subscribe');
   }
   if (call.frameworkId === undefined) return missing('framework_id');
+  if (call.type === 'UNKNOWN') return "'UNKNOWN' is the type of no call";
   return payloadFault(call, call.type, SCHEDULER_PAYLOADS) ?? detailFault(call);
 }
 

@@ -106,7 +106,7 @@ function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => voi
   }
   at('/weights', (_query, ctx) => weights(site, ctx));
   at('/quota', (query, ctx) => quota(site, query, ctx));
-  at('/quota/*role', (_query, ctx) => removeQuota(site, ctx));
+  at('/quota/*role', (query, ctx) => quota(site, query, ctx));
   at('/maintenance/schedule', (query, ctx) => maintenanceSchedule(site, query, ctx));
   at('/maintenance/status', (query, { method, req }) => {
     if (!isRead(method)) return methodNotAllowed(['GET'], method);
@@ -122,8 +122,12 @@ const leader = ({ shell: { state } }: MasterSite): string =>
   `${state.options.info.hostname}:${state.options.info.port}`;
 
 function taskQuery(query: URLSearchParams): TaskQuery {
-  const count = (name: string, fallback: number): number =>
-    /^\d{1,9}$/.test(query.get(name) ?? '') ? Number(query.get(name)) : fallback;
+  // A number below zero is more than there are, as in the field.
+  const count = (name: string, fallback: number): number => {
+    const text = query.get(name) ?? '';
+    if (!/^-?\d{1,9}$/.test(text)) return fallback;
+    return Number(text) < 0 ? Number.MAX_SAFE_INTEGER : Number(text);
+  };
   return {
     limit: count('limit', 100),
     offset: count('offset', 0),
@@ -193,21 +197,21 @@ async function quota(site: MasterSite, query: URLSearchParams, ctx: Context): Pr
     const status = messageToJson('mesos.v1.quota.QuotaStatus', shown);
     return jsonAnswer(status, jsonpOf(query));
   }
+  if (method === 'DELETE') return removeQuota(site, ctx);
   if (method !== 'POST') return methodNotAllowed(['GET', 'POST', 'DELETE'], method);
   const what = 'Failed to validate set quota request JSON';
   const quotaRequest = parsed('mesos.v1.quota.QuotaRequest', await jsonBody(ctx), what);
   return changeCluster(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } }, viewer);
 }
 
-async function removeQuota(site: MasterSite, { method, params, path, req }: Context): Promise<Answer> {
-  if (method !== 'DELETE') return methodNotAllowed(['DELETE'], method);
-  const { role } = params as { role: string };
+async function removeQuota(site: MasterSite, { params, path, req }: Context): Promise<Answer> {
+  const { role } = params as { role?: string };
+  const failed = `Failed to remove quota for path '/master${path}'`;
+  if (role === undefined) return textAnswer(400, `${failed}: Expecting the role, as in DELETE /quota/ROLE`);
   const call = { type: 'REMOVE_QUOTA', removeQuota: { role } } as const;
   const answer = await changeCluster(site, call, viewerOf(site, req));
   const { status, body } = answer;
-  return status === 200 || answer === FORBIDDEN
-    ? answer
-    : textAnswer(status, `Failed to remove quota for path '${path}': ${String(body)}`);
+  return status === 200 || answer === FORBIDDEN ? answer : textAnswer(status, `${failed}: ${String(body)}`);
 }
 
 async function maintenanceSchedule(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
