@@ -47,6 +47,19 @@ export class RecordStream {
     return true;
   }
 
+  /** Resolves when the reader has taken what was sent, or is gone. */
+  drained(): Promise<void> {
+    const { response } = this;
+    if (this.over || !response.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        response.off('drain', done).off('close', done);
+        resolve();
+      };
+      response.on('drain', done).on('close', done);
+    });
+  }
+
   /** Repeats the record until the stream is over. */
   beat(payload: string | Uint8Array, intervalMs: number): void {
     clearInterval(this.heartbeat);

@@ -10,6 +10,7 @@ import type { AgentState } from '../core/agent/state.js';
 import { ExecutorHub } from '../http/agent/executor-api.js';
 import { SandboxFiles } from '../http/agent/sandbox-files.js';
 import type { Gate } from '../http/auth/gate.js';
+import { SessionHub } from '../http/agent/sessions.js';
 import { agentHttp } from '../http/agent/server.js';
 import { assertMayListen, listen, type Listening } from '../http/listen.js';
 import { AgentHost } from '../shell/agent/agent-host.js';
@@ -106,6 +107,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
     const names = containerizers.map((one) => one.name);
     const config = agentConfig(flags, { workDir, port, facts, containerizers: names });
     const executors = new ExecutorHub(systemRandom);
+    const sessions = new SessionHub();
     const key = clusterKey(seam.secretsDir);
     const executorKey = flags.jwt_secret_key ?? key;
     const authorizer = authorizerFor({ authorizers: flags.authorizer, acls: flags.acls });
@@ -126,6 +128,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       random: systemRandom,
       log,
       executors,
+      sessions,
       ...(flags.authenticate_http_executors && { executorKey }),
       onExit: (code, reason) =>
         void closeAll()
@@ -149,6 +152,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
     const { listener, app } = agentHttp({
       host,
       executors,
+      sessions,
       gate,
       authorizer,
       gc,

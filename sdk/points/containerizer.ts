@@ -23,6 +23,11 @@ export interface ContainerCommand {
   readonly user?: string;
 }
 
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 export interface ContainerSpec {
   /** Unique for ever; [A-Za-z0-9._-], at most 128 characters. Names of cgroups, containers and pid files come from it. */
   readonly containerId: string;
@@ -37,6 +42,11 @@ export interface ContainerSpec {
    * own, is counted and bounded together with the outermost one (`resources` is not looked at), and ends at the latest with its parent.
    */
   readonly parent?: string;
+  /**
+   * Its input and output are streams for `attach`, not files; the sandbox is left as it is. Such a container is of no use to a later
+   * life of its containerizer. With `tty` it has a terminal of that size, and its output is all on stdout.
+   */
+  readonly streams?: { readonly tty?: TerminalSize };
   /** Host directory, exists, holds the fetched files; stdout and stderr go into files of those names there. */
   readonly sandbox: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -73,6 +83,23 @@ export interface LaunchedContainer {
   readonly network?: ContainerNetwork;
 }
 
+export interface ContainerOutput {
+  readonly from: 'stdout' | 'stderr';
+  readonly data: Uint8Array;
+}
+
+/** The streams of one container. */
+export interface ContainerStreams {
+  /** Resolves when the container, or what lies in between, has taken it. */
+  write(data: Uint8Array): Promise<void>;
+  /** Nothing more will be written: the container reads the end. */
+  end(): void;
+  /** What it prints, for one reader; over when the container is. While nothing is taken, the container waits when it prints. */
+  output(): AsyncIterable<ContainerOutput>;
+  /** Rejects with NOT_SUPPORTED without a terminal. */
+  resize(size: TerminalSize): Promise<void>;
+}
+
 /** Amounts used since start, or now. Missing = cannot be told on this machine. */
 export interface ContainerStatistics {
   readonly timestampMs: number;
@@ -94,6 +121,8 @@ export interface ContainerizerCapabilities {
   readonly images: boolean;
   /** Containers in containers (`parent`), and `update`. */
   readonly nesting: boolean;
+  /** Whether containers can have `streams`, and with a terminal. */
+  readonly streams: 'none' | 'plain' | 'tty';
   /** Lacks and what they cost, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -144,6 +173,8 @@ export interface Containerizer {
    * cannot be started, with CONTAINER_NOT_FOUND when the container has ended.
    */
   exec(containerId: string, command: ContainerCommand, timeoutMs: number): Promise<ExecResult>;
+  /** The streams of a container that was launched with them. Rejects with CONTAINER_NOT_FOUND, or NOT_SUPPORTED. */
+  attach(containerId: string): Promise<ContainerStreams>;
   /** Forgets a container and removes its traces, not the sandbox; one that runs is killed first. Idempotent. */
   remove(containerId: string): Promise<void>;
   /** Stops watching. Containers run on. */

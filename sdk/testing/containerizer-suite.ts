@@ -5,6 +5,7 @@ import type {
   Containerizer,
   ContainerizerCapabilities,
   ContainerSpec,
+  ContainerStreams,
 } from '../points/containerizer.js';
 import { Bench, eventually, PATIENCE } from './containerizer-bench.js';
 import { SHELL_BEHAVIOURS, type Behaviours } from './containerizer-behaviours.js';
@@ -16,7 +17,7 @@ export interface ContainerizerSuiteOptions {
    */
   create(home: string): Promise<Containerizer>;
   /** What it can do here: laws about more are skipped. */
-  readonly capabilities: Pick<ContainerizerCapabilities, 'cgroups' | 'nesting'>;
+  readonly capabilities: Pick<ContainerizerCapabilities, 'cgroups' | 'nesting' | 'streams'>;
   /** For every container; an image must have a POSIX /bin/sh. */
   readonly container?: ContainerInfo;
   /** How to say what a task shall do, where /bin/sh does not understand. */
@@ -52,6 +53,9 @@ export function containerizerSuite(options: ContainerizerSuiteOptions): Law[] {
   });
   const unlimited = options.capabilities.cgroups === 'none' ? 'memory is not bounded here' : undefined;
   const flat = options.capabilities.nesting ? undefined : 'it has no containers in containers';
+  const { streams } = options.capabilities;
+  const silent = streams === 'none' ? 'containers have no streams' : undefined;
+  const plain = streams === 'tty' ? undefined : 'containers have no terminals here';
   const unreal = options.pretended !== undefined ? 'nothing is really run' : undefined;
   return [
     ...EXITS,
@@ -60,6 +64,8 @@ export function containerizerSuite(options: ContainerizerSuiteOptions): Law[] {
     ...LIFE,
     ...EXECS,
     ...NESTING.map(([title, check]) => [title, check, flat] as const),
+    ...STREAMS.map(([title, check]) => [title, check, unreal ?? silent] as const),
+    ['a terminal echoes, has a size, and can be given another', terminal, unreal ?? silent ?? plain] as const,
     ...REAL.map(([title, check]) => [title, check, unreal] as const),
     ['a container that outgrows its memory is told to be out of memory', outOfMemory, unlimited] as const,
     ['a container in a container is held to the memory of both', outOfSharedMemory, flat ?? unlimited] as const,
@@ -483,6 +489,63 @@ const REAL: readonly (readonly [string, Check])[] = [
     },
   ],
 ];
+
+async function collect(streams: ContainerStreams): Promise<{ stdout: string; stderr: string }> {
+  const told = { stdout: '', stderr: '' };
+  for await (const { from, data } of streams.output()) told[from] += Buffer.from(data).toString();
+  return told;
+}
+
+const STREAMS: readonly (readonly [string, Check])[] = [
+  [
+    'a container with streams reads what is written to it, and what it prints is handed out, all of it',
+    async (bench) => {
+      const command = sh('cat >&2; seq 1 20000; exit 4');
+      const parent = await bench.launch(sh('sleep 600'));
+      const container = await bench.launch(command, { streams: {}, parent: parent.id });
+      const streams = await bench.containerizer.attach(container.id);
+      const told = collect(streams);
+      await streams.write(Buffer.from('one\n'));
+      await streams.write(Buffer.from('two\n'));
+      streams.end();
+      assert.equal((await container.wait()).code, 4);
+      const { stdout, stderr } = await told;
+      assert.equal(stderr, 'one\ntwo\n');
+      assert.equal(stdout.split('\n').length, 20_001);
+      assert.equal(await container.stdout(), '');
+    },
+  ],
+  [
+    'a container with streams waits while nobody takes what it prints, and can be killed then',
+    async (bench) => {
+      const container = await bench.launch(sh('yes'), { streams: {} });
+      await bench.containerizer.signal(container.id, 9);
+      assert.equal((await container.wait()).signal, 'SIGKILL');
+      const plain = await bench.launch(sh('sleep 600'));
+      await assert.rejects(bench.containerizer.attach(plain.id), { code: 'NOT_SUPPORTED' });
+      await assert.rejects(bench.containerizer.attach('never-was'), { code: 'CONTAINER_NOT_FOUND' });
+    },
+  ],
+];
+
+const terminal: Check = async (bench) => {
+  const command = sh('tty >/dev/null && stty size; read line; stty size; cat; exit 6');
+  const container = await bench.launch(command, { streams: { tty: { rows: 10, columns: 40 } } });
+  const streams = await bench.containerizer.attach(container.id);
+  let told = '';
+  const all = (async () => {
+    for await (const { data } of streams.output()) told += Buffer.from(data).toString();
+  })();
+  await eventually('it has its size', async () => told.includes('10 40'));
+  await streams.resize({ rows: 20, columns: 50 });
+  await streams.write(Buffer.from('go\n'));
+  await eventually('it has another size', async () => told.includes('20 50'));
+  await streams.write(Buffer.from('hello\n'));
+  await eventually('it echoes', async () => told.includes('hello\r\nhello\r\n'));
+  await streams.write(Buffer.from([4]));
+  assert.equal((await container.wait()).code, 6);
+  await all;
+};
 
 const outOfSharedMemory: Check = async (bench, does) => {
   const parent = await bench.launch(does.waits(0), { resources: { cpusMilli: 100, memMib: 16 } });

@@ -5,11 +5,14 @@ import type {
   Containerizer,
   ContainerizerCapabilities,
   ContainerExit,
+  ContainerOutput,
   ContainerResources,
   ContainerSpec,
   ContainerStatistics,
+  ContainerStreams,
   ExecResult,
   LaunchedContainer,
+  TerminalSize,
 } from '../points/containerizer.js';
 
 interface FakeContainer {
@@ -18,6 +21,48 @@ interface FakeContainer {
   readonly ended: Promise<ContainerExit>;
   readonly end: (exit: ContainerExit) => void;
   exit: ContainerExit | undefined;
+  streams?: FakeStreams;
+}
+
+/** What is written comes back on stdout, until the end is; `print` makes more. */
+export class FakeStreams implements ContainerStreams {
+  readonly sizes: TerminalSize[] = [];
+  private readonly chunks: (ContainerOutput | undefined)[] = [];
+  private wake: (() => void) | undefined;
+
+  constructor(ended: Promise<unknown>) {
+    void ended.then(() => this.push(undefined));
+  }
+
+  print(from: ContainerOutput['from'], text: string): void {
+    this.push({ from, data: Buffer.from(text) });
+  }
+
+  async write(data: Uint8Array): Promise<void> {
+    this.push({ from: 'stdout', data });
+  }
+
+  end(): void {
+    this.print('stdout', '(end)');
+  }
+
+  async resize(size: TerminalSize): Promise<void> {
+    this.sizes.push(size);
+  }
+
+  async *output(): AsyncGenerator<ContainerOutput> {
+    for (;;) {
+      if (this.chunks.length === 0) await new Promise<void>((resolve) => (this.wake = resolve));
+      const chunk = this.chunks.shift();
+      if (chunk === undefined) return;
+      yield chunk;
+    }
+  }
+
+  private push(chunk: ContainerOutput | undefined): void {
+    this.chunks.push(chunk);
+    this.wake?.();
+  }
 }
 
 /** The containers of one pretended machine. They outlive the containerizers that look after them. */
@@ -67,7 +112,7 @@ export class FakeContainerizer implements Containerizer {
 
   capabilities(): Promise<ContainerizerCapabilities> {
     return Promise.resolve({
-      ...{ namespaces: false, cgroups: 'none', images: true, nesting: true },
+      ...{ namespaces: false, cgroups: 'none', images: true, nesting: true, streams: 'plain' },
       notes: ['nothing really runs'],
     });
   }
@@ -97,6 +142,7 @@ export class FakeContainerizer implements Containerizer {
     void parent?.ended.then(() =>
       container.end({ signal: 'SIGKILL', message: 'Command terminated with signal SIGKILL' }),
     );
+    if (spec.streams !== undefined) container.streams = new FakeStreams(container.ended);
     this.machine.containers.set(containerId, container);
     const code = behaviour(spec.command);
     if (code !== undefined) queueMicrotask(() => this.end(containerId, { code }));
@@ -124,6 +170,12 @@ export class FakeContainerizer implements Containerizer {
   async update(containerId: string, resources: ContainerResources): Promise<void> {
     this.find(containerId);
     this.updated.push({ containerId, resources });
+  }
+
+  async attach(containerId: string): Promise<ContainerStreams> {
+    const { streams } = this.find(containerId);
+    if (streams === undefined) throw new MezzoError('NOT_SUPPORTED', 'it has no streams', { blame: 'user' });
+    return streams;
   }
 
   async statistics(containerId: string): Promise<ContainerStatistics> {

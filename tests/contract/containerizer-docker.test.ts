@@ -24,7 +24,7 @@ describeIf(dockerdLack(), 'containerizer-docker', () => {
       await containerizer.start();
       return containerizer;
     },
-    capabilities: { cgroups: 'v1', nesting: false },
+    capabilities: { cgroups: 'v1', nesting: false, streams: 'none' },
     container: { type: 'DOCKER', docker: { image: TEST_IMAGE, network: 'NONE' } },
     behaviours: SHELL_BEHAVIOURS,
     async residue(_home, owner) {

@@ -12,7 +12,7 @@ const create = async (home: string) => {
 describe('the fake containerizer', () => {
   const laws = containerizerSuite({
     create,
-    capabilities: { cgroups: 'none', nesting: true },
+    capabilities: { cgroups: 'none', nesting: true, streams: 'plain' },
     behaviours: {
       ...SHELL_BEHAVIOURS,
       waits: (code) => ({ shell: true, argv: [`sleep; ends with ${code}`], env: {} }),

@@ -36,7 +36,7 @@ async function suite(title: string, options: MachineOptions, wanted: 'namespaces
   const machine = await exploreMachine(options);
   const lacks = machine.mode === wanted ? undefined : machine.notes.join('; ');
   describeIf(lacks, title, () => {
-    const capabilities = { cgroups: machine.cgroups?.version ?? 'none', nesting: true } as const;
+    const capabilities = { cgroups: machine.cgroups?.version ?? 'none', nesting: true, streams: 'tty' } as const;
     const laws = containerizerSuite({ create: create(options), capabilities, residue });
     for (const law of laws) if (law.skip === undefined) it(law.title, { timeout: law.timeoutMs }, law.run);
   });

@@ -200,7 +200,7 @@ export function cgroupV2Laws(): Law[] {
   return MODES.flatMap((mode) => {
     const options: ContainerizerSuiteOptions = {
       create: create(mode),
-      capabilities: { cgroups: 'v2', nesting: true },
+      capabilities: { cgroups: 'v2', nesting: true, streams: 'plain' },
       residue,
     };
     const own = CHECKS.map(([title, check]) => ({

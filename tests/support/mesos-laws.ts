@@ -7,7 +7,7 @@ import { MesosContainerizer } from '../../plugins/containerizer-mesos/shell/meso
 const options = { namespaces: process.argv[2] === 'namespaces', cgroups: true };
 
 const laws = containerizerSuite({
-  capabilities: { cgroups: 'none', nesting: true },
+  capabilities: { cgroups: 'none', nesting: true, streams: 'tty' },
   async create(home) {
     const containerizer = new MesosContainerizer({ ...options, runtimeDir: join(home, 'run'), cfs: false });
     await containerizer.start();

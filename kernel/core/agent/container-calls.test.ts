@@ -1,3 +1,4 @@
+import type { ContainerInfo } from '@mezzo/sdk/api';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AgentWorld, task, types } from '../../../tests/support/agent-world.js';
 
@@ -150,6 +151,47 @@ describe('a container in a container', () => {
     world.ended(a, { signal: 'SIGUSR1' });
     expect(world.replies.get(waiting)).toMatchObject({ exit: { signal: 'SIGUSR1' } });
     expect(remove(root, a)).toEqual({ status: 200 });
+  });
+});
+
+describe('a session', () => {
+  const session = (path: readonly string[], container?: ContainerInfo) =>
+    world.call({
+      ...{ type: 'launch', path, session: true },
+      ask: { command: { value: 'ls' }, resources: [], ...(container && { container }) },
+    });
+
+  test('is one more shell of a task: in its sandbox, with its environment, and not written down', () => {
+    const variables = [{ name: 'WHO', value: 'task' }];
+    world.run(task('t', { command: { value: 'sleep 1', user: 'nobody', environment: { variables } } }));
+    const root = world.containerId;
+    const written = [...world.disk.keys()];
+    session([root, 's'], { type: 'MESOS', ttyInfo: { windowSize: { rows: 5, columns: 6 } } });
+    const request = world.requests;
+    expect(world.effects).toMatchObject([
+      {
+        type: 'launchContainer',
+        spec: {
+          ...{
+            parent: root,
+            sandbox: world.state.runs.get(root)!.directory,
+            streams: { tty: { rows: 5, columns: 6 } },
+          },
+          command: { argv: ['ls'], user: 'nobody', env: { WHO: 'task', MESOS_EXECUTOR_ID: 't' } },
+        },
+      },
+    ]);
+    world.innerLaunched(idOf(root, 's'));
+    expect(world.replies.get(request)).toEqual({ status: 200, containerId: idOf(root, 's') });
+    expect([...world.disk.keys()]).toEqual(written);
+    world.ended(idOf(root, 's'), { code: 4 });
+    expect(wait(root, 's')).toMatchObject({ exit: { code: 4 } });
+    expect(remove(root, 's')).toEqual({ status: 200 });
+  });
+
+  test('is not to be had where no executor is', () => {
+    up('alone');
+    expect(session(['alone', 's'])).toEqual({ status: 404, text: 'Container alone.s cannot be found' });
   });
 });
 

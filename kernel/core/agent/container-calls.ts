@@ -3,6 +3,7 @@ import { saveContainer } from './checkpoint.js';
 import { containerNeverRan, dropContainer } from './ends.js';
 import type { ContainerAsk, ContainerCall } from './container-messages.js';
 import { reply } from './container-replies.js';
+import { launchNow } from './containers.js';
 import { killVessel } from './kill.js';
 import { askedUser, secretOf } from './spec.js';
 import type { AgentState, Container, Run, TaskEnd } from './state.js';
@@ -45,6 +46,9 @@ function launch(turn: Turn, request: number, { path, ask, session }: Call<'launc
   const refuse = (text: string) => reply(turn, request, { status: 400, text });
   if (path.length > MAX_LEVELS)
     return refuse(`Containers nest up to ${MAX_LEVELS} levels, this one would be on level ${path.length}`);
+  // As in Mesos, sessions are attached to, and only what executors run can be.
+  if (session && state.names.has(path[0] ?? ''))
+    return reply(turn, request, { status: 404, text: `Container ${path.join('.')} cannot be found` });
   if (named(state, path) !== undefined) return reply(turn, request, { status: 202 });
   const parent = path.length > 1 ? named(state, path.slice(0, -1)) : undefined;
   const parentName = path.slice(0, -1).join('.');
@@ -61,6 +65,7 @@ function start(turn: Turn, request: number, container: Container): void {
   container.launchRequest = request;
   addContainer(turn.state, container);
   saveContainer(turn, container);
+  if (container.session) return launchNow(turn, container);
   emit(turn, {
     type: 'prepareSandbox',
     containerId,
@@ -96,10 +101,21 @@ function newContainer(
   return {
     ...{ containerId: nextUuid(state), path, parent: parent?.containerId, run, taskId: undefined, ask, session },
     containerizer: parent?.containerizer ?? 'mesos',
-    directory: `${parent?.directory ?? state.config.workDir}/containers/${path.at(-1) ?? ''}`,
+    directory: directoryOf(state, path, parent, session),
     phase: 'preparing',
     ...{ checkpoint: undefined, pid: undefined, killOnLaunchMs: undefined, launchRequest: undefined, exit: undefined },
   };
+}
+
+/** A session is in the sandbox of its parent. */
+function directoryOf(
+  { config }: AgentState,
+  path: readonly string[],
+  parent: Run | Container | undefined,
+  session: boolean,
+): string {
+  const outer = parent?.directory ?? config.workDir;
+  return session ? outer : `${outer}/containers/${path.at(-1) ?? ''}`;
 }
 
 function wait(turn: Turn, request: number, { path }: Call<'wait'>): void {

@@ -27,6 +27,8 @@ export type ContainerCall =
 export interface ContainerReply {
   readonly status: number;
   readonly text?: string;
+  /** Of a session that is up. */
+  readonly containerId?: string;
   /** Of a `wait` that succeeded. */
   readonly exit?: ContainerExit;
 }

@@ -30,7 +30,10 @@ export function containerEvent(turn: Turn, container: Container, event: Containe
 }
 
 function prepared(turn: Turn, container: Container): void {
-  if (container.phase !== 'preparing') return;
+  if (container.phase === 'preparing') launchNow(turn, container);
+}
+
+export function launchNow(turn: Turn, container: Container): void {
   const owner = ownerOf(turn, container);
   const spec = owner ? innerSpec(turn.state, owner.run, owner.task.info, container) : askedSpec(turn.state, container);
   container.phase = 'launching';
@@ -41,7 +44,8 @@ function launched(turn: Turn, container: Container, { checkpoint, pid }: Launche
   if (container.phase !== 'launching') return;
   Object.assign(container, { phase: 'running', checkpoint, pid });
   saveContainer(turn, container);
-  replyToLaunch(turn, container, { status: 200 });
+  const { session, containerId } = container;
+  replyToLaunch(turn, container, { status: 200, ...(session && { containerId }) });
   const owner = ownerOf(turn, container);
   if (owner !== undefined) containerUp(turn, owner.run, owner.task);
   if (container.killOnLaunchMs === undefined) return;

@@ -1,4 +1,4 @@
-import type { CommandInfo, ContainerInfo, FrameworkInfo, Labels, Resource, TaskInfo } from '@mezzo/sdk/api';
+import type { CommandInfo, ContainerInfo, FrameworkInfo, Labels, Resource, TaskInfo, TTYInfo } from '@mezzo/sdk/api';
 import { isTerminal, toMilli } from '@mezzo/sdk/contract';
 import type { ContainerCommand, ContainerResources, ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { frameworkOf } from './books.js';
@@ -74,7 +74,13 @@ export function askedSpec(state: AgentState, container: Container): ContainerSpe
     },
     ...(info && { container: info }),
     resources: { ...amounts(resources), limits: limitsOf(limits) },
+    ...(session && { streams: streamsOf(info?.ttyInfo) }),
   };
+}
+
+function streamsOf(tty: TTYInfo | undefined): NonNullable<ContainerSpec['streams']> {
+  const { rows = 24, columns = 80 } = tty?.windowSize ?? {};
+  return tty === undefined ? {} : { tty: { rows, columns } };
 }
 
 /** Whom it runs as: whom it says, else whom the container that it is in runs as. */

@@ -86,7 +86,7 @@ export async function containerApi(
 }
 
 /** Tells when the client leaves. */
-async function whileConnected<T>(
+export async function whileConnected<T>(
   { socket }: IncomingMessage,
   work: (onGone: (gone: () => void) => void) => Promise<T>,
 ): Promise<T> {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeMessage, messageToJson, type AgentCall, type AgentResponse } from '@mezzo/sdk/api';
 import { agentInfoOf } from '../../core/agent/views.js';
 import { JSON_TYPE, methodNotAllowed, notImplemented, PROTOBUF_TYPE, textAnswer, type Answer } from '../answer.js';
@@ -11,6 +11,7 @@ import { logLevelOf, setLogLevel } from '../log-level.js';
 import { getContainers, getExecutors, getFrameworks, getState, getTasks } from './messages.js';
 import { payloadFault } from './payloads.js';
 import { mayCall, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
+import { attachInput, attachOutput, launchSession } from './session-api.js';
 import { metricsSnapshot } from './metrics.js';
 import type { AgentSite } from './site.js';
 
@@ -56,13 +57,18 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
 
 const STREAMS: ReadonlySet<string> = new Set(['ATTACH_CONTAINER_OUTPUT', 'LAUNCH_NESTED_CONTAINER_SESSION']);
 
-/** `POST /api/v1`. */
-export async function operatorApi(site: AgentSite, request: IncomingMessage): Promise<Answer> {
+/** `POST /api/v1`. Undefined = became a stream. */
+export async function operatorApi(
+  site: AgentSite,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer | undefined> {
   const { phase } = site.host.state;
   if (phase === 'starting' || phase === 'recovering') return textAnswer(503, 'Agent has not finished recovery');
   if (request.method !== 'POST') return methodNotAllowed(['POST'], request.method ?? '');
   const media = mediaTypesOf(request);
   if (isAnswer(media)) return media;
+  if (media.messageContent !== undefined) return attachInput(site, request, media.messageContent);
   const read = await readCall(request, 'mesos.v1.agent.Call');
   if (isAnswer(read)) return read;
   const { call } = read;
@@ -76,14 +82,16 @@ export async function operatorApi(site: AgentSite, request: IncomingMessage): Pr
     return textAnswer(406, `Streaming response is not supported for ${type} call`);
   const viewer = viewerOf(site, request);
   if (!mayCall(site, viewer, call)) return FORBIDDEN;
+  if (type === 'LAUNCH_NESTED_CONTAINER_SESSION') return launchSession(site, request, response, call, media);
+  if (type === 'ATTACH_CONTAINER_OUTPUT') return attachOutput(site, response, call, media);
   const view = views[type];
   const body = view === undefined ? await containerApi(site, request, call) : await view(site, call, viewer);
   if (body === undefined) return notImplemented(type);
   if (isAnswer(body)) return body;
-  const response: AgentResponse = { type, ...body } as AgentResponse;
+  const answer: AgentResponse = { type, ...body } as AgentResponse;
   if (media.accept === JSON_TYPE)
-    return { status: 200, type: JSON_TYPE, body: messageToJson('mesos.v1.agent.Response', response) };
-  return { status: 200, type: PROTOBUF_TYPE, body: encodeMessage('mesos.v1.agent.Response', response) };
+    return { status: 200, type: JSON_TYPE, body: messageToJson('mesos.v1.agent.Response', answer) };
+  return { status: 200, type: PROTOBUF_TYPE, body: encodeMessage('mesos.v1.agent.Response', answer) };
 }
 
 const invalid = (why: string): Answer => textAnswer(400, `Failed to validate agent::Call: ${why}`);

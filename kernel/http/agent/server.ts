@@ -13,7 +13,7 @@ export const agentHttp = (site: AgentSite): DaemonHttp =>
     router: legacyRouter(site),
     disabledPaths: site.disabledPaths,
     direct: (path, request, response) => {
-      if (path === '/api/v1') return operatorApi(site, request);
+      if (path === '/api/v1') return operatorApi(site, request, response);
       return path === '/api/v1/executor' ? executorApi(site.host, site.executors, request, response) : undefined;
     },
   });

@@ -5,12 +5,14 @@ import type { AgentHost } from '../../shell/agent/agent-host.js';
 import type { SandboxGc } from '../../shell/agent/sandbox-gc.js';
 import type { Gate } from '../auth/gate.js';
 import type { ExecutorHub } from './executor-api.js';
+import type { SessionHub } from './sessions.js';
 import type { SandboxFiles } from './sandbox-files.js';
 
 /** What the agent's HTTP side knows besides the machine. */
 export interface AgentSite {
   readonly host: AgentHost;
   readonly executors: ExecutorHub;
+  readonly sessions: SessionHub;
   readonly gc: SandboxGc;
   readonly gate: Gate;
   /** Undefined: everybody may do everything. */

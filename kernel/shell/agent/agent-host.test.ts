@@ -74,6 +74,7 @@ async function start(
     random: systemRandom,
     log: quiet,
     executors: { send() {}, close() {} },
+    sessions: { add: () => {} },
     onExit: (...exit) => void exits.push(exit),
   });
   hosts.push(host);

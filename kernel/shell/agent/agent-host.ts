@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { ExecutorEvent } from '@mezzo/sdk/api';
-import type { Containerizer, ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import type { Containerizer, ContainerSpec, ContainerStreams } from '@mezzo/sdk/points/containerizer';
 import { mintExecutorToken } from '@mezzo/sdk/secrets';
 import type { ContainerCall, ContainerReply } from '../../core/agent/container-messages.js';
 import type { AgentEffect, RecoverableContainer } from '../../core/agent/effects.js';
@@ -25,6 +25,11 @@ export interface ExecutorStreams {
   close(connection: string): void;
 }
 
+/** Streams of containers that were launched with them; the HTTP side hands them out. */
+export interface SessionStreams {
+  add(containerId: string, streams: ContainerStreams): void;
+}
+
 export interface AgentHostOptions {
   readonly config: AgentConfig;
   readonly bootId: string;
@@ -39,6 +44,7 @@ export interface AgentHostOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly executors: ExecutorStreams;
+  readonly sessions: SessionStreams;
   /** Signs the token that each executor is started with; undefined = executors need none. */
   readonly executorKey?: Uint8Array;
   /** The machine is done, or what it believes is no longer what is stored: the process must end. */
@@ -228,6 +234,7 @@ export class AgentHost {
     try {
       if (containerizer === undefined) throw new Error(`there is no containerizer '${name}'`);
       const launched = await containerizer.launch(await this.withToken(spec));
+      if (spec.streams !== undefined) this.options.sessions.add(containerId, await containerizer.attach(containerId));
       this.dispatch({ type: 'containerLaunched', containerId, launched });
       await this.watch(containerizer, containerId);
     } catch (error) {

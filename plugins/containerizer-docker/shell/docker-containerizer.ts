@@ -64,7 +64,7 @@ export class DockerContainerizer implements Containerizer {
     };
     const cgroups = MemoryLimit === false ? 'none' : CgroupVersion === '2' ? 'v2' : 'v1';
     const notes = cgroups === 'none' ? ['the Docker Engine cannot bound memory on this machine'] : [];
-    return { namespaces: true, cgroups, images: true, nesting: false, notes };
+    return { namespaces: true, cgroups, images: true, nesting: false, streams: 'none', notes };
   }
 
   async recover(owner: string, checkpoints: readonly ContainerCheckpoint[]): Promise<readonly string[]> {
@@ -84,7 +84,8 @@ export class DockerContainerizer implements Containerizer {
 
   async launch(spec: ContainerSpec): Promise<LaunchedContainer> {
     const { containerId, owner } = spec;
-    if (spec.parent !== undefined) throw launchFailed('the Docker Engine has no containers in containers', 'user');
+    if (spec.parent !== undefined || spec.streams !== undefined)
+      throw launchFailed('the Docker Engine has neither containers in containers nor streams here', 'user');
     if (this.containers.has(containerId) || this.launching.has(containerId))
       throw launchFailed(`container ${containerId} exists`, 'kernel');
     this.launching.add(containerId);
@@ -112,6 +113,11 @@ export class DockerContainerizer implements Containerizer {
   async update(containerId: string): Promise<void> {
     this.find(containerId);
     throw new MezzoError('NOT_SUPPORTED', 'the Docker Engine has no containers in containers', { blame: 'kernel' });
+  }
+
+  async attach(containerId: string): Promise<never> {
+    this.find(containerId);
+    throw new MezzoError('NOT_SUPPORTED', 'containers of the Docker Engine have no streams here', { blame: 'kernel' });
   }
 
   async statistics(containerId: string): Promise<ContainerStatistics> {

@@ -9,7 +9,7 @@ import { runScript, type RunScript } from './run-script.js';
 
 const tools = {
   ...{ env: '/usr/bin/env', setpriv: '/usr/bin/setpriv', unshare: '/usr/bin/unshare', nsenter: '/usr/bin/nsenter' },
-  ...{ timeout: '/usr/bin/timeout', tail: '/usr/bin/tail', setsid: '/usr/bin/setsid' },
+  ...{ timeout: '/usr/bin/timeout', tail: '/usr/bin/tail', setsid: '/usr/bin/setsid', script: '/usr/bin/script' },
 };
 
 let sandbox: string;

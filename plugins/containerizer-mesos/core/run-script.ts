@@ -1,3 +1,4 @@
+import type { TerminalSize } from '@mezzo/sdk/points/containerizer';
 import { checkExecutable, quote, quoteAll } from './quote.js';
 
 /** Who a task runs as: numbers, since names were looked up before. Only users of the machine have supplementary groups. */
@@ -15,6 +16,8 @@ export interface Tools {
   readonly timeout: string;
   readonly tail: string;
   readonly setsid: string;
+  /** Gives a program a terminal; not on every machine. */
+  readonly script: string;
 }
 
 export interface Program {
@@ -40,25 +43,56 @@ export interface RunScript extends Program {
   /** `user-namespaces`: the powers that it has in them are given up. `group`: it becomes a process group of its own. */
   readonly mode: 'namespaces' | 'user-namespaces' | 'group';
   readonly hostname?: string;
+  readonly streams?: Streams;
+}
+
+/** Paths of the named pipes that take the place of files. With a terminal there is no stderr. */
+export interface Streams {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr?: string;
+  readonly tty?: TerminalSize;
 }
 
 /** What the shim's innermost shell reads to become the task. `refuse` and `ready` are the shim's. */
 export function runScript(run: RunScript): string {
-  const argv = command(run);
+  const { streams, tools } = run;
+  const argv = streams?.tty === undefined ? command(run) : onTerminal(command(run), tools, streams.tty);
   checkExecutable(argv, run.env);
   const { plain, odd } = splitEnv({ ...run.env, MESOS_SANDBOX: run.sandbox });
   return lines(
     ...joins(run.cgroups, "|| refuse 'cannot enter a cgroup'"),
+    streams !== undefined && `mkfifo -m 600 ${quoteAll(pipes(streams))} || refuse 'cannot make its streams'`,
     `cd ${quote(run.sandbox)} || refuse 'cannot enter the sandbox'`,
     run.hostname !== undefined && run.mode !== 'group' && setHostname(quote(run.hostname)),
     'ready',
-    `exec </dev/null >>${quote(`${run.sandbox}/stdout`)} 2>>${quote(`${run.sandbox}/stderr`)} 9<&-`,
+    streams === undefined
+      ? `exec </dev/null >>${quote(`${run.sandbox}/stdout`)} 2>>${quote(`${run.sandbox}/stderr`)} 9<&-`
+      : redirection(streams),
     'umask 022',
     'unset PWD OLDPWD',
     ...plain,
     `exec ${quoteAll([...enclosure(run), ...privileges(run), ...(odd.length > 0 ? [run.tools.env, '--', ...odd] : []), ...argv])}`,
   );
 }
+
+const pipes = ({ stdin, stdout, stderr }: Streams): string[] => [
+  stdin,
+  stdout,
+  ...(stderr === undefined ? [] : [stderr]),
+];
+
+/** Each waits until the agent has opened its end; the agent waits to be told that they are open here. `key` is the shim's. */
+const redirection = ({ stdin, stdout, stderr }: Streams): string =>
+  `exec 5<${quote(stdin)} 6>${quote(stdout)}${stderr === undefined ? '' : ` 7>${quote(stderr)}`}\necho "opened $key"\n` +
+  `exec <&5 >&6 2>&${stderr === undefined ? 6 : 7} 5<&- 6>&- ${stderr === undefined ? '' : '7>&- '}9<&-`;
+
+/** script(1) makes the terminal, copies both ways and passes the status on. */
+const onTerminal = (argv: readonly string[], tools: Tools, { rows, columns }: TerminalSize): readonly string[] => [
+  ...[tools.script, '-qefc'],
+  `stty rows ${rows} cols ${columns} 2>/dev/null; exec ${quoteAll(argv)}`,
+  '/dev/null',
+];
 
 /** The file is root's own, the tool works with the powers of a user namespace. */
 const setHostname = (name: string) =>

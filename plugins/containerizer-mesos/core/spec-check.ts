@@ -8,6 +8,8 @@ export function checkSpec(spec: ContainerSpec): void {
   checkId(spec.containerId, 'container id');
   checkId(spec.owner, 'owner');
   const { shell, argv } = spec.command;
+  if (spec.container?.ttyInfo !== undefined && spec.streams === undefined)
+    throw launchFailed('tty_info is supported in sessions only', 'user');
   const problem = unsupported(spec.container) ?? (spec.parent === undefined ? undefined : unshared(spec.container));
   if (problem !== undefined) throw launchFailed(`${problem} by the mesos containerizer`, 'user');
   if (shell ? argv.length !== 1 : argv.length === 0)
@@ -30,7 +32,6 @@ function unsupported(container: ContainerSpec['container']): string | undefined 
     return "networks other than the host's are not supported yet";
   if (container.linuxInfo !== undefined) return 'linux_info is not supported yet';
   if (container.rlimitInfo !== undefined) return 'rlimit_info is not supported yet';
-  if (container.ttyInfo !== undefined) return 'tty_info is not supported yet';
   return undefined;
 }
 

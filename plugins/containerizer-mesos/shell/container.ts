@@ -1,6 +1,7 @@
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import type { Facts } from '../core/checkpoint.js';
 import { signal, signalGroup } from './processes.js';
+import type { PipeStreams } from './streams.js';
 
 /** How long a killed container may take to vanish before its shim is killed, too. */
 const STUCK_MS = 2_000;
@@ -24,6 +25,7 @@ export class Container {
   constructor(
     readonly id: string,
     readonly facts: Facts,
+    readonly streams?: PipeStreams,
   ) {
     this.ended = new Promise((resolve) => (this.resolve = resolve));
   }
@@ -34,6 +36,7 @@ export class Container {
 
   finish(exit: ContainerExit): void {
     clearTimeout(this.killTimer);
+    this.streams?.finish();
     this.exit ??= exit;
     this.resolve(this.exit);
   }
@@ -69,6 +72,7 @@ export class Container {
   /** Leaves the container as it is and stops looking after it. */
   abandon(): void {
     clearTimeout(this.killTimer);
+    this.streams?.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFile, readlink } from 'node:fs/promises';
 import { assert, MezzoError } from '@mezzo/sdk/contract';
 import type {
   ContainerCheckpoint,
@@ -8,8 +9,10 @@ import type {
   ContainerResources,
   ContainerSpec,
   ContainerStatistics,
+  ContainerStreams,
   ExecResult,
   LaunchedContainer,
+  TerminalSize,
 } from '@mezzo/sdk/points/containerizer';
 import { fromCheckpoint, toCheckpoint, type Facts } from '../core/checkpoint.js';
 import { containerExit, UNKNOWN_EXIT, type ExitLine } from '../core/exit.js';
@@ -20,7 +23,7 @@ import { exec } from './exec.js';
 import { ExitWatch } from './exit-watch.js';
 import { ForkServer } from './fork-server.js';
 import { launch, type Host, type LaunchDeps } from './launch.js';
-import { exploreMachine, type MachineOptions } from './machine.js';
+import { exploreMachine, isExecutable, type MachineOptions } from './machine.js';
 import { allPids, bootId, isAlive } from './processes.js';
 import { RuntimeDir } from './runtime-dir.js';
 import { statistics } from './statistics.js';
@@ -34,6 +37,7 @@ export interface MesosContainerizerOptions extends MachineOptions {
 }
 
 const LAUNCH_TIMEOUT_MS = 10_000;
+const RESIZE_MS = 2_000;
 /** How soon after its parent a container is looked for. */
 const VANISH_MS = 20;
 
@@ -62,12 +66,14 @@ export class MesosContainerizer implements Containerizer {
   }
 
   async capabilities(): Promise<ContainerizerCapabilities> {
-    const { mode, cgroups, notes } = this.deps.machine;
+    const { mode, cgroups, notes, tools } = this.deps.machine;
+    const streams = (await isExecutable(tools.script)) ? 'tty' : 'plain';
     const can = {
       namespaces: mode !== 'group',
       cgroups: cgroups?.version ?? 'none',
       images: false,
       nesting: true,
+      streams,
     } as const;
     return { ...can, notes };
   }
@@ -95,8 +101,9 @@ export class MesosContainerizer implements Containerizer {
     try {
       checkId(owner, 'owner');
       await this.watch(owner);
-      const facts = await launch(this.deps, spec, this.hostOf(spec));
-      this.track(new Container(containerId, facts));
+      const { facts, streams } = await launch(this.deps, spec, this.hostOf(spec));
+      const container = new Container(containerId, facts, streams);
+      this.track(container);
       return { checkpoint: toCheckpoint(containerId, facts), pid: facts.main.pid };
     } finally {
       this.launching.delete(containerId);
@@ -131,6 +138,27 @@ export class MesosContainerizer implements Containerizer {
     const { facts, exit } = this.find(containerId);
     if (exit !== undefined) throw notFound(containerId);
     return exec(this.deps, containerId, this.execs++, facts, command, timeoutMs);
+  }
+
+  async attach(containerId: string): Promise<ContainerStreams> {
+    const container = this.find(containerId);
+    const { streams } = container;
+    if (streams === undefined) throw notSupported(`container ${containerId} has no streams`);
+    return {
+      write: (data) => streams.write(data),
+      end: () => streams.end(),
+      output: () => streams.output(),
+      resize: (size) => this.resize(container, size),
+    };
+  }
+
+  /** script(1), which is the container's first process, has the program with the terminal as its child. */
+  private async resize({ id, facts }: Container, { rows, columns }: TerminalSize): Promise<void> {
+    const { pid } = facts.main;
+    const child = await childOf(pid);
+    const terminal = child === undefined ? '' : await readlink(`/proc/${child}/fd/0`).catch(() => '');
+    if (!/^\/dev\/pts\/\d+$/.test(terminal)) throw notSupported(`container ${id} has no terminal`);
+    await this.exec(id, { shell: true, argv: [`stty rows ${rows} cols ${columns} <${terminal}`], env: {} }, RESIZE_MS);
   }
 
   async remove(containerId: string): Promise<void> {
@@ -256,6 +284,13 @@ export class MesosContainerizer implements Containerizer {
     return container;
   }
 }
+
+async function childOf(pid: number): Promise<string | undefined> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => '');
+  return /^\d+/.exec(children)?.[0];
+}
+
+const notSupported = (message: string): MezzoError => new MezzoError('NOT_SUPPORTED', message, { blame: 'user' });
 
 const notFound = (containerId: string): MezzoError =>
   new MezzoError('CONTAINER_NOT_FOUND', `container ${containerId} is not known or has ended`, { blame: 'kernel' });
