@@ -60,6 +60,17 @@ describe.each([
     const isServed = status !== 501 && text !== '404 Not Found.';
     expect([status, text, isServed]).toEqual([status, text, verdict !== 'not supported']);
   });
+
+  const read = all.filter(({ method, verdict }) => method === 'GET' && verdict !== 'not supported');
+  test.each(read)('$path answers JSON as a script when that is asked for', async ({ path }) => {
+    const daemon = who === 'master' ? master.daemon : agent.daemon;
+    const plain = await ask(daemon, path);
+    if (plain.headers['content-type'] !== 'application/json') return;
+    const script = await ask(daemon, `${path}?jsonp=show`);
+    expect(script.headers['content-type']).toBe('text/javascript');
+    expect(script.text).toMatch(/^show\(.*\);$/s);
+    expect((await ask(daemon, `${path}?jsonp=alert(1)`)).status).toBe(400);
+  });
 });
 
 test('the agent says where it is, and shows the log that something else writes', async () => {

@@ -104,7 +104,7 @@ function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => voi
   for (const path of ['/reserve', '/unreserve', '/create-volumes', '/destroy-volumes']) {
     at(path, (_query, ctx) => changeAgent(site, path, ctx));
   }
-  at('/weights', (_query, ctx) => weights(site, ctx));
+  at('/weights', (query, ctx) => weights(site, query, ctx));
   at('/quota', (query, ctx) => quota(site, query, ctx));
   at('/quota/*role', (query, ctx) => quota(site, query, ctx));
   at('/maintenance/schedule', (query, ctx) => maintenanceSchedule(site, query, ctx));
@@ -177,10 +177,11 @@ async function changeAgent({ shell }: MasterSite, path: string, ctx: Context): P
   return notImplemented(path);
 }
 
-async function weights(site: MasterSite, ctx: Context): Promise<Answer> {
+async function weights(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
   const { method } = ctx;
   const viewer = viewerOf(site, ctx.req);
-  if (isRead(method)) return jsonAnswer(JSON.stringify(weightInfos(site.shell.state, viewer.sight.role)));
+  if (isRead(method))
+    return jsonAnswer(JSON.stringify(weightInfos(site.shell.state, viewer.sight.role)), jsonpOf(query));
   if (method !== 'PUT') return methodNotAllowed(['GET', 'PUT'], method);
   const infos = await jsonBody(ctx);
   const what = 'Failed to validate update weights request JSON';
