@@ -4,6 +4,8 @@ import type {
   ExecutorInfo,
   FrameworkInfo,
   KillPolicy,
+  OfferOperation,
+  OperationStatus,
   Resource,
   TaskInfo,
   TaskState,
@@ -37,6 +39,16 @@ export interface AgentExecutor {
   readonly info: ExecutorInfo;
 }
 
+/** An operation that the agent has answered, until that is acknowledged. */
+export interface AgentOperation {
+  /** 16 bytes in base64. */
+  readonly uuid: string;
+  /** Undefined = an operator's. */
+  readonly frameworkId?: string;
+  readonly info: OfferOperation;
+  readonly status: OperationStatus;
+}
+
 export interface AgentSubscribe {
   readonly protocol: number;
   /** Address is `hostname:port` of the agent's own HTTP API; `agentInfo.id` is set when it was admitted before. */
@@ -47,6 +59,7 @@ export interface AgentSubscribe {
   readonly version: string;
   readonly tasks: readonly AgentTask[];
   readonly executors: readonly AgentExecutor[];
+  readonly operations: readonly AgentOperation[];
   /** Frameworks that have tasks or executors here. */
   readonly frameworks: readonly FrameworkInfo[];
 }
@@ -90,6 +103,16 @@ export type DownMessage =
       readonly taskId: string;
       readonly killPolicy?: KillPolicy;
     }
+  /** Turn `from`, which the agent has, into `to`: reservations are made or undone, volumes come or go. */
+  | {
+      readonly type: 'applyOperation';
+      readonly uuid: string;
+      readonly frameworkId?: string;
+      readonly info: OfferOperation;
+      readonly from: readonly Resource[];
+      readonly to: readonly Resource[];
+    }
+  | { readonly type: 'acknowledgeOperation'; readonly uuid: string }
   /** End all tasks. */
   | ({ readonly type: 'drain' } & AgentDrain)
   /** In use again after a drain. */
@@ -119,6 +142,8 @@ export type UpCall =
       readonly executorId: string;
       readonly status: number;
     }
+  /** Sent again until acknowledged. */
+  | { readonly type: 'operationUpdated'; readonly operation: AgentOperation }
   | { readonly type: 'updateResources'; readonly resources: readonly Resource[] }
   /** Orderly farewell: the agent ends its tasks and leaves. */
   | { readonly type: 'unregister' };

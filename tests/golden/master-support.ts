@@ -153,18 +153,21 @@ export class ScriptedAgent {
 
   static async start(daemon: MasterDaemon, more: Partial<AgentSubscribe> = {}): Promise<ScriptedAgent> {
     const token = await mintToken(daemon.clusterKey, { uid: 'agent', scope: 'agent' }, 60);
+    const resources = Resources.parse('cpus:2;mem:1024;disk:4096;ports:[31000-32000]').toMessages();
     const subscribeCall: AgentSubscribe = {
       protocol: 1,
       agentInfo: {
         hostname: 'agent.test',
         port: 5051,
+        resources,
         attributes: [{ name: 'rack', type: 'TEXT', text: { value: 'r1' } }],
       },
       address: '127.0.0.1:5051',
-      resources: Resources.parse('cpus:2;mem:1024;disk:4096;ports:[31000-32000]').toMessages(),
+      resources,
       version: '0.1.0',
       tasks: [],
       executors: [],
+      operations: [],
       frameworks: [],
       ...more,
     };

@@ -1,5 +1,7 @@
+import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { agentBreach } from '../../kernel/core/agent/invariants.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
+import { Resources } from '../../kernel/core/resources/index.js';
 import { Violation, type World } from './world.js';
 
 /** After every step: what each machine that was told something believes holds together. */
@@ -27,6 +29,7 @@ export function auditEnd(world: World): void {
     ...viewsAgree(world),
     ...everybodyIsServed(world),
     ...groupsAreWhole(world),
+    ...operationsAreSettled(world),
     ...world.operator.audit(),
   ];
   fail(world, 'at the end', broken);
@@ -98,5 +101,20 @@ function* everybodyIsServed(world: World): Generator<string> {
     if (offersSeen === 0) yield `${name} (${manners}) never got an offer`;
     if (wish.lifeMs === 0 && live.filter(({ state }) => state === 'TASK_RUNNING').length < wish.tasks)
       yield `${name} (${manners}) wants ${wish.tasks} tasks and has ${live.map(({ id, state }) => `${id} ${state}`).join(', ') || 'none'}`;
+  }
+}
+
+/** Master and agents have the same resources, nobody waits for an operation, and a volume that was said to be there is there. */
+function* operationsAreSettled(world: World): Generator<string> {
+  for (const agent of world.agents) {
+    const known = world.master.state?.agents.get(asId<AgentId>(agent.state?.agentId ?? ''));
+    if (known === undefined || agent.state === undefined) continue;
+    const total = Resources.of(agent.state.resources);
+    if (!known.total.equals(total)) yield `${agent.name} has ${String(total)}, and the master ${String(known.total)}`;
+    const left = agent.state.operations.size + known.operations.size;
+    if (left > 0) yield `${left} operations of ${agent.name} were never settled`;
+  }
+  for (const { keeper, name } of world.frameworks) {
+    for (const fault of keeper?.audit(world.agents) ?? []) yield `${name} ${fault}`;
   }
 }

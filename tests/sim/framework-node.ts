@@ -10,6 +10,7 @@ import type {
 } from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { Stream } from './network.js';
+import { Keeper } from './keeper.js';
 import type { World } from './world.js';
 
 /**
@@ -73,6 +74,8 @@ export class FrameworkNode {
   /** Every task id it ever launched, and how often it was told of an update after having acknowledged it. */
   readonly everLaunched = new Set<string>();
   offersSeen = 0;
+  /** In worlds with operations. */
+  readonly keeper: Keeper | undefined;
   private unanswered: Offer[] = [];
   private stream: Stream<SchedulerEvent> | undefined;
   private connection: ConnectionId | undefined;
@@ -85,7 +88,9 @@ export class FrameworkNode {
     readonly manners: Manners,
     readonly wish: Wish,
     readonly partitionAware: boolean,
-  ) {}
+  ) {
+    this.keeper = world.withOperations ? new Keeper(world, name, (call) => this.call(call)) : undefined;
+  }
 
   start(): void {
     this.connect();
@@ -120,6 +125,7 @@ export class FrameworkNode {
             ...(this.id === undefined ? {} : { id: { value: this.id } }),
             capabilities: [
               { type: 'MULTI_ROLE' },
+              { type: 'RESERVATION_REFINEMENT' },
               ...(this.partitionAware ? [{ type: 'PARTITION_AWARE' as const }] : []),
             ],
           },
@@ -159,6 +165,7 @@ export class FrameworkNode {
     const tasks = this.live.map(({ id, agentId }) => ({ taskId: { value: id }, agentId: { value: agentId } }));
     if (tasks.length > 0) this.call({ type: 'RECONCILE', reconcile: { tasks } });
     this.call({ type: 'RECONCILE', reconcile: {} });
+    this.keeper?.reconcile();
     if (this.missing > 0) this.call({ type: 'REVIVE' });
     if (this.world.calm) for (const offer of this.unanswered.splice(0)) this.answer(offer);
   }
@@ -187,6 +194,8 @@ export class FrameworkNode {
         return;
       case 'UPDATE':
         return this.updated(event.update!.status);
+      case 'UPDATE_OPERATION_STATUS':
+        return this.keeper?.told(event.updateOperationStatus!.status);
       case 'ERROR':
         // "Failed over" is the old stream's; a removed framework starts again from nothing.
         if (event.error?.message === 'Framework has been removed') this.id = undefined;
@@ -233,13 +242,15 @@ export class FrameworkNode {
         command: { value: 'sleep', environment: { variables: [{ name: 'SIM_LIFE_MS', value: String(lifeMs) }] } },
       };
     });
-    if (count === 0)
+    const operations = this.keeper?.operationsFor(offer) ?? [];
+    if (count === 0 && operations.length === 0)
       return this.call({ type: 'DECLINE', decline: { offerIds: [offer.id], filters: { refuseSeconds: 30 } } });
     this.call({
       type: 'ACCEPT',
       accept: {
         offerIds: [offer.id],
         operations: [
+          ...operations,
           group === undefined
             ? { type: 'LAUNCH', launch: { taskInfos } }
             : { type: 'LAUNCH_GROUP', launchGroup: { executor: podOf(group), taskGroup: { tasks: taskInfos } } },

@@ -19,6 +19,16 @@ export const planted: Readonly<Record<string, Planted>> = {
   'the agent checkpoints no tasks': {
     agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key.startsWith('tasks/') ? [] : [effect])),
   },
+  'the agent checkpoints no reservations': {
+    agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key === 'resources' ? [] : [effect])),
+  },
+  'the master acknowledges no operation': {
+    master: masterThat((effect) =>
+      effect.type === 'sendAgent' && effect.record.type === 'acknowledgeOperation'
+        ? [{ ...effect, record: { type: 'ping', seq: effect.record.seq } }]
+        : [effect],
+    ),
+  },
   'the agent never retries an update': {
     agent: agentThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('update/') ? [] : [effect])),
   },

@@ -1,4 +1,4 @@
-import type { SchedulerCall } from '@mezzo/sdk/api';
+import type { Resource, SchedulerCall } from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import type { AgentConfig } from '../../kernel/core/agent/state.js';
@@ -65,7 +65,7 @@ export class World {
     this.master = new MasterNode(this.time, this.weather, planted.master);
     this.agents = Array.from(
       { length: random.between(1, 4) },
-      (_, i) => new AgentNode(this, i, agentConfig(i), planted.agent),
+      (_, i) => new AgentNode(this, i, agentConfig(i, this.withOperations ? DISK : []), planted.agent),
     );
     const manners: Manners[] = ['polite', 'polite', 'greedy', 'silent', 'doubling', 'flapping'];
     this.frameworks = Array.from({ length: random.between(1, 4) }, (_, i) => {
@@ -79,6 +79,11 @@ export class World {
       };
       return new FrameworkNode(this, `${i % 2 ? 'a' : 'b'}fw${i}`, random.pick(manners), wish, random.chance(0.7));
     });
+  }
+
+  /** Frameworks reserve resources and make volumes of them. */
+  get withOperations(): boolean {
+    return this.seed % 4 === 1;
   }
 
   /** A storm of faults, a drizzle of lost calls, then calm long enough for everything to settle; the auditors look after every step and at the end. */
@@ -219,7 +224,9 @@ export class World {
   }
 }
 
-const agentConfig = (index: number): AgentConfig => ({
+const DISK: Resource[] = [{ name: 'disk', type: 'SCALAR', scalar: { value: 100 } }];
+
+const agentConfig = (index: number, more: readonly Resource[]): AgentConfig => ({
   owner: `sim-${index}`,
   workDir: `/sim/${index}`,
   hostname: `host-${index}`,
@@ -231,6 +238,7 @@ const agentConfig = (index: number): AgentConfig => ({
     { name: 'mem', type: 'SCALAR', scalar: { value: MEM_MIB } },
     { name: 'disk', type: 'SCALAR', scalar: { value: 1024 } },
     { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31_000, end: 32_000 }] } },
+    ...more,
   ],
   attributes: [],
   containerizers: ['mesos'],

@@ -276,6 +276,7 @@ export class TestAgent {
       version: '0.1.0',
       tasks: [],
       executors: [],
+      operations: [],
       frameworks: [],
       ...more,
     };

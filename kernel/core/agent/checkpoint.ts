@@ -1,9 +1,10 @@
-import type { ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
-import type { AgentDrain } from '../protocol.js';
+import type { ExecutorInfo, FrameworkInfo, Resource, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { AgentDrain, AgentOperation } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerExit, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
 import type { ContainerAsk } from './container-messages.js';
 import type { AgentFramework, AgentState, Container, Run, Task } from './state.js';
 import { emit, type Turn } from './turn.js';
+import { answered, keptOf } from './views.js';
 
 /** What is written under <work_dir>/meta. Every record carries the format version it was written with. */
 export const CHECKPOINT_VERSION = 1;
@@ -13,6 +14,12 @@ export interface AgentRecord {
   readonly agentId: string;
   readonly bootId: string;
   readonly drain?: AgentDrain;
+}
+export interface ResourcesRecord {
+  readonly version: number;
+  /** Dynamic reservations and persistent volumes; the rest is what the machine has. */
+  readonly kept: readonly Resource[];
+  readonly operations: readonly AgentOperation[];
 }
 export interface FrameworkRecord {
   readonly version: number;
@@ -60,6 +67,7 @@ export interface TaskRecord {
 }
 
 export const AGENT_KEY = 'agent';
+export const RESOURCES_KEY = 'resources';
 const frameworkKey = (frameworkId: string): string => `frameworks/${frameworkId}`;
 export const runKey = (containerId: string): string => `runs/${containerId}`;
 export const containerKey = (containerId: string): string => `containers/${containerId}`;
@@ -69,6 +77,12 @@ export function saveAgent(turn: Turn, state: AgentState): void {
   const { agentId = '', bootId, drain } = state;
   const value: AgentRecord = { version: CHECKPOINT_VERSION, agentId, bootId, ...(drain && { drain }) };
   emit(turn, { type: 'checkpoint', key: AGENT_KEY, value });
+}
+
+export function saveResources(turn: Turn, state: AgentState): void {
+  const operations = [...state.operations.values()].map(answered);
+  const value: ResourcesRecord = { version: CHECKPOINT_VERSION, kept: keptOf(state), operations };
+  emit(turn, { type: 'checkpoint', key: RESOURCES_KEY, value });
 }
 
 export function saveFramework(turn: Turn, framework: AgentFramework): void {

@@ -72,6 +72,7 @@ function start(turn: Turn, request: number, container: Container): void {
     ...placeOf(container),
     user: askedUser(turn.state, container),
     uris: ask?.command.uris ?? [],
+    volumes: [],
   });
 }
 

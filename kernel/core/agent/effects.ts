@@ -20,10 +20,23 @@ export type Probe =
   | (HttpProbe & { readonly host: string })
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
+/** A directory that outlives the tasks that use it. */
+export interface PersistentVolume {
+  readonly directory: string;
+  /** A disk of its own: only what is on it comes and goes. */
+  readonly isMount: boolean;
+  /** Where the container sees it, below its sandbox. */
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+}
+
 /** What the agent wants done, in order. `checkpoint` and `forget` are the writes: what follows waits for them. */
 export type AgentEffect =
   | { readonly type: 'checkpoint'; readonly key: string; readonly value: unknown }
   | { readonly type: 'forget'; readonly key: string }
+  /** Done before anything that follows begins. `fresh`: whatever lies there is a leftover. A write: when it fails, the agent ends. */
+  | { readonly type: 'createVolume'; readonly volume: PersistentVolume; readonly fresh: boolean }
+  | { readonly type: 'destroyVolume'; readonly volume: PersistentVolume }
   /** Opens the stream to the leading master. Every event of it carries `connection`; an older one is closed first. */
   | { readonly type: 'connectMaster'; readonly connection: number; readonly subscribe: AgentSubscribe }
   | { readonly type: 'disconnectMaster'; readonly connection: number }
@@ -38,6 +51,8 @@ export type AgentEffect =
       /** `directory` is in this one, which what runs there may write to, and is found under the name `link` there, too. */
       readonly within?: string;
       readonly link?: string;
+      /** Linked into the sandbox, and given to the user. */
+      readonly volumes: readonly PersistentVolume[];
     }
   /** The shell also waits for the container's end. */
   | { readonly type: 'launchContainer'; readonly containerizer: string; readonly spec: ContainerSpec }

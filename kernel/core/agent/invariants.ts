@@ -1,4 +1,5 @@
 import { toMilli, isTerminal } from '@mezzo/sdk/contract';
+import { asGiven, Resources } from '../resources/index.js';
 import { groupOf } from './books.js';
 import { isOver } from './pods.js';
 import { type AgentState } from './state.js';
@@ -7,7 +8,7 @@ import { usedBy } from './views.js';
 
 /** What must hold after every step. Answers the first breach in words, or undefined. */
 export function agentBreach(state: AgentState): string | undefined {
-  return booksBreach(state) ?? podsBreach(state) ?? resourcesBreach(state);
+  return booksBreach(state) ?? podsBreach(state) ?? resourcesBreach(state) ?? conversionsBreach(state);
 }
 
 function booksBreach(state: AgentState): string | undefined {
@@ -56,7 +57,7 @@ function podsBreach(state: AgentState): string | undefined {
 function resourcesBreach(state: AgentState): string | undefined {
   const free = new Map<string, number>();
   const ports = new Set<number>();
-  for (const r of state.config.resources) add(free, r.name, r.scalar?.value ?? 0);
+  for (const r of state.resources) add(free, r.name, r.scalar?.value ?? 0);
   for (const run of state.runs.values()) {
     for (const resource of usedBy(run)) {
       add(free, resource.name, -(resource.scalar?.value ?? 0));
@@ -70,6 +71,13 @@ function resourcesBreach(state: AgentState): string | undefined {
   }
   for (const [name, milli] of free) if (milli < 0) return `more ${name} is used than there is`;
   return undefined;
+}
+
+/** Whatever is reserved or made a volume of, it is as much as the machine has. */
+function conversionsBreach({ config, resources }: AgentState): string | undefined {
+  if (resources === config.resources) return undefined;
+  const given = Resources.of(resources.map(asGiven));
+  return given.equals(Resources.of(config.resources)) ? undefined : `${String(given)} is not what the machine has`;
 }
 
 const add = (sums: Map<string, number>, name: string, value: number): void =>

@@ -6,7 +6,7 @@ import { failLaunch, neverRan } from './ends.js';
 import type { AgentEvent } from './events.js';
 import { boundPod, launchWaiting } from './pods.js';
 import { checkStatusOf } from './probes.js';
-import { containerizerFor, secretOf, specOf, userOf } from './spec.js';
+import { containerizerFor, secretOf, specOf, userOf, volumesOfRun } from './spec.js';
 import type { AgentFramework, AgentState, Run, Task, TaskEnd } from './state.js';
 import { emit, nextUuid, type Turn } from './turn.js';
 import { report } from './updates.js';
@@ -90,6 +90,8 @@ function startRun(
     directory: run.directory,
     user: userOf(turn.state, framework.info, command?.user),
     uris: command?.uris ?? [],
+    // Docker mounts them itself: see specOf.
+    volumes: run.containerizer === 'docker' ? [] : volumesOfRun(turn.state, run),
   });
 }
 

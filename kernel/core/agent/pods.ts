@@ -1,3 +1,5 @@
+import { Resources } from '../resources/index.js';
+import { volumesOf } from './operations.js';
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import { addContainer, frameworkOf, groupOf } from './books.js';
@@ -41,6 +43,7 @@ function launchTask(turn: Turn, run: Run, task: Task): void {
     ...{ containerId, directory: container.directory },
     user: userOf(turn.state, frameworkOf(turn.state, run).info, command?.user),
     uris: command?.uris ?? [],
+    volumes: volumesOf(turn.state.config, Resources.of(task.info.resources)),
     within: run.directory,
     link: `tasks/${taskId}`,
   });

@@ -3,12 +3,14 @@ import { addContainer, addRun, addTask, newFramework, retireFramework, retireIfD
 import {
   AGENT_KEY,
   CHECKPOINT_VERSION,
+  RESOURCES_KEY,
   runKey,
   saveAgent,
   saveContainer,
   type AgentRecord,
   type ContainerRecord,
   type FrameworkRecord,
+  type ResourcesRecord,
   type RunRecord,
   type TaskRecord,
 } from './checkpoint.js';
@@ -20,6 +22,7 @@ import { endRuns } from './frameworks.js';
 import { killVessel, killTask } from './kill.js';
 import { newTask } from './launch.js';
 import { leave } from './leave.js';
+import { recoverResources } from './operations.js';
 import { connect } from './registration.js';
 import { watchTask } from './running.js';
 import { type AgentState, type Container, type Run, type Task, type TaskEnd, type Vessel } from './state.js';
@@ -51,6 +54,11 @@ export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type:
   const rebooted = agent !== undefined && agent.bootId !== bootId;
   if (rebooted) for (const vessel of vessels(state)) vessel.checkpoint = undefined;
   if (state.agentId !== undefined && (agent === undefined || rebooted)) saveAgent(turn, state);
+  const misfit = recoverResources(turn, recordsUnder<ResourcesRecord>(records, RESOURCES_KEY)[0]);
+  if (misfit !== undefined) {
+    state.phase = 'left';
+    return emit(turn, { type: 'exit', code: 1, reason: misfit });
+  }
   const containers = vessels(state).flatMap(({ containerizer, checkpoint, phase }) =>
     checkpoint === undefined || phase === 'ended' ? [] : [{ containerizer, checkpoint }],
   );

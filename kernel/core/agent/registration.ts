@@ -7,6 +7,7 @@ import { killTask } from './kill.js';
 import { runTaskGroup } from './groups.js';
 import { runTask } from './launch.js';
 import { leave } from './leave.js';
+import { acknowledgeOperation, applyOperation, sendOperation } from './operations.js';
 import { count, emit, type Turn } from './turn.js';
 import { acknowledge, resend } from './updates.js';
 import { subscribeOf } from './views.js';
@@ -74,6 +75,10 @@ function obey(turn: Turn, message: DownMessage): void {
       return serving ? runTaskGroup(turn, message.framework, message.executor, message.tasks) : undefined;
     case 'killTask':
       return killTask(turn, message.frameworkId, message.taskId, message.killPolicy);
+    case 'applyOperation':
+      return serving ? applyOperation(turn, message) : undefined;
+    case 'acknowledgeOperation':
+      return acknowledgeOperation(turn, message.uuid);
     case 'drain':
       return drain(turn, { config: message.config, sinceMs: message.sinceMs });
     case 'reactivated':
@@ -111,6 +116,7 @@ function registered(turn: Turn, message: Extract<DownMessage, { type: 'registere
   const { agentId, masterId } = message;
   emit(turn, { type: 'log', level: 'info', message: 'registered with the master', fields: { agentId, masterId } });
   for (const run of state.runs.values()) for (const task of run.tasks.values()) resend(turn, run, task, false);
+  for (const uuid of state.operations.keys()) sendOperation(turn, uuid, false);
 }
 
 const awaitPing = (turn: Turn): void =>

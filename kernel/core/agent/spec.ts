@@ -1,8 +1,11 @@
 import type { CommandInfo, ContainerInfo, FrameworkInfo, Labels, Resource, TaskInfo, TTYInfo } from '@mezzo/sdk/api';
 import { isTerminal, toMilli } from '@mezzo/sdk/contract';
 import type { ContainerCommand, ContainerResources, ContainerSpec } from '@mezzo/sdk/points/containerizer';
+import { Resources } from '../resources/index.js';
 import { frameworkOf } from './books.js';
 import type { AgentState, Container, Run } from './state.js';
+import type { PersistentVolume } from './effects.js';
+import { volumesOf } from './operations.js';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -22,7 +25,7 @@ export function specOf(state: AgentState, run: Run): ContainerSpec {
     containerId: run.containerId,
     owner: state.config.owner,
     command: commandOf(state, run, (task ?? run.info).command ?? {}),
-    ...(container && { container }),
+    ...(container && { container: withVolumes(state, run, container) }),
     resources: task === undefined ? executorResources(run) : taskResources(task),
     sandbox: run.directory,
     ...(labels?.labels && { labels: labelsOf(labels) }),
@@ -120,6 +123,26 @@ export const podEnvironment = (
 const labelsOf = ({ labels }: Labels): Record<string, string> =>
   Object.fromEntries((labels ?? []).map((label) => [label.key, label.value ?? '']));
 
+/** Persistent volumes of what the run began with; of tasks that a running executor is given later nothing can be mounted. */
+export const volumesOfRun = (state: AgentState, run: Run): PersistentVolume[] =>
+  volumesOf(
+    state.config,
+    Resources.of([...(run.kind === 'custom' ? (run.info.resources ?? []) : []), ...tasksResources(run)]),
+  );
+
+const tasksResources = (run: Run): Resource[] => [...run.tasks.values()].flatMap((task) => task.info.resources ?? []);
+
+function withVolumes(state: AgentState, run: Run, container: ContainerInfo): ContainerInfo {
+  const volumes = run.containerizer === 'docker' ? volumesOfRun(state, run) : [];
+  if (volumes.length === 0) return container;
+  const mounts = volumes.map(({ directory, containerPath, readOnly }) => ({
+    hostPath: directory,
+    containerPath,
+    mode: readOnly ? ('RO' as const) : ('RW' as const),
+  }));
+  return { ...container, volumes: [...(container.volumes ?? []), ...mounts] };
+}
+
 /** The command with its whole environment: the agent's, `more`, then `base`'s (the task's, for a check inside it), then its own. */
 export function commandOf(
   state: AgentState,
@@ -209,9 +232,8 @@ function limitsOf(limits: TaskInfo['limits']): NonNullable<ContainerResources['l
 
 /** An executor may be given further tasks later, and a container cannot grow: its share grows, its memory is not bounded. */
 function executorResources(run: Run): ContainerResources {
-  const tasks = [...run.tasks.values()].flatMap((task) => task.info.resources ?? []);
   return {
-    ...amounts([...(run.info.resources ?? []), ...tasks]),
+    ...amounts([...(run.info.resources ?? []), ...tasksResources(run)]),
     limits: { cpusMilli: 'unlimited', memMib: 'unlimited' },
   };
 }

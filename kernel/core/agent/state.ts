@@ -9,7 +9,7 @@ import type {
   TaskState,
   TaskStatus,
 } from '@mezzo/sdk/api';
-import type { AgentDrain } from '../protocol.js';
+import type { AgentDrain, AgentOperation } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerExit, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
 import type { ContainerAsk } from './container-messages.js';
 
@@ -147,6 +147,11 @@ export interface AgentFramework {
   readonly completedRuns: Run[];
 }
 
+/** Answered, and not acknowledged yet. */
+export interface Operation extends AgentOperation {
+  retryMs: number;
+}
+
 export interface AgentState {
   readonly config: AgentConfig;
   phase: 'starting' | 'recovering' | 'serving' | 'leaving' | 'left';
@@ -156,6 +161,10 @@ export interface AgentState {
   counter: number;
   agentId: string | undefined;
   drain: AgentDrain | undefined;
+  /** All there is to offer: those of `config` with the reservations and volumes that were made of them. */
+  resources: readonly Resource[];
+  /** By uuid. */
+  readonly operations: Map<string, Operation>;
   readonly link: MasterLink;
   readonly frameworks: Map<string, AgentFramework>;
   readonly completedFrameworks: AgentFramework[];
@@ -185,6 +194,8 @@ export function createAgentState(config: AgentConfig): AgentState {
     counter: 0,
     agentId: undefined,
     drain: undefined,
+    resources: config.resources,
+    operations: new Map(),
     link: {
       connection: 0,
       phase: 'idle',

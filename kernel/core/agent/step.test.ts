@@ -1,8 +1,16 @@
-import type { FrameworkInfo, TaskInfo, TaskStatus } from '@mezzo/sdk/api';
+import type {
+  FrameworkInfo,
+  OfferOperation,
+  Resource,
+  ResourceReservationInfo,
+  TaskInfo,
+  TaskStatus,
+} from '@mezzo/sdk/api';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AgentWorld, aware, config, plain, task, types } from '../../../tests/support/agent-world.js';
-import type { DownRecord } from '../protocol.js';
+import type { DownMessage, DownRecord } from '../protocol.js';
 import type { AgentEffect } from './effects.js';
+import type { CheckpointRecord } from './events.js';
 import { executorCallFault } from './executor-calls.js';
 import { createAgentState } from './state.js';
 
@@ -690,4 +698,94 @@ test('a crash that keeps the end of a container and loses that of its task costs
   for (let i = 0; i < 3; i++) world.acknowledge();
   expect(world.updates().map(({ state }) => state)).toContain('TASK_FINISHED');
   expect(world.updates().map(({ state }) => state)).not.toContain('TASK_GONE');
+});
+
+describe('reservations and volumes', () => {
+  const web = { type: 'DYNAMIC', role: 'web' } as const;
+  const mem = (value: number, reservations: ResourceReservationInfo[] = [web]): Resource => ({
+    name: 'mem',
+    type: 'SCALAR',
+    scalar: { value },
+    reservations,
+  });
+  const reserve = (uuid = 'op', value = 64): DownMessage => ({
+    type: 'applyOperation',
+    uuid,
+    info: { type: 'RESERVE', id: { value: uuid }, reserve: { resources: [mem(value)] } },
+    from: [mem(value, [])],
+    to: [mem(value)],
+  });
+  const outcomes = () => world.sent.flatMap((call) => (call.type === 'operationUpdated' ? [call.operation] : []));
+  const subscribed = () => world.effects.flatMap((e) => (e.type === 'connectMaster' ? [e.subscribe] : []))[0];
+
+  test('what was asked is done once and written down before anybody is told of it', () => {
+    const effects = world.master(reserve());
+    expect(effects.slice(1).map((e) => e.type)).toEqual(['checkpoint', 'sendMaster', 'setTimer']);
+    world.master(reserve());
+    expect(outcomes()).toHaveLength(1);
+    expect(world.state.resources).toContainEqual(mem(64));
+    expect(world.state.resources).toContainEqual({ name: 'mem', type: 'SCALAR', scalar: { value: 960 } });
+  });
+
+  test('the outcome is told until it is acknowledged: after 10 s, doubling, and by the next life', () => {
+    world.master(reserve());
+    world.fire('operation/op');
+    world.fire('operation/op');
+    expect(world.timers.get('operation/op')).toBe(40_000);
+    world.start();
+    expect(subscribed()).toMatchObject({ operations: [{ uuid: 'op', status: { state: 'OPERATION_FINISHED' } }] });
+    expect(subscribed()!.resources).toContainEqual(mem(64));
+    world.register();
+    expect(outcomes()).toHaveLength(4);
+    world.master({ type: 'acknowledgeOperation', uuid: 'op' });
+    world.start();
+    expect(subscribed()).toMatchObject({ operations: [] });
+    expect(subscribed()!.resources).toContainEqual(mem(64));
+  });
+
+  test('what the agent has not got is dropped, and the master learns what there is', () => {
+    world.master(reserve('op', 5000));
+    expect(outcomes()).toMatchObject([{ status: { state: 'OPERATION_DROPPED' } }]);
+    expect(world.sent).toContainEqual({ type: 'updateResources', resources: config.resources });
+  });
+
+  test('a volume is made before it is written down, made sure of in each life, and removed after it is forgotten', () => {
+    const disk = (more: Partial<Resource>): Resource => ({
+      ...{ name: 'disk', type: 'SCALAR', scalar: { value: 8 }, reservations: [web] },
+      ...more,
+    });
+    const made = disk({ disk: { persistence: { id: 'v1' }, volume: { containerPath: 'data', mode: 'RW' } } });
+    const wanted = { directory: '/w/volumes/roles/web/v1', isMount: false, containerPath: 'data', readOnly: false };
+    const withDisk = { ...config, resources: [...config.resources, disk({ reservations: [] })] };
+    Object.assign(world.state, { config: withDisk, resources: [...config.resources, disk({})] });
+    const create = { type: 'CREATE', create: { volumes: [made] } } satisfies OfferOperation;
+    const effects = world.master({ type: 'applyOperation', uuid: 'c', info: create, from: [disk({})], to: [made] });
+    expect(effects.slice(1, 3)).toMatchObject([
+      { type: 'createVolume', volume: wanted, fresh: true },
+      { type: 'checkpoint' },
+    ]);
+    const destroy = { type: 'DESTROY', destroy: { volumes: [made] } } satisfies OfferOperation;
+    const undone = world.master({ type: 'applyOperation', uuid: 'd', info: destroy, from: [made], to: [disk({})] });
+    expect(undone.slice(1, 3)).toMatchObject([{ type: 'checkpoint' }, { type: 'destroyVolume', volume: wanted }]);
+  });
+
+  test('an agent that has less than what was reserved on it says so and ends', () => {
+    world.master(reserve('op', 1000));
+    const record = world.disk.get('resources') as { kept: object[] };
+    world.disk.set('resources', { ...record, kept: [mem(2000)] });
+    world.state = createAgentState(config);
+    const records = [...world.disk].map(([key, value]): CheckpointRecord => ({ key, value }));
+    const effects = world.dispatch({
+      type: 'checkpointsLoaded',
+      seed: '',
+      bootId: 'boot-1',
+      recover: 'reconnect',
+      records,
+    });
+    expect(effects.at(-1)).toMatchObject({
+      type: 'exit',
+      code: 1,
+      reason: expect.stringContaining('mem:2000') as string,
+    });
+  });
 });

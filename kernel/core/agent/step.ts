@@ -15,6 +15,7 @@ import type { AgentEvent } from './events.js';
 import { DISCARD_TIMER, discardLaunch, killVessel } from './kill.js';
 import { sandboxFailed, sandboxPrepared } from './launch.js';
 import { leave, LEAVE_TIMER, leaveOverdue, leaveWhenIdle } from './leave.js';
+import { OPERATION_TIMER, sendOperation } from './operations.js';
 import { settlePods } from './pods.js';
 import { probeDone, probeDue } from './probes.js';
 import { checkpointsLoaded, containersRecovered } from './recovery.js';
@@ -42,7 +43,8 @@ export const agentMachine: Machine<AgentState, AgentEvent, AgentEffect> = {
 };
 
 /** The writes among the effects: what follows one waits until it is on disk. */
-export const isAgentWrite = (effect: AgentEffect): boolean => effect.type === 'checkpoint' || effect.type === 'forget';
+export const isAgentWrite = ({ type }: AgentEffect): boolean =>
+  type === 'checkpoint' || type === 'forget' || type === 'createVolume';
 
 function handle(turn: Turn, event: AgentEvent): void {
   const inner = 'containerId' in event ? turn.state.containers.get(event.containerId) : undefined;
@@ -94,6 +96,7 @@ function timerFired(turn: Turn, key: string): void {
   if (key === RECONNECT_TIMER) return turn.state.phase === 'serving' ? connect(turn) : undefined;
   if (key === LEAVE_TIMER) return leaveOverdue(turn);
   if (key.startsWith(DISCARD_TIMER)) return discardLaunch(turn, key.slice(DISCARD_TIMER.length));
+  if (key.startsWith(OPERATION_TIMER)) return sendOperation(turn, key.slice(OPERATION_TIMER.length), true);
   const run = turn.state.runs.get(key.slice(key.indexOf('/') + 1));
   if (key.startsWith(REGISTER_TIMER)) return run && subscriptionOverdue(turn, run);
   if (key.startsWith(SHUTDOWN_TIMER)) return run && killVessel(turn, run, 0);

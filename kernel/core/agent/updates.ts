@@ -3,7 +3,8 @@ import type { ContainerStatus, FrameworkInfo, TaskState, TaskStatus } from '@mez
 import { cancelTaskTimers, frameworkOf, removeTask, updateTimer } from './books.js';
 import { saveTask } from './checkpoint.js';
 import { hasCapability, stateFor, type AgentState, type Run, type Task } from './state.js';
-import { count, emit, nextUuid, uuidToBase64, type Turn } from './turn.js';
+import { uuidToBase64 } from '../uuid.js';
+import { count, emit, nextUuid, type Turn } from './turn.js';
 
 const RETRY_FIRST_MS = 10_000;
 const RETRY_MAX_MS = 600_000;

@@ -1,8 +1,8 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentInfo, Resource } from '@mezzo/sdk/api';
-import type { AgentSubscribe, AgentTask } from '../protocol.js';
+import type { AgentOperation, AgentSubscribe, AgentTask } from '../protocol.js';
 import { PROTOCOL_VERSION } from '../protocol.js';
-import { type AgentFramework, type AgentState, type Run, type Task } from './state.js';
+import { type AgentFramework, type AgentState, type Operation, type Run, type Task } from './state.js';
 
 /** What others read of the state. */
 
@@ -23,13 +23,23 @@ export function subscribeOf(state: AgentState): AgentSubscribe {
     protocol: PROTOCOL_VERSION,
     agentInfo: agentInfoOf(state),
     address: `${config.ip}:${config.port}`,
-    resources: config.resources,
+    resources: state.resources,
     version: config.version,
     tasks: frameworks.flatMap((framework) => tasksOf(framework).map(({ run, task }) => agentTaskOf(run, task))),
     executors: executorRuns(state).map(({ frameworkId, info }) => ({ frameworkId, info })),
+    operations: [...state.operations.values()].map(answered),
     frameworks: frameworks.map((framework) => framework.info),
   };
 }
+
+export const answered = ({ retryMs: _, ...operation }: Operation): AgentOperation => operation;
+
+/** What must be kept over restarts: all that the machine has not got by itself. */
+export const keptOf = ({ resources }: AgentState): Resource[] =>
+  resources.filter(
+    ({ disk, reservations }) =>
+      disk?.persistence !== undefined || reservations?.some(({ type }) => type === 'DYNAMIC') === true,
+  );
 
 const executorRuns = (state: AgentState): Run[] =>
   [...state.runs.values()].filter((run) => run.kind !== 'command' && run.phase !== 'ended');

@@ -1,13 +1,14 @@
 import type { ExecutorInfo, OfferOperation, SchedulerCallAccept, TaskInfo, TaskStatusReason } from '@mezzo/sdk/api';
 import { asId, type ExecutorId, type TaskId } from '@mezzo/sdk/contract';
-import { Resources } from '../resources/index.js';
 import { launchDenied, operationDenied } from './authorization.js';
+import { exclusive, Resources } from '../resources/index.js';
 import { release } from './ledger.js';
 import { refusalOf, removeOffer, takeOffers } from './offers.js';
+import { operate, refuseOperation } from './operations.js';
 import type { Executor, Framework, Task } from './state.js';
 import { checkGroup, checkTask, type Checked, type Site } from './task-validation.js';
 import { addExecutor, addTask, forward, makeTask, masterStatus } from './tasks.js';
-import { bump, count, log, sendAgent, sendScheduler, type Turn } from './turn.js';
+import { bump, count, sendAgent, type Turn } from './turn.js';
 
 export function accept(turn: Turn, framework: Framework, call: SchedulerCallAccept): void {
   const ids = (call.offerIds ?? []).map(({ value }) => value);
@@ -22,29 +23,41 @@ export function accept(turn: Turn, framework: Framework, call: SchedulerCallAcce
   let pool = taken.offers.reduce((sum, offer) => sum.add(offer.resources), Resources.empty);
   for (const operation of operations) {
     const site: Site = { framework, agent: taken.agent, role: taken.role, pool };
-    pool = pool.subtract(apply(turn, site, operation));
+    pool = apply(turn, site, operation);
   }
   release(turn, framework.id, taken.agent.id, pool, refusalOf(turn, call.filters));
 }
 
-/** Carries out one operation and answers what it took. */
+/** Carries out one operation and answers what is left. */
 function apply(turn: Turn, site: Site, operation: OfferOperation): Resources {
   const type = operation.type ?? 'UNKNOWN';
   bump(site.framework.counts, `operations/${type.toLowerCase()}`);
   const tasks = tasksOf(operation);
   if (operation.id !== undefined && tasks.length > 0) {
     reject(turn, site.framework, tasks, 'REASON_TASK_INVALID', `Operation ID is not allowed on ${type}`);
-    return Resources.empty;
+    return site.pool;
   }
   const denied = operationDenied(turn.state, site.framework.info, operation);
   if (denied !== undefined) {
-    operationError(turn, site.framework, operation, denied, site.agent.id);
-    return Resources.empty;
+    refuseOperation(turn, site.framework, operation, denied, site.agent.id);
+    return site.pool;
   }
-  if (type === 'LAUNCH') return launch(turn, site, tasks);
-  if (type === 'LAUNCH_GROUP') return launchGroup(turn, site, operation);
-  operationError(turn, site.framework, operation, `${type} is not supported yet`, site.agent.id);
-  return Resources.empty;
+  if (type === 'LAUNCH') return take(turn, site, launch(turn, site, tasks));
+  if (type === 'LAUNCH_GROUP') return take(turn, site, launchGroup(turn, site, operation));
+  return operate(turn, site, operation);
+}
+
+/** A shared volume stays in the offer however many tasks have it: each holds a copy of its own. */
+function take(turn: Turn, { framework, agent, role, pool }: Site, needs: Resources): Resources {
+  const own = exclusive(needs);
+  if (own !== needs)
+    turn.state.allocator.addUsed(
+      framework.id,
+      role,
+      agent.id,
+      needs.filter((id) => id.shared),
+    );
+  return pool.subtract(own);
 }
 
 const tasksOf = ({ launch, launchGroup }: OfferOperation): readonly TaskInfo[] => [
@@ -60,7 +73,7 @@ function launch(turn: Turn, site: Site, tasks: readonly TaskInfo[]): Resources {
       reject(turn, site.framework, [info], 'REASON_TASK_UNAUTHORIZED', denied);
       continue;
     }
-    const checked = checkTask({ ...site, pool: site.pool.subtract(taken) }, info);
+    const checked = checkTask({ ...site, pool: site.pool.subtract(exclusive(taken)) }, info);
     if (typeof checked === 'string') reject(turn, site.framework, [info], 'REASON_TASK_INVALID', checked);
     else {
       taken = taken.add(checked.needs);
@@ -161,25 +174,8 @@ function dropOperation(turn: Turn, framework: Framework, operation: OfferOperati
     const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_DROPPED', message } as const;
     forward(turn, framework, masterStatus(turn, { ...about, reason: 'REASON_INVALID_OFFERS' }));
   }
-  if (!operation.launch && !operation.launchGroup) {
-    operationError(turn, framework, operation, `Operation attempted with invalid offers: ${error}`);
+  const isServed = operation.id !== undefined && framework.operations.has(operation.id.value);
+  if (!operation.launch && !operation.launchGroup && !isServed) {
+    refuseOperation(turn, framework, operation, `Operation attempted with invalid offers: ${error}`);
   }
-}
-
-/** Frameworks learn the fate only of operations that they gave an id. */
-function operationError(
-  turn: Turn,
-  framework: Framework,
-  operation: OfferOperation,
-  message: string,
-  agentId?: string,
-): void {
-  count(turn, `operations/${(operation.type ?? 'UNKNOWN').toLowerCase()}/error`);
-  log(turn, 'warn', 'operation refused', { framework: framework.id, operation: operation.type, reason: message });
-  if (operation.id === undefined) return;
-  const status = { operationId: operation.id, state: 'OPERATION_ERROR' as const, message };
-  sendScheduler(turn, framework, {
-    type: 'UPDATE_OPERATION_STATUS',
-    updateOperationStatus: { status: { ...status, ...(agentId !== undefined && { agentId: { value: agentId } }) } },
-  });
 }

@@ -18,6 +18,7 @@ import { agentChanged, agentJoined, agentPaused } from './ledger.js';
 import { pingAgent, removeAgent, reregisterTimer, spare } from './liveness.js';
 import { downReason, joinMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
+import { adoptOperations } from './operations.js';
 import { agentRecord, executorKey, type Agent, type Framework, type Task } from './state.js';
 import {
   addExecutor,
@@ -101,6 +102,7 @@ function join(turn: Turn, wanted: AgentId, connection: ConnectionId, subscribe: 
   adoptFrameworks(turn, agent, subscribe, before === undefined);
   adoptExecutors(turn, agent, subscribe);
   for (const task of subscribe.tasks) adoptTask(turn, agent, task, wasUnreachable);
+  adoptOperations(turn, agent, subscribe.operations);
   agentJoined(turn, agent);
   joinMachine(turn, agent);
   checkDrained(turn, agent);
@@ -143,6 +145,7 @@ function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe, before: A
     knowsId: subscribe.agentInfo.id !== undefined,
     tasks: new Set(),
     executors: new Map(),
+    operations: new Map(),
     offers: new Set(),
   };
 }
@@ -192,6 +195,7 @@ function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe:
   dropLostTasks(turn, agent, subscribe);
   for (const task of subscribe.tasks) adoptTask(turn, agent, task, false);
   adoptExecutors(turn, agent, subscribe);
+  adoptOperations(turn, agent, subscribe.operations);
   agent.total = total;
   agentChanged(turn, agent);
   joinMachine(turn, agent);

@@ -7,6 +7,7 @@ import { removeFramework, updateFramework } from './frameworks.js';
 import { answerInverseOffers, askAgain } from './inverse-offers.js';
 import { revive, suppress } from './ledger.js';
 import { decline } from './offers.js';
+import { acknowledgeOperation, reconcileOperations } from './operations.js';
 import { reconcile, reconcileTask } from './reconcile.js';
 import type { Framework } from './state.js';
 import { bump, count, log, reply, sendAgent, type Turn } from './turn.js';
@@ -41,12 +42,10 @@ export function schedulerCalled(turn: Turn, { request, call, connection, princip
     const error = updateFramework(turn, framework, call.updateFramework!);
     return reply(turn, request, error === undefined ? 200 : 400, error);
   }
-  if (notSupported.has(call.type!)) return reply(turn, request, 501, `${call.type} is not supported yet`);
+  if (call.type === 'UNKNOWN') return reply(turn, request, 501, `${call.type} is not supported yet`);
   reply(turn, request, 202);
   carryOut(turn, framework, call);
 }
-
-const notSupported: ReadonlySet<string> = new Set(['ACKNOWLEDGE_OPERATION_STATUS', 'RECONCILE_OPERATIONS']);
 
 function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
   switch (call.type) {
@@ -86,6 +85,12 @@ function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
     }
     case 'RECONCILE':
       return reconcile(turn, framework, call.reconcile?.tasks ?? []);
+    case 'ACKNOWLEDGE_OPERATION_STATUS': {
+      const { operationId, uuid } = call.acknowledgeOperationStatus!;
+      return acknowledgeOperation(turn, framework, operationId.value, uuid);
+    }
+    case 'RECONCILE_OPERATIONS':
+      return reconcileOperations(turn, framework, call.reconcileOperations?.operations ?? []);
     case 'MESSAGE': {
       const { agentId, executorId, data } = call.message!;
       const agent = turn.state.agents.get(asId<AgentId>(agentId.value));

@@ -61,7 +61,7 @@ function configOf({ maxGracePeriod: grace, markGone = false }: MasterCallDrainAg
 /** For an agent that is asked to drain, or comes back: it may have nothing to end, or more than was known. */
 export function checkDrained(turn: Turn, agent: Agent): void {
   if (agent.drain === undefined) return;
-  if (agent.tasks.size === 0) return setTimer(turn, drainTimer(agent.id), turn.atMs);
+  if (isIdle(agent)) return setTimer(turn, drainTimer(agent.id), turn.atMs);
   if (agent.drain.state === 'DRAINED')
     put(turn, agent.id, { deactivated: true, drain: { ...agent.drain, state: 'DRAINING' } });
 }
@@ -69,11 +69,13 @@ export function checkDrained(turn: Turn, agent: Agent): void {
 /** The last task of an agent that drains has ended, and its framework knows. */
 export function drainEnded(turn: Turn, id: AgentId): void {
   const agent = turn.state.agents.get(id);
-  if (agent?.drain?.state !== 'DRAINING' || agent.tasks.size > 0) return;
+  if (agent?.drain?.state !== 'DRAINING' || !isIdle(agent)) return;
   put(turn, id, { deactivated: true, drain: { ...agent.drain, state: 'DRAINED' } });
   log(turn, 'info', 'agent drained', { agent: id });
   if (agent.drain.config.markGone) goneByOperator(turn, agent);
 }
+
+const isIdle = ({ tasks, operations }: Agent): boolean => tasks.size === 0 && operations.size === 0;
 
 interface Standing {
   readonly deactivated: boolean;

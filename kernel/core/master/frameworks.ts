@@ -15,6 +15,7 @@ import {
 import { frameworkChanged, frameworkJoined, frameworkLeft, frameworkPaused, frameworkResumed } from './ledger.js';
 import { forgetInverseOffers } from './inverse-offers.js';
 import { removeOffer, rescindOffer } from './offers.js';
+import { forgetOperationsOf } from './operations.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { noteUse, type Agent, type Framework, type MasterState } from './state.js';
 import {
@@ -125,6 +126,7 @@ export function makeFramework(id: FrameworkId, request: SubscriptionRequest, reg
     quietAbout: new Set(),
     tasks: new Map(),
     executors: new Set(),
+    operations: new Map(),
     unreachableTasks: new Map(),
     completedTasks: new Map(),
     counts: new Map(),
@@ -275,6 +277,7 @@ export function removeFramework(turn: Turn, framework: Framework): void {
     const agent = state.agents.get(executor.agentId);
     if (agent) removeExecutor(turn, agent, executor);
   }
+  forgetOperationsOf(turn, framework);
   frameworkLeft(turn, framework);
   if (framework.connection !== undefined) {
     state.schedulers.delete(framework.connection);

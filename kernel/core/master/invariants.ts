@@ -1,7 +1,7 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentId } from '@mezzo/sdk/contract';
-import { Resources } from '../resources/index.js';
 import { usersOf } from './inverse-offers.js';
+import { exclusive, Resources } from '../resources/index.js';
 import { usageOf } from './ledger.js';
 import { keyOfAgent } from './machines.js';
 import type { Agent, Framework, MasterState } from './state.js';
@@ -28,7 +28,7 @@ function auditAgent(state: MasterState, agent: Agent, check: Check): void {
   const held = sumByHolder([...usageOf(agent), ...offers]);
   const booked = sumByHolder(state.allocator.allocations(id));
   check(sameBooks(held, booked), `agent ${id}: held ${printBooks(held)} but booked ${printBooks(booked)}`);
-  const all = [...held.values()].reduce((sum, bag) => sum.add(bag.unallocate()), Resources.empty);
+  const all = [...held.values()].reduce((sum, bag) => sum.add(exclusive(bag.unallocate())), Resources.empty);
   check(total.contains(all), `agent ${id}: ${String(all)} is promised out of ${String(total)}`);
   const free = state.allocator.available(id) ?? Resources.empty;
   check(
@@ -82,6 +82,10 @@ function auditFramework(state: MasterState, framework: Framework, check: Check):
   const agentIds = new Set<AgentId>(state.agents.keys());
   for (const { agentId, executorId } of framework.executors) {
     check(agentIds.has(agentId), `executor ${executorId} of ${framework.id} is on no registered agent`);
+  }
+  for (const operation of framework.operations.values()) {
+    const listed = state.agents.get(operation.agentId)?.operations.get(operation.uuid) === operation;
+    check(listed, `operation ${operation.info.id?.value} of ${framework.id} is not its agent's`);
   }
   check(
     framework.connection !== undefined || framework.offers.size === 0,

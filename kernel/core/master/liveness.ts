@@ -5,6 +5,7 @@ import type { AgentFate, AgentRecord } from './effects.js';
 import { agentLeft } from './ledger.js';
 import { leaveMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
+import { loseOperations } from './operations.js';
 import { agentRecord, type Agent, type Framework, type Task } from './state.js';
 import { completeTask, conclude, releaseTask, removeExecutor } from './tasks.js';
 import {
@@ -121,6 +122,7 @@ export function removeAgent(turn: Turn, agent: Agent, removal: Removal): void {
   rescindOffersOf(turn, agent);
   leaveMachine(turn, agent);
   for (const executor of agent.executors.values()) removeExecutor(turn, agent, executor);
+  loseOperations(turn, agent, removal.fate, removal.message);
   agentLeft(turn, agent);
   if (agent.connection !== undefined) {
     state.sessions.delete(agent.connection);

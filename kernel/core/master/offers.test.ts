@@ -226,13 +226,17 @@ test('an executor costs once, however many tasks it runs', () => {
   );
 });
 
-test('operations that are not built say so to whoever gave them an id, and cost nothing', () => {
+test('operations that cannot be done say so to whoever gave them an id, and cost nothing', () => {
   const { scheduler, offer } = offered();
   const reserve: OfferOperation = { type: 'RESERVE', id: { value: 'op' }, reserve: { resources: resources('cpus:1') } };
   accept(scheduler, [offer.id.value], [reserve, launch(task('t', offer))]);
   expect(scheduler.events.find((e) => e.updateOperationStatus)).toMatchObject({
     updateOperationStatus: {
-      status: { operationId: { value: 'op' }, state: 'OPERATION_ERROR', message: 'RESERVE is not supported yet' },
+      status: {
+        operationId: { value: 'op' },
+        state: 'OPERATION_ERROR',
+        message: 'Invalid RESERVE operation: Resource cpus:1 is not dynamically reserved',
+      },
     },
   });
   expect(scheduler.updates).toEqual([]);

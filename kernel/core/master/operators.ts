@@ -1,10 +1,10 @@
-import type { MasterCall } from '@mezzo/sdk/api';
 import { asId, type AgentId, type ConnectionId, type FrameworkId } from '@mezzo/sdk/contract';
 import { deactivateAgent, drainAgent, reactivateAgent } from './draining.js';
 import type { MasterEvent, RequestId } from './events.js';
 import { removeFramework } from './frameworks.js';
 import { goneByOperator, remember } from './liveness.js';
 import { startMaintenance, stopMaintenance, updateSchedule } from './maintenance.js';
+import { operatorOperates } from './operations.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js';
 import { SEES_ALL, sightOf } from './sight.js';
@@ -66,7 +66,7 @@ export function operatorCalled(turn: Turn, { request, call }: Called): void {
     case 'STOP_MAINTENANCE':
       return stopMaintenance(turn, request, call.stopMaintenance!.machines ?? []);
     default:
-      return notSupported(turn, request, call);
+      if (!operatorOperates(turn, request, call)) reply(turn, request, 501, `${call.type} is not supported yet`);
   }
 }
 
@@ -96,24 +96,4 @@ function markGone(turn: Turn, request: RequestId, text: string): void {
     }
   } else if (!goneAgents.has(id)) return reply(turn, request, 404, `Agent '${id}' not found`);
   reply(turn, request, 200);
-}
-
-/** The agent that a call is about. A call for an agent that is not there is refused before it is said to be not built. */
-function agentOf(call: MasterCall): { readonly id: string; readonly unknown: string } | undefined {
-  const changed =
-    call.reserveResources ??
-    call.unreserveResources ??
-    call.createVolumes ??
-    call.destroyVolumes ??
-    call.growVolume ??
-    call.shrinkVolume;
-  const id = changed?.agentId?.value;
-  return id === undefined ? undefined : { id, unknown: 'No agent found with specified ID' };
-}
-
-function notSupported(turn: Turn, request: RequestId, call: MasterCall): void {
-  const about = agentOf(call);
-  if (about !== undefined && !turn.state.agents.has(asId<AgentId>(about.id)))
-    return reply(turn, request, 400, about.unknown);
-  reply(turn, request, 501, `${call.type} is not supported yet`);
 }

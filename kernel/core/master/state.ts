@@ -7,6 +7,8 @@ import type {
   MachineID,
   MaintenanceSchedule,
   Offer as OfferMessage,
+  OfferOperation,
+  OperationStatus,
   QuotaConfig,
   SchedulerOfferConstraints,
   Task as TaskMessage,
@@ -46,6 +48,18 @@ export interface Executor {
   readonly resources: Resources;
 }
 
+/** A reservation or volume that was asked for, until what became of it is acknowledged. */
+export interface Operation {
+  /** 16 bytes in base64. */
+  readonly uuid: string;
+  /** Undefined = an operator's. */
+  readonly frameworkId: FrameworkId | undefined;
+  readonly agentId: AgentId;
+  readonly info: OfferOperation;
+  /** The latest; OPERATION_PENDING until the agent has answered. */
+  status: OperationStatus;
+}
+
 export interface Framework {
   readonly id: FrameworkId;
   info: FrameworkInfo;
@@ -66,6 +80,8 @@ export interface Framework {
   readonly quietAbout: Set<Agent>;
   readonly tasks: Map<TaskId, Task>;
   readonly executors: Set<Executor>;
+  /** Those that have an id, by that. */
+  readonly operations: Map<string, Operation>;
   /** Oldest first, bounded. */
   readonly unreachableTasks: Map<TaskId, TaskMessage>;
   /** Oldest first, bounded. */
@@ -102,6 +118,8 @@ export interface Agent {
   readonly tasks: Set<Task>;
   /** By framework and executor id. */
   readonly executors: Map<string, Executor>;
+  /** By uuid. */
+  readonly operations: Map<string, Operation>;
   readonly offers: Set<Offer>;
 }
 
@@ -147,6 +165,7 @@ export interface MasterState {
   nextFramework: number;
   nextAgent: number;
   nextOffer: number;
+  nextOperation: number;
   readonly allocator: Allocator;
   /** By role; 1 for all others. */
   readonly weights: Map<string, number>;
@@ -214,6 +233,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   nextFramework: 0,
   nextAgent: 0,
   nextOffer: 0,
+  nextOperation: 1,
   allocator: newAllocator(options),
   weights: new Map(options.weights),
   quotas: new Map(),

@@ -6,6 +6,7 @@ import type { MasterEvent } from './events.js';
 import { agentChanged } from './ledger.js';
 import { removeAgent } from './liveness.js';
 import { rescindOffersOf } from './offers.js';
+import { operationUpdated } from './operations.js';
 import { executorKey, type Agent, type Framework } from './state.js';
 import { completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';
 import { count, log, reply, sendAgent, sendScheduler, type Turn } from './turn.js';
@@ -40,6 +41,7 @@ const handlers: { readonly [Type in UpCall['type']]: (turn: Turn, agent: Agent, 
   message,
   executorExited,
   updateResources,
+  operationUpdated: (turn, agent, { operation }) => operationUpdated(turn, agent, operation),
   unregister: (turn, agent) =>
     removeAgent(turn, agent, {
       state: 'TASK_GONE',

@@ -6,15 +6,17 @@ import type {
   MasterResponseGetExecutors,
   MasterResponseGetFrameworks,
   MasterResponseGetFrameworksFramework,
+  MasterResponseGetOperations,
   MasterResponseGetState,
   MasterResponseGetTasks,
+  Operation as OperationMessage,
   Role,
   Task as TaskMessage,
 } from '@mezzo/sdk/api';
 import { asId, type FrameworkId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
 import { seenAgent, seenAgentInfo, SEES_ALL, type Sight } from './sight.js';
-import type { Agent, Executor, Framework, MasterState, Offer, Task } from './state.js';
+import type { Agent, Executor, Framework, MasterState, Offer, Operation, Task } from './state.js';
 import { timeInfo } from './turn.js';
 
 /** What our agents can do, in the field's words. */
@@ -22,6 +24,8 @@ export const AGENT_CAPABILITIES: readonly AgentInfoCapability[] = [
   { type: 'MULTI_ROLE' },
   { type: 'HIERARCHICAL_ROLE' },
   { type: 'RESERVATION_REFINEMENT' },
+  { type: 'RESIZE_VOLUME' },
+  { type: 'AGENT_OPERATION_FEEDBACK' },
   { type: 'AGENT_DRAINING' },
   { type: 'TASK_RESOURCE_LIMITS' },
 ];
@@ -60,7 +64,7 @@ export function agentView(_state: MasterState, agent: Agent): MasterResponseGetA
   const { reregisteredAtMs } = agent;
   return {
     // Every agent checkpoints; clients of old look for the word.
-    agentInfo: { ...agent.info, checkpoint: true, resources: agent.total.toMessages('post') },
+    agentInfo: { ...agent.info, checkpoint: true },
     active: isActive(agent),
     deactivated: agent.deactivated,
     ...(agent.drain && {
@@ -122,6 +126,26 @@ function seesExecutor(state: MasterState, sight: Sight, frameworkId: FrameworkId
   const framework = state.frameworks.get(frameworkId);
   return sight === SEES_ALL || (framework !== undefined && sight.executor(framework.info, info));
 }
+
+export const getOperations = (state: MasterState, sight = SEES_ALL): MasterResponseGetOperations => ({
+  operations: [...state.agents.values()].flatMap(({ operations }) =>
+    [...operations.values()]
+      .filter(({ frameworkId }) => {
+        const framework = frameworkId && state.frameworks.get(frameworkId);
+        return !framework || sight.framework(framework.info);
+      })
+      .map(operationView),
+  ),
+});
+
+const operationView = ({ uuid, frameworkId, agentId, info, status }: Operation): OperationMessage => ({
+  ...(frameworkId && { frameworkId: { value: frameworkId } }),
+  agentId: { value: agentId },
+  info,
+  latestStatus: status,
+  statuses: status.state === 'OPERATION_PENDING' ? [] : [status],
+  uuid: { value: uuid },
+});
 
 export function getTasks(state: MasterState, sight = SEES_ALL): MasterResponseGetTasks {
   const all = [...state.frameworks.values(), ...state.completedFrameworks.values()];

@@ -23,7 +23,7 @@ export function stateView(
   { may, sight }: Viewer,
 ): Json {
   const { config } = state;
-  const total = Resources.of(config.resources);
+  const total = Resources.of(state.resources);
   const used = [...state.runs.values()].reduce((sum, run) => sum.add(usedOf(run)), Resources.empty);
   const seen = (frameworks: Iterable<AgentFramework>): Json[] =>
     [...frameworks]

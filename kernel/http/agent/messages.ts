@@ -1,5 +1,6 @@
 import type {
   AgentCallGetContainers,
+  Operation as OperationMessage,
   AgentResponseGetContainersContainer,
   AgentResponseGetExecutors,
   AgentResponseGetFrameworks,
@@ -10,7 +11,14 @@ import type {
 } from '@mezzo/sdk/api';
 import { messageOf, isTerminal } from '@mezzo/sdk/contract';
 import type { ContainerStatistics } from '@mezzo/sdk/points/containerizer';
-import { type AgentFramework, type AgentState, type Container, type Run, type Task } from '../../core/agent/state.js';
+import {
+  type AgentFramework,
+  type AgentState,
+  type Container,
+  type Operation,
+  type Run,
+  type Task,
+} from '../../core/agent/state.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { containerStatusOf } from '../../core/agent/updates.js';
 import { containerIdOf } from './container-api.js';
@@ -93,6 +101,18 @@ export const getState = (state: AgentState, sight = SEES_ALL): AgentResponseGetS
   getExecutors: getExecutors(state, sight),
   getFrameworks: getFrameworks(state, sight),
 });
+
+export const operationMessage = (state: AgentState, operation: Operation): OperationMessage => {
+  const { uuid, frameworkId, info, status } = operation;
+  return {
+    ...(frameworkId !== undefined && { frameworkId: { value: frameworkId } }),
+    ...(state.agentId !== undefined && { agentId: { value: state.agentId } }),
+    info,
+    latestStatus: status,
+    statuses: [status],
+    uuid: { value: uuid },
+  };
+};
 
 /** What runs, with what it uses; a containerizer that does not answer in time costs the numbers only. */
 export async function getContainers(

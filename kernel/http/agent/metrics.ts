@@ -75,7 +75,7 @@ function setTasks(state: AgentState, set: Set): void {
 }
 
 function setResources(state: AgentState, set: Set): void {
-  const total = Resources.of(state.config.resources);
+  const total = Resources.of(state.resources);
   const used = [...state.runs.values()].reduce((sum, run) => sum.add(Resources.of(usedBy(run))), Resources.empty);
   for (const name of ['cpus', 'gpus', 'mem', 'disk']) {
     const [has, uses] = [total.scalar(name) / 1000, used.scalar(name) / 1000];

@@ -8,10 +8,10 @@ import { containerApi, containerCallFault } from './container-api.js';
 import { mediaTypesOf, RECORDIO_TYPE } from './media-types.js';
 import { fileError } from '../file-endpoints.js';
 import { logLevelOf, setLogLevel } from '../log-level.js';
-import { getContainers, getExecutors, getFrameworks, getState, getTasks } from './messages.js';
 import { payloadFault } from './payloads.js';
 import { mayCall, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
 import { attachInput, attachOutput, launchSession } from './session-api.js';
+import { getContainers, getExecutors, getFrameworks, getState, getTasks, operationMessage } from './messages.js';
 import { metricsSnapshot } from './metrics.js';
 import type { AgentSite } from './site.js';
 
@@ -49,7 +49,9 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
       }),
     },
   }),
-  GET_OPERATIONS: () => ({ getOperations: {} }),
+  GET_OPERATIONS: ({ host: { state } }) => ({
+    getOperations: { operations: [...state.operations.values()].map((one) => operationMessage(state, one)) },
+  }),
   GET_RESOURCE_PROVIDERS: () => ({ getResourceProviders: {} }),
   LIST_FILES: listFiles,
   READ_FILE: readFile,

@@ -30,7 +30,8 @@ export async function agentApi(
   const body = parse(await readBody(request));
   if (body === undefined) return textAnswer(400, 'Expecting a JSON object');
   if (what === 'calls') return calls(shell, body as unknown as UpBatch);
-  if (!isSubscribe(body)) return textAnswer(400, 'Expecting agentInfo, resources, tasks, executors and frameworks');
+  if (!isSubscribe(body))
+    return textAnswer(400, 'Expecting agentInfo, resources, tasks, executors, operations and frameworks');
   const connection = shell.newConnection();
   const sink = openStream(shell, response, connection, 'application/recordio', {
     'Message-Content-Type': 'application/json',
@@ -66,7 +67,7 @@ function parse(body: Buffer): Record<string, unknown> | undefined {
 
 /** The outer shape; what is inside comes from an agent that holds a token of the cluster. */
 function isSubscribe(body: Record<string, unknown>): boolean {
-  const lists = [body.resources, body.tasks, body.executors, body.frameworks];
+  const lists = [body.resources, body.tasks, body.executors, body.operations, body.frameworks];
   const info = body.agentInfo;
   return typeof info === 'object' && info !== null && typeof body.address === 'string' && lists.every(Array.isArray);
 }

@@ -10,16 +10,7 @@ import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/s
 import type { Context } from 'koa';
 import Router from 'koa-router';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
-import {
-  jsonAnswer,
-  methodNotAllowed,
-  notFound,
-  notImplemented,
-  sendAnswer,
-  textAnswer,
-  type Answer,
-  jsonpOf,
-} from '../answer.js';
+import { jsonAnswer, methodNotAllowed, notFound, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
@@ -101,7 +92,7 @@ export function legacyRouter(site: MasterSite): Router {
 /** What changes the cluster, as far as it is built. */
 function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => void): void {
   at('/teardown', (_query, ctx) => teardown(site, ctx));
-  for (const path of ['/reserve', '/unreserve', '/create-volumes', '/destroy-volumes']) {
+  for (const path of Object.keys(CHANGES) as (keyof typeof CHANGES)[]) {
     at(path, (_query, ctx) => changeAgent(site, path, ctx));
   }
   at('/weights', (query, ctx) => weights(site, query, ctx));
@@ -169,12 +160,27 @@ async function teardown(site: MasterSite, ctx: Context): Promise<Answer> {
 const form = async (ctx: Context): Promise<URLSearchParams> =>
   new URLSearchParams((await readBody(ctx.req, MAX_FORM_BYTES)).toString('utf8'));
 
-async function changeAgent({ shell }: MasterSite, path: string, ctx: Context): Promise<Answer> {
+const CHANGES = {
+  '/reserve': { type: 'RESERVE_RESOURCES', field: 'resources', payload: 'reserveResources' },
+  '/unreserve': { type: 'UNRESERVE_RESOURCES', field: 'resources', payload: 'unreserveResources' },
+  '/create-volumes': { type: 'CREATE_VOLUMES', field: 'volumes', payload: 'createVolumes' },
+  '/destroy-volumes': { type: 'DESTROY_VOLUMES', field: 'volumes', payload: 'destroyVolumes' },
+} as const;
+
+/** A form with `slaveId`, and `resources` or `volumes` as a JSON array. */
+async function changeAgent(site: MasterSite, path: keyof typeof CHANGES, ctx: Context): Promise<Answer> {
   if (ctx.method !== 'POST') return methodNotAllowed(['POST'], ctx.method);
-  const id = (await form(ctx)).get('slaveId');
-  if (id === null) return textAnswer(400, "Missing 'slaveId' query parameter in the request body");
-  if (!shell.state.agents.has(asId(id))) return textAnswer(400, 'No agent found with specified ID');
-  return notImplemented(path);
+  const { type, field, payload } = CHANGES[path];
+  const values = await form(ctx);
+  const missing = ['slaveId', field].find((name) => values.get(name) === null);
+  if (missing !== undefined) return textAnswer(400, `Missing '${missing}' query parameter in the request body`);
+  const agentId = { value: values.get('slaveId')! };
+  if (!site.shell.state.agents.has(asId(agentId.value))) return textAnswer(400, 'No agent found with specified ID');
+  const what = `Error in parsing '${field}' query parameter in the request body`;
+  const list = parseJson(values.get(field)!);
+  if (!Array.isArray(list)) return textAnswer(400, `${what}: Expecting a JSON array`);
+  const resources = list.map((one) => parsed('mesos.v1.Resource', one, what));
+  return changeCluster(site, { type, [payload]: { agentId, [field]: resources } }, viewerOf(site, ctx.req));
 }
 
 async function weights(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {

@@ -7,7 +7,15 @@ import {
   type MasterResponse,
 } from '@mezzo/sdk/api';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
-import { getAgents, getExecutors, getFrameworks, getState, getTasks, roleMessages } from '../../core/master/views.js';
+import {
+  getAgents,
+  getExecutors,
+  getFrameworks,
+  getOperations,
+  getState,
+  getTasks,
+  roleMessages,
+} from '../../core/master/views.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
@@ -74,7 +82,7 @@ const views: Partial<Record<MasterCallType, View>> = {
   GET_AGENTS: ({ shell }, _, { sight }) => ({ getAgents: getAgents(shell.state, sight) }),
   GET_FRAMEWORKS: ({ shell }, _, { sight }) => ({ getFrameworks: getFrameworks(shell.state, sight) }),
   GET_EXECUTORS: ({ shell }, _, { sight }) => ({ getExecutors: getExecutors(shell.state, sight) }),
-  GET_OPERATIONS: () => ({ getOperations: {} }),
+  GET_OPERATIONS: ({ shell }, _, { sight }) => ({ getOperations: getOperations(shell.state, sight) }),
   GET_TASKS: ({ shell }, _, { sight }) => ({ getTasks: getTasks(shell.state, sight) }),
   GET_ROLES: ({ shell }, _, { sight }) => ({ getRoles: { roles: roleMessages(shell.state, sight) } }),
   GET_WEIGHTS: ({ shell }, _, { sight }) => ({ getWeights: { weightInfos: weightInfos(shell.state, sight.role) } }),

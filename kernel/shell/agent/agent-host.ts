@@ -18,6 +18,7 @@ import { runProbe } from './prober.js';
 import { giveSandbox, makeInnerSandbox, makeSandbox, removeInnerSandbox, retireSandbox } from './sandbox.js';
 import { KeyedTimers } from './timers.js';
 import { findUser, type UnixUser } from './users.js';
+import { createVolume, destroyVolume, linkVolume } from './volumes.js';
 
 /** Streams of subscribed executors, by connection; the HTTP side has them. */
 export interface ExecutorStreams {
@@ -127,6 +128,10 @@ export class AgentHost {
         return this.options.checkpoints.put(effect.key, effect.value);
       case 'forget':
         return this.options.checkpoints.remove(effect.key);
+      case 'createVolume':
+        return createVolume(effect.volume, effect.fresh);
+      case 'destroyVolume':
+        return void this.quietly(() => destroyVolume(effect.volume));
       case 'connectMaster':
         return this.master.connect(effect.connection, effect.subscribe);
       case 'disconnectMaster':
@@ -206,12 +211,13 @@ export class AgentHost {
   }
 
   private async prepare(effect: Extract<SlowEffect, { type: 'prepareSandbox' }>): Promise<void> {
-    const { containerId, directory, user: name, uris, within, link } = effect;
+    const { containerId, directory, user: name, uris, volumes, within, link } = effect;
     let user: UnixUser | undefined;
     try {
       user = name === undefined ? undefined : await findUser(name);
       if (within === undefined) await makeSandbox(directory, user);
       else await makeInnerSandbox(within, basename(directory), { user, link });
+      for (const volume of volumes) await linkVolume(volume, within ?? directory, directory, user);
     } catch (error) {
       const message = `Failed to create executor directory '${directory}': ${messageOf(error)}`;
       return this.dispatch({ type: 'sandboxFailed', containerId, stage: 'directory', message });
@@ -303,7 +309,7 @@ export class AgentHost {
     try {
       await act();
     } catch (error) {
-      if (!this.stopped) this.options.log.warn('a containerizer failed', { reason: messageOf(error) });
+      if (!this.stopped) this.options.log.warn('cleaning up failed', { reason: messageOf(error) });
     }
   }
 }

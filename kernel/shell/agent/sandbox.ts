@@ -52,7 +52,10 @@ export async function removeInnerSandbox(sandbox: string, name: string): Promise
 }
 
 /** By a path that names the open directory, whatever becomes of its name. */
-async function inDirectory(path: string, act: (path: string, handle: FileHandle) => Promise<void>): Promise<void> {
+export async function inDirectory(
+  path: string,
+  act: (path: string, handle: FileHandle) => Promise<void>,
+): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     await act(`/proc/self/fd/${handle.fd}`, handle);
@@ -61,7 +64,7 @@ async function inDirectory(path: string, act: (path: string, handle: FileHandle)
   }
 }
 
-const makeIn = (directory: string, name: string, mode: number): Promise<void> =>
+export const makeIn = (directory: string, name: string, mode: number): Promise<void> =>
   mkdir(`${directory}/${name}`, { mode }).catch((error: unknown) => {
     if (!hasCode(error, 'EEXIST')) throw error;
   });
