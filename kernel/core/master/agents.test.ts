@@ -65,6 +65,7 @@ test('an unreachable agent comes back with its tasks', () => {
   agent.subscribe({ tasks: [told], frameworks: [frameworkInfo({ id: { value: scheduler.id } })] });
   expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_RUNNING', reason: 'REASON_AGENT_REREGISTERED' });
   expect(master.registry.get('m-S0')).toMatchObject({ fate: 'admitted' });
+  expect(master.state.agents.get(asId<AgentId>('m-S0'))!.reregisteredAtMs).toBe(master.nowMs);
   expect(agent.of('shutdownFramework')).toEqual([]);
   expect(scheduler.offers.at(-1)!.resources).toContainEqual(
     expect.objectContaining({ name: 'cpus', scalar: { value: 3 } }),

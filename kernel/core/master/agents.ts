@@ -91,6 +91,7 @@ function join(turn: Turn, wanted: AgentId, connection: ConnectionId, subscribe: 
   displace(turn, subscribe.address);
   const before = state.recoveredAgents.get(id) ?? state.unreachableAgents.get(id);
   const agent = makeAgent(turn, id, subscribe, before);
+  if (wanted !== '') agent.reregisteredAtMs = turn.atMs;
   if (!state.recoveredAgents.has(id)) {
     persist(turn, { op: 'putAgent', id, record: agentRecord(agent, 'admitted', turn.atMs) });
   }

@@ -42,7 +42,7 @@ import {
   trim,
   type Turn,
 } from './turn.js';
-import { frameworkView } from './views.js';
+import { frameworkInEvent } from './views.js';
 
 type Subscribed = Extract<MasterEvent, { type: 'schedulerSubscribed' }>;
 
@@ -180,17 +180,17 @@ function welcome(turn: Turn, framework: Framework, connection: ConnectionId, isN
   for (const agent of agentsOf(turn, framework)) noteUse(turn.state, agent);
   publish(turn, () =>
     isNew
-      ? { type: 'FRAMEWORK_ADDED', frameworkAdded: { framework: frameworkView(turn.state, framework) } }
-      : updated(turn, framework),
+      ? { type: 'FRAMEWORK_ADDED', frameworkAdded: { framework: frameworkInEvent(framework) } }
+      : updated(framework),
   );
   for (const { unacknowledged } of framework.tasks.values()) {
     if (unacknowledged !== undefined) forward(turn, framework, unacknowledged);
   }
 }
 
-const updated = (turn: Turn, framework: Framework) => ({
+const updated = (framework: Framework) => ({
   type: 'FRAMEWORK_UPDATED' as const,
-  frameworkUpdated: { framework: frameworkView(turn.state, framework) },
+  frameworkUpdated: { framework: frameworkInEvent(framework) },
 });
 
 /** Takes over a new description; offers for roles that are gone are rescinded. */
@@ -228,7 +228,7 @@ export function updateFramework(
   const error = updateError(framework, call.frameworkInfo) ?? subscriptionError(call, turn.state.options);
   if (error !== undefined) return `FrameworkInfo update is not valid: ${error}`;
   update(turn, framework, call);
-  publish(turn, () => updated(turn, framework));
+  publish(turn, () => updated(framework));
   return undefined;
 }
 
@@ -243,7 +243,7 @@ export function schedulerDisconnected(turn: Turn, connection: ConnectionId): voi
   frameworkPaused(turn, framework);
   startFailoverTimer(turn, framework, 0);
   log(turn, 'info', 'framework disconnected', { framework: framework.id });
-  publish(turn, () => updated(turn, framework));
+  publish(turn, () => updated(framework));
 }
 
 const failoverTimer = (id: FrameworkId): string => `failover/${id}`;
@@ -296,7 +296,13 @@ export function removeFramework(turn: Turn, framework: Framework): void {
 
 /** Nobody is left to be told but the operators. */
 function endWithFramework(turn: Turn, framework: Framework, task: Parameters<typeof setTaskState>[1]): void {
-  const status = masterStatus(turn, { taskId: task.taskId, agentId: task.agentId, state: 'TASK_KILLED' });
+  const status = masterStatus(turn, {
+    taskId: task.taskId,
+    agentId: task.agentId,
+    state: 'TASK_KILLED',
+    reason: 'REASON_FRAMEWORK_REMOVED',
+    message: `Framework ${framework.id} removed`,
+  });
   setTaskState(turn, task, 'TASK_KILLED');
   recordStatus(task, status);
   publishUpdate(turn, framework.id, status, 'TASK_KILLED');

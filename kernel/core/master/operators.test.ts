@@ -43,6 +43,20 @@ test('tasks are published from launch to end', () => {
   ]);
 });
 
+test('a framework is published as it is, without what it holds; its tasks end with it, for that reason', () => {
+  const master = new MasterHarness();
+  subscribe(master);
+  master.agent();
+  const scheduler = master.scheduler();
+  scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!));
+  scheduler.call({ type: 'TEARDOWN' });
+  const added = published(master).find(({ frameworkAdded }) => frameworkAdded)!.frameworkAdded!.framework;
+  expect(added).toMatchObject({ connected: true, unregisteredTime: { nanoseconds: 0n } });
+  expect(added).not.toHaveProperty('offers');
+  const end = published(master).findLast(({ taskUpdated }) => taskUpdated)!.taskUpdated!.status;
+  expect(end).toMatchObject({ state: 'TASK_KILLED', reason: 'REASON_FRAMEWORK_REMOVED' });
+});
+
 test('nothing is published when nobody listens, and the oldest stream gives way to one too many', () => {
   const master = new MasterHarness();
   master.agent();

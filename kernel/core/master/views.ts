@@ -82,8 +82,22 @@ export function agentView(_state: MasterState, agent: Agent): MasterResponseGetA
   };
 }
 
-export function frameworkView(_state: MasterState, framework: Framework): MasterResponseGetFrameworksFramework {
-  const { reregisteredAtMs, unregisteredAtMs } = framework;
+export const frameworkView = (framework: Framework): MasterResponseGetFrameworksFramework => ({
+  ...frameworkItself(framework),
+  ...(framework.unregisteredAtMs !== undefined && { unregisteredTime: timeInfo(framework.unregisteredAtMs) }),
+  offers: [...framework.offers].map((offer) => offer.message),
+  allocatedResources: usedBy(framework).toMessages('both'),
+  offeredResources: offeredBy(framework).toMessages('both'),
+});
+
+/** What events tell: the framework without what it holds, and with the field's zero for a time that has not come. */
+export const frameworkInEvent = (framework: Framework): MasterResponseGetFrameworksFramework => ({
+  ...frameworkItself(framework),
+  unregisteredTime: timeInfo(framework.unregisteredAtMs ?? 0),
+});
+
+function frameworkItself(framework: Framework): MasterResponseGetFrameworksFramework {
+  const { reregisteredAtMs } = framework;
   const connected = framework.connection !== undefined;
   return {
     frameworkInfo: framework.info,
@@ -92,10 +106,6 @@ export function frameworkView(_state: MasterState, framework: Framework): Master
     recovered: framework.recovered,
     registeredTime: timeInfo(framework.registeredAtMs),
     ...(reregisteredAtMs !== undefined && { reregisteredTime: timeInfo(reregisteredAtMs) }),
-    ...(unregisteredAtMs !== undefined && { unregisteredTime: timeInfo(unregisteredAtMs) }),
-    offers: [...framework.offers].map((offer) => offer.message),
-    allocatedResources: usedBy(framework).toMessages('both'),
-    offeredResources: offeredBy(framework).toMessages('both'),
     offerConstraints: framework.offerConstraints ?? {},
   };
 }
@@ -106,8 +116,7 @@ export const getAgents = (state: MasterState, sight = SEES_ALL): MasterResponseG
 });
 
 export function getFrameworks(state: MasterState, sight = SEES_ALL): MasterResponseGetFrameworks {
-  const seen = (all: Iterable<Framework>) =>
-    [...all].filter(({ info }) => sight.framework(info)).map((framework) => frameworkView(state, framework));
+  const seen = (all: Iterable<Framework>) => [...all].filter(({ info }) => sight.framework(info)).map(frameworkView);
   return {
     frameworks: seen(state.frameworks.values()),
     completedFrameworks: seen(state.completedFrameworks.values()),
