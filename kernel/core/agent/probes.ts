@@ -131,4 +131,10 @@ function describe(outcome: ProbeOutcome): string {
   }
 }
 
-const secondsToMs = (seconds: number | undefined, fallback: number): number => Math.round((seconds ?? fallback) * 1000);
+/** The longest that a timer of the machine can wait. */
+const MAX_MS = 2 ** 31 - 1;
+
+function secondsToMs(seconds: number | undefined, fallback: number): number {
+  const ms = Math.round((seconds ?? fallback) * 1000);
+  return ms > 0 ? Math.min(ms, MAX_MS) : 0;
+}

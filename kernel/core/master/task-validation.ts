@@ -2,6 +2,7 @@ import type { ExecutorInfo, Resource, TaskGroupInfo, TaskInfo } from '@mezzo/sdk
 import { asId, type TaskId } from '@mezzo/sdk/contract';
 import { resourceError, Resources } from '../resources/index.js';
 import { firstRepeated, idError } from './names.js';
+import { fieldsError } from './task-fields.js';
 import { executorKey, type Agent, type Framework } from './state.js';
 
 /** The least that an executor of a group must have. */
@@ -85,7 +86,7 @@ function taskError({ framework, agent, role }: Site, info: TaskInfo): string | u
     return `Task uses invalid agent ${info.agentId.value} while agent ${agent.id} is expected`;
   }
   if (framework.tasks.has(id) || framework.unreachableTasks.has(id)) return `Task has duplicate ID: ${id}`;
-  return resourcesError('Task', info.resources, role) ?? limitsError(info);
+  return fieldsError(info) ?? resourcesError('Task', info.resources, role) ?? limitsError(info);
 }
 
 function commandError(info: TaskInfo): string | undefined {
