@@ -184,6 +184,7 @@ test('an answer to the question of another, or to none, does nothing', () => {
   expect(answer(scheduler, 'accept', [{ value: 'nonsense' }]).status).toBe(202);
   expect(answers(master)).toEqual([]);
   expect(inverseOffers(scheduler)).toHaveLength(1);
+  expect(master.state.counts.get('inverse_offers_answered_in_vain')).toBe(2);
 });
 
 test('a framework that is torn down leaves no question and no timer behind', () => {

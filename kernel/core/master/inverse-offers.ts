@@ -7,7 +7,7 @@ import { asId, type AgentId, type FrameworkId, type OfferId } from '@mezzo/sdk/c
 import { refusalMs } from '../allocator/index.js';
 import { urlOf } from './offers.js';
 import { noteUse, type Agent, type AgentMaintenance, type Framework, type InverseOffer } from './state.js';
-import { cancelTimer, log, sendScheduler, setTimer, timeInfo, trim, type Turn } from './turn.js';
+import { cancelTimer, count, sendScheduler, setTimer, timeInfo, trim, type Turn } from './turn.js';
 
 /**
  * Frameworks that use an agent whose machine is to be maintained are asked whether they will have left it by then. They are
@@ -139,7 +139,7 @@ export function answerInverseOffers(
     const inverse = state.inverseOffers.get(asId<OfferId>(value));
     const agent = inverse && state.agents.get(inverse.agentId);
     if (agent?.maintenance === undefined || inverse?.frameworkId !== framework.id) {
-      log(turn, 'info', 'answer to an inverse offer that is none any more', { framework: framework.id, offer: value });
+      count(turn, 'inverse_offers_answered_in_vain');
       continue;
     }
     const { answers, quiet } = agent.maintenance;
