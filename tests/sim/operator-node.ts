@@ -91,7 +91,8 @@ export class OperatorNode {
     const known = agents.flatMap(({ state }) => state?.agentId ?? []);
     const ids = master.state === undefined || known.length === 0 ? ['nobody'] : known;
     const maxGracePeriod = time.random.chance(0.5) ? { seconds: 1 } : undefined;
-    return { type: 'DRAIN_AGENT', drainAgent: { agentId: { value: time.random.pick(ids) }, maxGracePeriod } };
+    const markGone = this.maintains && time.random.chance(0.3);
+    return { type: 'DRAIN_AGENT', drainAgent: { agentId: { value: time.random.pick(ids) }, maxGracePeriod, markGone } };
   }
 
   private ask(call: MasterCall): void {
