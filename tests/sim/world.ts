@@ -216,7 +216,9 @@ export class World {
   /** A framework is told that a task is over, or not known: then its container may not have been running for long. */
   toldOver(framework: FrameworkNode, taskId: string, state: string): void {
     const launch = this.launches.get(`${framework.id}/${taskId}`);
-    if (state === 'TASK_GONE' && launch && this.operator.maintainer.mayBeDown(launch.agent)) return;
+    // The operator wants its agent's machine down: the master speaks for the agent, which ends the task meanwhile.
+    const isOrdered = launch !== undefined && this.operator.maintainer.mayBeDown(launch.agent);
+    if (isOrdered && (state === 'TASK_GONE' || state === 'TASK_UNKNOWN')) return;
     const container = launch?.agent.host.containers.get(launch.containerId);
     if (container?.running && this.time.nowMs - container.sinceMs > TOLD_LATE_MS) {
       throw new Violation(`${framework.name} was told ${state} of ${taskId}, which runs as ${launch!.where}`);

@@ -161,7 +161,11 @@ test('one machine of a list that is refused spoils the list', () => {
 test('machines whose time stays the same are left alone when the schedule grows', () => {
   const { master, scheduler } = running();
   schedule(master);
+  scheduler.call({ type: 'REVIVE' });
   const before = scheduler.types.length;
-  schedule(master, { windows: [...windows(HOST).windows!, ...windows({ hostname: 'other' }).windows!] });
+  schedule(
+    master,
+    structuredClone({ windows: [...windows(HOST).windows!, ...windows({ hostname: 'other' }).windows!] }),
+  );
   expect(scheduler.types.slice(before)).toEqual([]);
 });

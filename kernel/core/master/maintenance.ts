@@ -64,9 +64,9 @@ function removeMachine(turn: Turn, key: string, { agents }: Machine): void {
 }
 
 function moveMachine(turn: Turn, machine: Machine, unavailability: Unavailability): void {
-  const isSame = sameTime(machine.unavailability, unavailability);
+  if (sameTime(machine.unavailability, unavailability)) return;
   machine.unavailability = unavailability;
-  for (const agent of isSame ? [] : [...machine.agents]) placeAgent(turn, agent, machine);
+  for (const agent of [...machine.agents]) placeAgent(turn, agent, machine);
 }
 
 const sameTime = (a: Unavailability, b: Unavailability): boolean =>
