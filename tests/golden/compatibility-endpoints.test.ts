@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codesOf, rowsOf } from './compatibility-page.js';
-import { ask, startTestMaster, type TestMaster } from './master-support.js';
+import { ask, ScriptedAgent, startTestMaster, type TestMaster } from './master-support.js';
 import { startTestAgent, type TestAgentDaemon } from './agent-support.js';
 
 /** The page's rows of endpoints from before v1, held to what the daemons serve. */
@@ -88,4 +88,29 @@ test('the agent says where it is, and shows the log that something else writes',
   } finally {
     await other.close();
   }
+});
+
+test('an operator reserves and gives back by forms, and sees it in /slaves', async () => {
+  const scripted = await ScriptedAgent.start(master.daemon);
+  const { agentId } = await scripted.of('registered');
+  const form = (path: string, resources: object[]) =>
+    ask(master.daemon, path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ slaveId: agentId, resources: JSON.stringify(resources) }).toString(),
+    });
+  const reserved = async (): Promise<object> => {
+    const { slaves } = JSON.parse((await ask(master.daemon, `/slaves?slave_id=${agentId}`)).text) as {
+      slaves: [{ reserved_resources: object }];
+    };
+    return slaves[0].reserved_resources;
+  };
+  const cpus = { name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, role: 'web', reservation: {} };
+  expect(await form('/reserve', [cpus])).toMatchObject({ status: 202 });
+  expect(await reserved()).toMatchObject({ web: { cpus: 1 } });
+  expect((await form('/reserve', [{ ...cpus, scalar: { value: 9 } }])).status).toBe(409);
+  expect(await form('/unreserve', [cpus])).toMatchObject({ status: 202 });
+  expect(await reserved()).toEqual({});
+  expect((await form('/reserve', [{ name: 'cpus' }])).status).toBe(400);
+  scripted.stream.close();
 });
