@@ -31,12 +31,13 @@ test('durations are read and written in the units of the field', () => {
 });
 
 test('only loopback is served without credentials, unless the operator insists', () => {
-  for (const ip of ['127.0.0.1', '127.1.2.3', '::1']) assertMayListen(ip, false);
+  const guards = (insecure: boolean) => ({ tls: false, credentials: false, insecure });
+  for (const ip of ['127.0.0.1', '127.1.2.3', '::1']) assertMayListen(ip, guards(false));
   for (const ip of ['0.0.0.0', '::', '10.0.0.1']) {
-    expect(() => assertMayListen(ip, false)).toThrowError(
+    expect(() => assertMayListen(ip, guards(false))).toThrowError(
       expect.objectContaining({ code: 'INSECURE_ADDRESS' }) as Error,
     );
-    assertMayListen(ip, true);
+    assertMayListen(ip, guards(true));
   }
 });
 

@@ -1,8 +1,9 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
+import { isIP, type AddressInfo, type Server as NetServer } from 'node:net';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { sendAnswer, textAnswer } from './answer.js';
 import { boundIdle } from './idle.js';
+import { tlsServer, type TlsIdentity, type TlsListenOptions, type TlsServer } from './tls-listener.js';
 import { inTurn } from './turns.js';
 
 export const LIMITS = {
@@ -17,45 +18,50 @@ export const LIMITS = {
 };
 
 export interface Listening {
-  readonly server: Server;
   /** The one that was given, when it was 0. */
   readonly port: number;
   /** Until then every request is answered 503. */
   serve(listener: RequestListener): void;
+  /** With TLS: what is shown to connections to come. Throws when it cannot be used. */
+  renew(identity: TlsIdentity): void;
   /** Stops listening; what is still connected after `graceMs` is cut off. */
   close(graceMs?: number): Promise<void>;
 }
 
-/** Listens. Rejects with PORT_TAKEN, ADDRESS_UNUSABLE. */
-export function listen(ip: string, port: number): Promise<Listening> {
+/** Listens, with TLS when `tls` is given. Rejects with PORT_TAKEN, ADDRESS_UNUSABLE. */
+export function listen(ip: string, port: number, tls?: TlsListenOptions): Promise<Listening> {
   let listener: RequestListener = (request, response) =>
     sendAnswer(request, response, textAnswer(503, 'Starting: not ready to serve yet', { 'Retry-After': '1' }));
-  const server = createServer(
-    LIMITS,
-    inTurn((request, response) => listener(request, response)),
-  );
-  boundIdle(server);
+  const serve = inTurn((request, response) => listener(request, response));
+  const { server, renew, cut } = tls === undefined ? plainServer(serve) : tlsServer(serve, LIMITS, tls);
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, ip, port)));
     server.listen(port, ip, () =>
       resolve({
-        server,
         port: (server.address() as AddressInfo).port,
         serve: (next) => void (listener = next),
-        close: (graceMs = 1000) => close(server, graceMs),
+        renew,
+        close: (graceMs = 1000) => close(server, cut, graceMs),
       }),
     );
   });
 }
 
-function close(server: Server, graceMs: number): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+function plainServer(listener: RequestListener): TlsServer {
+  const server = createServer(LIMITS, listener);
+  boundIdle(server);
+  const cut = (all: boolean): void => (all ? server.closeAllConnections() : server.closeIdleConnections());
+  return { server, renew: () => undefined, cut };
+}
+
+function close(server: NetServer, cut: TlsServer['cut'], graceMs: number): Promise<void> {
+  const timer = setTimeout(() => cut(true), graceMs);
   return new Promise((resolve) => {
     server.close(() => {
       clearTimeout(timer);
       resolve();
     });
-    server.closeIdleConnections();
+    cut(false);
   });
 }
 
@@ -79,12 +85,22 @@ function listenError(error: NodeJS.ErrnoException, ip: string, port: number): Me
 
 export const isLoopback = (ip: string): boolean => /^127\./.test(ip) || ip === '::1' || ip === 'localhost';
 
-/** Refuses with INSECURE_ADDRESS an address that others can reach, as long as nobody is asked for credentials there. */
-export function assertMayListen(ip: string, insecure: boolean): void {
-  if (isLoopback(ip) || insecure) return;
-  throw new MezzoError('INSECURE_ADDRESS', `refusing to serve ${ip} without TLS and credentials`, {
+/** How callers are received. */
+export interface Guards {
+  readonly tls: boolean;
+  /** Every part of the API asks who calls. */
+  readonly credentials: boolean;
+  /** The operator wants neither. */
+  readonly insecure: boolean;
+}
+
+/** Refuses with INSECURE_ADDRESS an address that others can reach, unless it has TLS and asks for credentials. */
+export function assertMayListen(ip: string, { tls, credentials, insecure }: Guards): void {
+  if (isLoopback(ip) || insecure || (tls && credentials)) return;
+  const missing = [...(tls ? [] : ['TLS']), ...(credentials ? [] : ['credentials'])].join(' and ');
+  throw new MezzoError('INSECURE_ADDRESS', `refusing to serve ${ip} without ${missing}`, {
     blame: 'operator',
-    next: 'listen on loopback behind the router, or accept that anybody who reaches this address rules the cluster: --insecure',
+    next: 'listen on loopback behind the router, or see docs/SECURITY.md, or accept that anybody who reaches this address rules the cluster: --insecure',
     details: { ip },
   });
 }

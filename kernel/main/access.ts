@@ -81,6 +81,13 @@ function agentDoors(flags: AgentFlags): Partial<Record<AgentPart, Door>> {
   };
 }
 
+/** Every part of the API asks who calls. */
+export const masterAsks = (flags: MasterFlags): boolean =>
+  flags.authenticate_http_readonly && flags.authenticate_http_readwrite && flags.authenticate_http_frameworks;
+
+export const agentAsks = (flags: AgentFlags): boolean =>
+  flags.authenticate_http_readonly && flags.authenticate_http_readwrite && flags.authenticate_http_executors;
+
 const basic = (credentials: FromFile<Credentials> | undefined): Authenticator[] =>
   credentials === undefined ? [] : [new BasicAuthenticator(credentials.value)];
 

@@ -3,6 +3,7 @@ import { parseMessage, stringifyJson } from '@mezzo/sdk/api';
 import { printNamedValues } from '@mezzo/sdk/contract';
 import { parseAttributes, Resources } from '../core/resources/index.js';
 import { agentAccessFlags } from './access-flags.js';
+import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, sharedFlags } from './shared-flags.js';
 
@@ -140,6 +141,7 @@ const own = {
   plugin_config: text('JSON file with the configuration of plugins, by id', undefined),
   cluster_id: text('Id of the cluster, which plugins are told', undefined),
   ...agentAccessFlags,
+  ...tlsFlags,
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 

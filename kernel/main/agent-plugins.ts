@@ -16,7 +16,7 @@ export class AgentPlugins {
 
   /** For `startAgent`: loads the plugins and answers the containerizers that they contribute. */
   readonly containerizers = async (seam: AgentSeam): Promise<readonly Containerizer[]> => {
-    const { flags, log, workDir, secretsDir } = seam;
+    const { flags, log, workDir, secretsDir, tls } = seam;
     if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
     this.host = await PluginHost.start({
       runsOn: 'agent',
@@ -24,11 +24,13 @@ export class AgentPlugins {
       registryDir: flags.plugins_registry,
       secretsDir,
       cluster: clusterInfo(flags, seam.port),
+      caFile: tls?.caFile,
       log,
       logLevel: log.level,
       config: readPluginConfig(flags.plugin_config),
       installed: await fetchInstalled({
-        url: `http://${(flags.master ?? '').replace(/^http:\/\//, '').replace(/\/$/, '')}`,
+        url: `${tls === undefined ? 'http' : 'https'}://${(flags.master ?? '').replace(/^https?:\/\//, '').replace(/\/$/, '')}`,
+        tls: tls?.client,
         token: readToken(flags.join_token_file ?? join(workDir, 'join.token')),
         dir: join(workDir, 'registry'),
         log,

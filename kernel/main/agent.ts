@@ -21,7 +21,7 @@ import { SandboxGc } from '../shell/agent/sandbox-gc.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { LockFile } from '../shell/coordination/lock-file.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
-import { agentGate } from './access.js';
+import { agentAsks, agentGate } from './access.js';
 import { AgentPlugins } from './agent-plugins.js';
 import { authorizerFor } from './authorizers.js';
 import { agentConfig } from './agent-config.js';
@@ -31,6 +31,7 @@ import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
 import { requireFlag } from './master-flags.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
+import { DaemonTls, hostsOf } from './tls.js';
 import { versionInfo } from './version.js';
 
 const DEFAULT_PORT = 5051;
@@ -44,6 +45,7 @@ export interface AgentSeam {
   /** http://ADDRESS:PORT, as others on this machine reach it. */
   readonly url: string;
   readonly port: number;
+  readonly tls: DaemonTls | undefined;
 }
 
 /** An agent that serves. */
@@ -79,7 +81,8 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
   const flags = withDiscoveredIp(given);
   const master = masterAddress(requireFlag('master', flags.master));
   const workDir = workDirectory(requireFlag('work_dir', flags.work_dir));
-  assertMayListen(flags.ip, flags.insecure);
+  assertMayListen(flags.ip, { tls: flags.tls, credentials: agentAsks(flags), insecure: flags.insecure });
+  const secretsDir = flags.secrets_dir ?? join(workDir, 'secrets');
   const log =
     parts.log ?? createLog({ daemon: 'agent', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
   for (const name of idleGiven(idleAgentFlags, flags)) log.warn(`flag --${name} has no effect here`);
@@ -90,15 +93,19 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
   try {
     const lock = await LockFile.acquire(join(workDir, 'agent.lock'));
     opened.push(() => lock.release());
-    const listening = await listen(flags.ip, flags.port ?? DEFAULT_PORT + flags.port_offset);
+    const tls = DaemonTls.of(flags, { secretsDir, name: 'agent', hosts: hostsOf(flags), log });
+    opened.push(() => Promise.resolve(tls?.close()));
+    const listening = await listen(flags.ip, flags.port ?? DEFAULT_PORT + flags.port_offset, tls?.listenOptions);
     opened.push(() => listening.close());
-    const url = urlOf(flags.ip, listening);
+    tls?.onRenewal((identity) => listening.renew(identity));
+    const url = urlOf(flags, listening);
     const { port } = listening;
     const seam: AgentSeam = {
       flags,
       log,
       workDir,
-      secretsDir: flags.secrets_dir ?? join(workDir, 'secrets'),
+      secretsDir,
+      tls,
       url,
       port,
     };
@@ -117,7 +124,11 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       bootId: facts.bootId,
       recover: flags.recover,
       strict: flags.strict,
-      master: { master, tokenFile: flags.join_token_file ?? join(workDir, 'join.token') },
+      master: {
+        master,
+        tokenFile: flags.join_token_file ?? join(workDir, 'join.token'),
+        tls: tls && (() => tls.client),
+      },
       containerizers,
       checkpoints: new JournalCheckpointStore(join(workDir, 'meta'), log),
       fetcher: new Fetcher({
@@ -130,6 +141,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       executors,
       sessions,
       ...(flags.authenticate_http_executors && { executorKey }),
+      executorCa: tls && (() => tls.client.ca ?? ''),
       onExit: (code, reason) =>
         void closeAll()
           .then(() => parts.beforeExit?.())
@@ -207,10 +219,11 @@ function sandboxFiles(host: AgentHost, logFile: string | undefined): SandboxFile
   return files;
 }
 
-const urlOf = (ip: string, { port }: Listening): string => `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+const urlOf = ({ ip, tls }: AgentFlags, { port }: Listening): string =>
+  `${tls ? 'https' : 'http'}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
 
 function masterAddress(text: string): string {
-  const address = text.replace(/^http:\/\//, '').replace(/\/$/, '');
+  const address = text.replace(/^https?:\/\//, '').replace(/\/$/, '');
   if (/^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(address)) return address;
   throw new MezzoError('INVALID_FLAG', `flag --master: '${text}' is not host:port`, {
     blame: 'operator',
@@ -267,6 +280,7 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop).once('SIGINT', stop);
   process.on('SIGUSR1', () => daemon.leave());
+  process.on('SIGHUP', () => daemon.tls?.reload());
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -16,6 +16,8 @@ export interface Flag<T> {
   readonly secret?: boolean;
   /** Older spellings, with underscores. */
   readonly aliases?: readonly string[];
+  /** Variables that it has besides MEZZO_* and MESOS_*. */
+  readonly env?: readonly string[];
 }
 
 /** Names are written with underscores, as Mesos does; dashes are accepted everywhere. */
@@ -25,7 +27,7 @@ export type FlagValues<Table extends FlagTable> = {
   readonly [Name in keyof Table]: Table[Name] extends Flag<infer T> ? T : never;
 };
 
-type Extra = { readonly aliases?: readonly string[]; readonly secret?: boolean };
+type Extra = Pick<Flag<unknown>, 'aliases' | 'secret' | 'env'>;
 const same = <T>(value: T): string => String(value);
 
 export const text = <T extends string | undefined = string>(
@@ -125,7 +127,11 @@ export function loadFlags<Table extends FlagTable>(table: Table, sources: FlagSo
   }
   for (const [name, flag] of Object.entries(table)) {
     const names = [name, ...(flag.aliases ?? [])];
-    const given = argv.get(name) ?? fromEnv('MEZZO_', names, sources.env) ?? fromEnv('MESOS_', names, sources.env);
+    const given =
+      argv.get(name) ??
+      fromEnv('MEZZO_', names, sources.env) ??
+      fromEnv('MESOS_', names, sources.env) ??
+      fromEnv('', flag.env ?? [], sources.env);
     const chosen = given ?? file.get(name);
     values[name] = chosen === undefined ? flag.default : parseOne(name, flag, chosen);
   }

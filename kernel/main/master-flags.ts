@@ -2,6 +2,7 @@ import { MezzoError } from '@mezzo/sdk/contract';
 import { roleError, Resources } from '../core/resources/index.js';
 import { parseDuration } from '../http/duration.js';
 import { masterAccessFlags } from './access-flags.js';
+import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, onlyFlag, sharedFlags } from './shared-flags.js';
 
@@ -149,6 +150,7 @@ const own = {
   plugin_config: text('JSON file with the configuration of plugins, by id', undefined),
   cluster_id: text('Id of the cluster, which plugins are told', undefined),
   ...masterAccessFlags,
+  ...tlsFlags,
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 

@@ -19,6 +19,7 @@ export async function startMasterPlugins(daemon: MasterDaemon): Promise<PluginHo
     registryDir: flags.plugins_registry,
     secretsDir,
     cluster: clusterInfo(flags, daemon.port),
+    caFile: daemon.tls?.caFile,
     log,
     logLevel: log.level,
     store: leaderStore(daemon.store, daemon.epoch),

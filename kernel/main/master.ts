@@ -20,7 +20,7 @@ import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { LevelStore } from '../shell/store/level-store.js';
 import { MemoryStore } from '../shell/store/memory-store.js';
-import { masterGate } from './access.js';
+import { masterAsks, masterGate } from './access.js';
 import { authorizerFor } from './authorizers.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
@@ -28,6 +28,7 @@ import { createLog, type DaemonLog } from './log.js';
 import { startMasterPlugins } from './master-plugins.js';
 import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
+import { DaemonTls, hostsOf } from './tls.js';
 import { MESOS_VERSION, versionInfo } from './version.js';
 
 /** A master that serves, with the seams that a plugin host needs. */
@@ -46,6 +47,7 @@ export interface MasterDaemon {
   readonly shell: MasterShell;
   readonly files: FileTree;
   readonly gate: Gate;
+  readonly tls: DaemonTls | undefined;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
   /** Stops in order: streams, listener, store. Tasks and agents run on. */
@@ -62,13 +64,18 @@ export interface MasterParts {
 export async function startMaster(given: MasterFlags, parts: MasterParts = {}): Promise<MasterDaemon> {
   const flags = withDiscoveredIp(given);
   const workDir = requireFlag('work_dir', flags.work_dir);
-  assertMayListen(flags.ip, flags.insecure);
+  assertMayListen(flags.ip, { tls: flags.tls, credentials: masterAsks(flags), insecure: flags.insecure });
   const secretsDir = flags.secrets_dir ?? join(workDir, 'secrets');
   const log =
     parts.log ?? createLog({ daemon: 'master', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
   for (const name of idleGiven(idleMasterFlags, flags)) log.warn(`flag --${name} has no effect here`);
-  const listening = await listen(flags.ip, flags.port);
-  const opened: (() => Promise<void>)[] = [() => listening.close()];
+  const tls = DaemonTls.of(flags, { secretsDir, name: 'master', hosts: hostsOf(flags), log });
+  const listening = await listen(flags.ip, flags.port, tls?.listenOptions).catch((error: unknown) => {
+    tls?.close();
+    throw error;
+  });
+  tls?.onRenewal((identity) => listening.renew(identity));
+  const opened: (() => Promise<void>)[] = [() => listening.close(), () => Promise.resolve(tls?.close())];
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close();
   };
@@ -112,7 +119,7 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
     const { listener, app } = masterHttp(site);
     shell.start();
     listening.serve(listener);
-    const url = urlOf(flags.ip, listening);
+    const url = urlOf(flags, listening);
     log.info('master is serving', { url, masterId, epoch: options.epoch });
     const { epoch } = options;
     const { port } = listening;
@@ -130,6 +137,7 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
       shell,
       files,
       gate,
+      tls,
       app,
       close: closeAll,
     };
@@ -139,7 +147,8 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
   }
 }
 
-const urlOf = (ip: string, { port }: Listening): string => `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+const urlOf = ({ ip, tls }: MasterFlags, { port }: Listening): string =>
+  `${tls ? 'https' : 'http'}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
 
 function masterInfo(flags: MasterFlags, masterId: MasterId, listenPort: number): MasterInfo {
   const ip = flags.advertise_ip ?? flags.ip;
@@ -222,6 +231,7 @@ async function main(): Promise<void> {
     );
   };
   process.once('SIGTERM', stop).once('SIGINT', stop);
+  process.on('SIGHUP', () => daemon.tls?.reload());
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -22,13 +22,14 @@ export interface ClusterFlags {
   readonly cluster?: string | undefined;
   readonly ip: string;
   readonly port_offset: number;
+  readonly tls: boolean;
 }
 
 /** What plugins are told about the cluster that they serve. */
 export const clusterInfo = (flags: ClusterFlags, port: number): Omit<ClusterInfo, 'host' | 'stateDir'> => ({
   clusterId: flags.cluster_id ?? flags.cluster ?? 'mezzo',
   clusterName: flags.cluster ?? 'mezzo',
-  kernelUrl: `http://${localAddress(flags.ip)}:${port}`,
+  kernelUrl: `${flags.tls ? 'https' : 'http'}://${localAddress(flags.ip)}:${port}`,
   listenIp: flags.ip,
   portOffset: flags.port_offset,
 });

@@ -36,6 +36,8 @@ export interface PluginHostOptions {
   /** Holds cluster.key. */
   readonly secretsDir: string;
   readonly cluster: Omit<ClusterInfo, 'host' | 'stateDir'>;
+  /** PEM of the authority that the kernel's certificates come from, for plugins in processes of their own. */
+  readonly caFile?: string | undefined;
   readonly log: Logger;
   /** Of plugins in processes of their own: debug, info (default), warn, error. */
   readonly logLevel?: string;
@@ -298,6 +300,7 @@ export class PluginHost {
       apiSocket: this.files.apiSocket,
       tokenFile,
       kernelTokenFile: this.files.kernelToken(id),
+      ...(this.options.caFile !== undefined && { caFile: this.options.caFile }),
       controlSocket: this.files.controlSocket(id),
       logLevel: this.options.logLevel ?? 'info',
       ...(manifest.requires.includes('cluster-key') && {

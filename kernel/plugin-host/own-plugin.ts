@@ -170,7 +170,7 @@ export class OwnPlugin {
         mkdirSync(dir, { recursive: true, mode: 0o700 });
       writeFileSync(files.spec, JSON.stringify(spec), { mode: 0o600 });
       const log = openLog(files.log);
-      const child = spawnRunner(this.runner, files.spec, spec.cluster.stateDir, log);
+      const child = spawnRunner(this.runner, files.spec, spec.cluster.stateDir, log, spec.caFile);
       closeSync(log);
       this.life = Life.started(child, spec.controlSocket, (status) => this.hear(status));
       if (this.life !== undefined) this.writeRecord(this.life.process);

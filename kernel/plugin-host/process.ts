@@ -47,8 +47,15 @@ const INHERITED = /^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_C
  * Starts a runner in a session of its own, so that it outlives us and shares nothing with us but its log. The only place where the
  * host spawns: it costs the event loop time in proportion to our memory.
  */
-export function spawnRunner(runner: string, specFile: string, cwd: string, logFd: number): ChildProcess {
+export function spawnRunner(
+  runner: string,
+  specFile: string,
+  cwd: string,
+  logFd: number,
+  caFile: string | undefined,
+): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
+  if (caFile !== undefined) env.NODE_EXTRA_CA_CERTS ??= caFile;
   const child = spawn(process.execPath, [runner, specFile], {
     detached: true,
     stdio: ['ignore', logFd, logFd],

@@ -1,6 +1,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Agent, fetch } from 'undici';
+import type { ConnectionOptions } from 'node:tls';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import { entryOf, packageOf, type PluginPackage } from './registry.js';
 import { MAX_PACKAGE_BYTES, readPackage, requireIntegrity } from './unpack.js';
@@ -13,6 +15,8 @@ export interface RemoteRegistry {
   /** Of a master. */
   readonly url: string;
   readonly token: string;
+  /** For https. */
+  readonly tls?: ConnectionOptions | undefined;
   /** Where packages and the last index are kept. */
   readonly dir: string;
   readonly log: Logger;
@@ -61,19 +65,23 @@ async function fetchPackage(remote: RemoteRegistry, { manifest, file, integrity 
   }
 }
 
-async function get({ url, token }: RemoteRegistry, path: string, timeoutMs: number, maxBytes: number): Promise<Buffer> {
-  const response = await fetch(url + path, {
-    headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(timeoutMs),
-  });
-  if (response.status !== 200) throw new Error(`GET ${path} answered ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    if ((bytes += chunk.length) > maxBytes) throw new Error(`GET ${path} answered more than ${maxBytes} bytes`);
-    chunks.push(chunk);
+async function get(remote: RemoteRegistry, path: string, timeoutMs: number, maxBytes: number): Promise<Buffer> {
+  const { url, token, tls } = remote;
+  const dispatcher = new Agent({ ...(tls && { connect: tls }) });
+  try {
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(url + path, { dispatcher, headers, signal: AbortSignal.timeout(timeoutMs) });
+    if (response.status !== 200) throw new Error(`GET ${path} answered ${response.status}`);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      if ((bytes += chunk.length) > maxBytes) throw new Error(`GET ${path} answered more than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    await dispatcher.destroy();
   }
-  return Buffer.concat(chunks);
 }
 
 function readCache(file: string): unknown {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { messageToJson, parseMessageText } from '../api/codec.js';
 import type * as api from '../api/messages.js';
 import { MezzoError } from '../contract/errors.js';
@@ -168,8 +169,12 @@ export function executorOptions(env: Readonly<Record<string, string | undefined>
     );
   }
   const token = env['MESOS_EXECUTOR_AUTHENTICATION_TOKEN'];
+  const tls = /^(1|true)$/i.test(env['LIBPROCESS_SSL_ENABLED'] ?? '');
+  const caFile = env['LIBPROCESS_SSL_CA_FILE'];
+  const ca = tls && caFile ? readFileSync(caFile, 'utf8') : '';
   return {
-    urls: [`http://${endpoint}`],
+    urls: [`${tls ? 'https' : 'http'}://${endpoint}`],
+    ...(ca !== '' && { ca }),
     frameworkId: { value: framework },
     executorId: { value: executor },
     recoveryTimeoutMs: env['MESOS_CHECKPOINT'] === '1' ? durationMs(env['MESOS_RECOVERY_TIMEOUT'], 900_000) : 0,

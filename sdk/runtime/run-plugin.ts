@@ -87,7 +87,7 @@ class Runner {
   }
 
   private async services(control: ControlServer): Promise<RootContainer> {
-    const { cluster, clusterKeyFile, kernelTokenFile } = this.spec;
+    const { cluster, clusterKeyFile, kernelTokenFile, caFile } = this.spec;
     const requires = (id: string) => this.spec.manifest.requires.includes(id);
     const endpoints = new HostEndpoints(this.host, control);
     this.stoppers.push(() => endpoints.close());
@@ -100,7 +100,12 @@ class Runner {
     if (requires('scheduler') || requires('operator-events')) {
       const urls = [cluster.kernelUrl];
       const { connectScheduler, subscribeOperatorEvents } = await import('../framework/index.js');
-      const own = { urls, headers: () => ({ authorization: `Bearer ${readFileSync(kernelTokenFile, 'utf8')}` }) };
+      const ca = caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') };
+      const own = {
+        urls,
+        ...ca,
+        headers: () => ({ authorization: `Bearer ${readFileSync(kernelTokenFile, 'utf8')}` }),
+      };
       root.value(SCHEDULER, { connect: (options) => connectScheduler({ ...own, ...options }) });
       root.value(OPERATOR_EVENTS, { subscribe: (options) => subscribeOperatorEvents({ ...own, ...options }) });
     }

@@ -24,6 +24,8 @@ export interface RunSpec {
   readonly tokenFile: string;
   /** Holds the token that speaks for the plugin on the kernel's public APIs; written anew before it expires. */
   readonly kernelTokenFile: string;
+  /** PEM of the authority that the kernel's certificates come from, when it speaks HTTPS and not every system knows it. */
+  readonly caFile?: string;
   /** Unix socket that the runner listens on for its host. */
   readonly controlSocket: string;
   /** Only for plugins that require `cluster-key`. */

@@ -1,3 +1,4 @@
+export { authorityFile, CertificateAuthority, renewInMs, requirePair, type Certified } from './certificates.js';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -23,7 +23,7 @@ export class AgentCluster {
   private agentPort = 0;
   private readonly schedulers: TestScheduler[] = [];
 
-  private masterArgs: readonly string[] = [];
+  masterArgs: readonly string[] = [];
 
   static async start(agentArgs: readonly string[] = [], masterArgs: readonly string[] = []): Promise<AgentCluster> {
     const cluster = new AgentCluster();
@@ -72,8 +72,8 @@ export class AgentCluster {
     this.agent = undefined;
   }
 
-  scheduler(framework: Partial<FrameworkInfo> = {}, headers: Record<string, string> = {}): TestScheduler {
-    const scheduler = new TestScheduler(this.master.url, framework, headers);
+  scheduler(framework: Partial<FrameworkInfo> = {}, headers: Record<string, string> = {}, ca?: string): TestScheduler {
+    const scheduler = new TestScheduler(this.master.url, framework, headers, ca);
     this.schedulers.push(scheduler);
     return scheduler;
   }
@@ -107,10 +107,11 @@ export class TestScheduler {
   /** Until the stream is refused or closed. */
   readonly reading: Promise<void>;
 
-  constructor(url: string, framework: Partial<FrameworkInfo>, headers: Record<string, string>) {
+  constructor(url: string, framework: Partial<FrameworkInfo>, headers: Record<string, string>, ca: string | undefined) {
     this.client = connectScheduler({
       urls: [url],
       headers,
+      ...(ca !== undefined && { ca }),
       backoff: { initialMs: 50, maxMs: 200 },
       framework: {
         ...{ user: 'root', name: 'test', roles: ['web'], failoverTimeout: 60, checkpoint: true },

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 
 const { MESOS_AGENT_ENDPOINT, MESOS_FRAMEWORK_ID, MESOS_EXECUTOR_ID, MESOS_DIRECTORY } = process.env;
 const { MESOS_EXECUTOR_AUTHENTICATION_TOKEN: token } = process.env;
-const url = `http://${MESOS_AGENT_ENDPOINT}/api/v1/executor`;
+const scheme = process.env.LIBPROCESS_SSL_ENABLED === 'true' ? 'https' : 'http';
+const url = `${scheme}://${MESOS_AGENT_ENDPOINT}/api/v1/executor`;
 const ids = { framework_id: { value: MESOS_FRAMEWORK_ID }, executor_id: { value: MESOS_EXECUTOR_ID } };
 const tasks = new Map();
 const updates = new Map();

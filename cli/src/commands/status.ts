@@ -1,6 +1,6 @@
 import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
 import { MezzoCommand, workDirFlag } from '../lib/command.js';
-import { localToken } from '../lib/cluster.js';
+import { kernelOptions, kernelUrl } from '../lib/cluster.js';
 import { httpJson } from '../lib/http.js';
 import { isAlive } from '../lib/processes.js';
 import { WorkDir } from '../lib/workdir.js';
@@ -73,15 +73,16 @@ export default class Status extends MezzoCommand {
   private async daemon(workDir: WorkDir, record: DaemonRecord): Promise<DaemonStatus> {
     const { name, address, pid, role } = record;
     if (!isAlive(record)) return { name, state: 'dead', address };
+    const url = kernelUrl(workDir, address);
     try {
       const { leader } =
         role === 'master'
-          ? await httpJson<{ leader?: string }>(`http://${address}/state`, {
-              token: await localToken(workDir),
+          ? await httpJson<{ leader?: string }>(`${url}/state`, {
+              ...(await kernelOptions(workDir)),
               timeoutMs: 3000,
             })
           : { leader: undefined };
-      if (role === 'agent') await httpJson(`http://${address}/version`, { timeoutMs: 3000 });
+      if (role === 'agent') await httpJson(`${url}/version`, { ...(await kernelOptions(workDir)), timeoutMs: 3000 });
       return {
         name,
         pid,
@@ -100,7 +101,7 @@ export default class Status extends MezzoCommand {
       records
         .filter((record) => isAlive(record))
         .map(async ({ address }) => {
-          const list: readonly PluginStatus[] = await listPlugins(workDir, `http://${address}`).catch(() => []);
+          const list: readonly PluginStatus[] = await listPlugins(workDir, kernelUrl(workDir, address)).catch(() => []);
           return list.map((plugin) => ({ plugin, address }));
         }),
     );

@@ -48,6 +48,9 @@ export default class Up extends MezzoCommand {
       helpValue: 'N',
     }),
     name: Flags.string({ description: 'name of the cluster', default: 'mezzo' }),
+    tls: Flags.boolean({
+      description: "master and agents speak HTTPS, with certificates of the cluster's own authority (secrets/ca.pem)",
+    }),
     detach: Flags.boolean({ description: 'return once everything answers', char: 'd' }),
     deploy: Flags.string({
       description: 'deploy this app definition once the cluster is up, unless it is there',
@@ -72,7 +75,7 @@ export default class Up extends MezzoCommand {
     const progress = lineProgress((line) => this.log(line));
     const supervisor = new Supervisor(
       workDir,
-      { agents: flags.agents, portOffset: flags['port-offset'], clusterName: flags.name },
+      { agents: flags.agents, portOffset: flags['port-offset'], clusterName: flags.name, tls: flags.tls },
       progress,
     );
     const ended = new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MezzoError } from '@mezzo/sdk/contract';
-import { clusterKey, mintToken } from '@mezzo/sdk/secrets';
+import { authorityFile, clusterKey, mintToken } from '@mezzo/sdk/secrets';
 import { http, httpJson, type HttpAnswer, type HttpOptions } from './http.js';
 import { readJson, WorkDir, writeJson } from './workdir.js';
 
@@ -78,6 +78,16 @@ function tokenOf(url: string): string | undefined {
   return Object.values(readJson<Contexts>(contextsFile())?.contexts ?? {}).find((context) => context.url === url)
     ?.token;
 }
+
+/** How to ask the daemons of a local cluster themselves. */
+export const kernelOptions = async (workDir: WorkDir): Promise<Pick<HttpOptions, 'token' | 'caFile'>> => ({
+  token: await localToken(workDir),
+  caFile: authorityFile(workDir.secrets),
+});
+
+/** URL of the daemon of a local cluster that listens there; all of them speak what the master speaks. */
+export const kernelUrl = (workDir: WorkDir, address: string): string =>
+  `${workDir.cluster?.masterUrl.startsWith('https:') ? 'https' : 'http'}://${address}`;
 
 /** Whoever can read the cluster's key may act for its administrator. */
 export async function localToken(workDir: WorkDir, ttlSeconds = LOCAL_TOKEN_SECONDS): Promise<string> {

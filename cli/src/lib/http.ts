@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { MezzoError } from '@mezzo/sdk/contract';
 
@@ -13,12 +14,14 @@ export interface HttpOptions {
   /** Objects are sent as JSON, bytes as they are. */
   readonly body?: unknown;
   readonly timeoutMs?: number;
+  /** PEM of an authority to trust besides those that the system knows; may be absent. */
+  readonly caFile?: string | undefined;
 }
 
 /** One bounded request. Rejects with UNREACHABLE when nothing answers; every status is an answer. */
 export async function http(
   url: string,
-  { method = 'GET', token, body, timeoutMs = 10_000 }: HttpOptions = {},
+  { method = 'GET', token, body, timeoutMs = 10_000, caFile }: HttpOptions = {},
 ): Promise<HttpAnswer> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
@@ -26,7 +29,7 @@ export async function http(
   if (body !== undefined) headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
   try {
     const payload = body === undefined || bytes ? body : JSON.stringify(body);
-    return await exchange(url, method, headers, payload as string | Uint8Array | undefined, timeoutMs);
+    return await exchange(url, method, headers, payload as string | Uint8Array | undefined, timeoutMs, caFile);
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
     throw new MezzoError('UNREACHABLE', `${url} does not answer (${reason})`, {
@@ -47,10 +50,12 @@ async function exchange(
   headers: Record<string, string>,
   payload: string | Uint8Array | undefined,
   timeoutMs: number,
+  caFile: string | undefined,
 ): Promise<HttpAnswer> {
   const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  const trust = url.startsWith('https:') ? await trustIn(caFile) : {};
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const call = request(url, { method, headers, timeout: timeoutMs }, resolve);
+    const call = request(url, { method, headers, timeout: timeoutMs, ...trust }, resolve);
     call.on('timeout', () => call.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
     call.on('error', reject).end(payload);
   });
@@ -62,6 +67,12 @@ async function exchange(
     chunks.push(chunk);
   }
   return { status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8'), headers: answer.headers };
+}
+
+async function trustIn(caFile: string | undefined): Promise<{ ca?: string[] }> {
+  if (caFile === undefined || !existsSync(caFile)) return {};
+  const { rootCertificates } = await import('node:tls');
+  return { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] };
 }
 
 /** The decoded body of a 2xx answer; anything else rejects with HTTP_<status> and the server's own words. */

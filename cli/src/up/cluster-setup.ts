@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
+import { CertificateAuthority, clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
 import { type ClusterFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import type { DaemonSpec } from './daemon.js';
 import { bundledRegistry, executable } from './kernel.js';
@@ -8,6 +8,8 @@ import { PORTS, type UpOptions, type UpPlan } from './plan.js';
 
 export interface SetupOptions extends UpOptions {
   readonly clusterName: string;
+  /** The kernel's daemons speak HTTPS, with certificates of the cluster's own authority. */
+  readonly tls: boolean;
 }
 
 /** Agents of one machine get loopback addresses of their own, so that constraints on the host name mean something. */
@@ -23,10 +25,11 @@ export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: Setu
     workDir.at('secrets', 'join.token'),
     await mintToken(key, { uid: 'agent', scope: 'agent' }, JOIN_TOKEN_SECONDS),
   );
+  if (options.tls) CertificateAuthority.of(workDir.secrets);
   const cluster: ClusterFile = {
     clusterId: workDir.cluster?.clusterId ?? randomUUID(),
     clusterName: options.clusterName,
-    masterUrl: `http://127.0.0.1:${plan.masterPort}`,
+    masterUrl: `${options.tls ? 'https' : 'http'}://127.0.0.1:${plan.masterPort}`,
     routerUrl: `http://127.0.0.1:${PORTS.router + options.portOffset}`,
     agents: options.agents,
     portOffset: options.portOffset,
@@ -44,6 +47,7 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
     `--plugins-registry=${bundledRegistry()}`,
     `--port-offset=${cluster.portOffset}`,
     `--cluster-id=${cluster.clusterId}`,
+    ...(cluster.masterUrl.startsWith('https:') ? ['--tls'] : []),
   ];
   const master: DaemonSpec = {
     name: 'master',

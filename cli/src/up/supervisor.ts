@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MezzoError, messageOf, type PluginStatus } from '@mezzo/sdk/contract';
-import { localToken } from '../lib/cluster.js';
+import { kernelOptions } from '../lib/cluster.js';
 import { http, httpJson } from '../lib/http.js';
 import { isAlive, type ProcessId, signal, startTimeOf, tail, waitGone } from '../lib/processes.js';
 import { type ClusterFile, readJson, readJsonFiles, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
@@ -60,7 +60,14 @@ export class Supervisor {
     const adopting = anyDaemonAlive(this.workDir);
     const earlier = this.workDir.cluster;
     const options =
-      adopting && earlier ? { ...this.options, agents: earlier.agents, portOffset: earlier.portOffset } : this.options;
+      adopting && earlier
+        ? {
+            ...this.options,
+            agents: earlier.agents,
+            portOffset: earlier.portOffset,
+            tls: earlier.masterUrl.startsWith('https:'),
+          }
+        : this.options;
     if (
       adopting &&
       earlier &&
@@ -77,10 +84,10 @@ export class Supervisor {
     this.timer = setInterval(() => this.watch(), WATCH_MS);
     // An agent that finds no master waits before it tries again, so the master comes first.
     this.startAll('master');
-    await this.until(
-      'the master',
-      async () => (await http(`${this.cluster.masterUrl}/health`, { timeoutMs: 1000 })).status === 200,
-    );
+    await this.until('the master', async () => {
+      const options = { ...(await kernelOptions(this.workDir)), timeoutMs: 1000 };
+      return (await http(`${this.cluster.masterUrl}/health`, options)).status === 200;
+    });
     this.startAll('agent');
     await this.untilReady();
   }
@@ -144,7 +151,7 @@ export class Supervisor {
     const { masterUrl } = this.cluster;
     await this.until('the agents', async () => {
       const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${masterUrl}/slaves`, {
-        token: await localToken(this.workDir),
+        ...(await kernelOptions(this.workDir)),
         timeoutMs: 2000,
       });
       return slaves.filter(({ active }) => active).length >= this.cluster.agents;
@@ -204,7 +211,7 @@ export class Supervisor {
 
 export async function listPlugins(workDir: WorkDir, kernelUrl: string): Promise<readonly PluginStatus[]> {
   const { plugins } = await httpJson<{ plugins: PluginStatus[] }>(`${kernelUrl}/plugins/v1/plugins`, {
-    token: await localToken(workDir),
+    ...(await kernelOptions(workDir)),
     timeoutMs: 3000,
   });
   return plugins;
@@ -224,7 +231,7 @@ export async function endCluster(
     try {
       await httpJson(`${cluster.masterUrl}/plugins/v1/shutdown`, {
         method: 'POST',
-        token: await localToken(workDir),
+        ...(await kernelOptions(workDir)),
         timeoutMs: 15_000,
       });
       progress.step('plugins stopped');

@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { ExecutorEvent } from '@mezzo/sdk/api';
 import type { Containerizer, ContainerSpec, ContainerStreams } from '@mezzo/sdk/points/containerizer';
@@ -48,10 +49,13 @@ export interface AgentHostOptions {
   readonly sessions: SessionStreams;
   /** Signs the token that each executor is started with; undefined = executors need none. */
   readonly executorKey?: Uint8Array;
+  /** PEM of the authority that this agent's certificate comes from, when it speaks HTTPS; '' = one that all know. */
+  readonly executorCa?: (() => string) | undefined;
   /** The machine is done, or what it believes is no longer what is stored: the process must end. */
   readonly onExit: (code: number, reason: string) => void;
 }
 
+const CA_IN_SANDBOX = '.agent-ca.pem';
 const RECOVER_WAITS_MS = [0, 1000, 2000, 4000, 8000] as const;
 const KILL_WAITS_MS = [0, 1000, 5000, 15_000] as const;
 
@@ -239,7 +243,7 @@ export class AgentHost {
     const containerizer = this.containerizers.get(name);
     try {
       if (containerizer === undefined) throw new Error(`there is no containerizer '${name}'`);
-      const launched = await containerizer.launch(await this.withToken(spec));
+      const launched = await containerizer.launch(await this.forExecutor(spec));
       if (spec.streams !== undefined) this.options.sessions.add(containerId, await containerizer.attach(containerId));
       this.dispatch({ type: 'containerLaunched', containerId, launched });
       await this.watch(containerizer, containerId);
@@ -248,14 +252,25 @@ export class AgentHost {
     }
   }
 
-  /** Given here and not by the machine, whose effects are logged and compared. */
-  private async withToken(spec: ContainerSpec): Promise<ContainerSpec> {
-    const { command, containerId: cid } = spec;
-    const { executorKey } = this.options;
+  /** What an executor needs to be let in. Given here and not by the machine, whose effects are logged and compared. */
+  private async forExecutor(spec: ContainerSpec): Promise<ContainerSpec> {
+    const { command, containerId: cid, sandbox } = spec;
+    const { executorKey: key, executorCa: ca } = this.options;
     const run = this.state.runs.get(cid);
-    if (executorKey === undefined || run?.kind !== 'custom') return spec;
-    const token = await mintExecutorToken(executorKey, { fid: run.frameworkId, eid: run.executorId, cid });
-    return { ...spec, command: { ...command, env: { ...command.env, MESOS_EXECUTOR_AUTHENTICATION_TOKEN: token } } };
+    if (run?.kind !== 'custom') return spec;
+    const env: Record<string, string> = { ...command.env };
+    if (key !== undefined) {
+      const claims = { fid: run.frameworkId, eid: run.executorId, cid };
+      env['MESOS_EXECUTOR_AUTHENTICATION_TOKEN'] = await mintExecutorToken(key, claims);
+    }
+    if (ca !== undefined) {
+      env['LIBPROCESS_SSL_ENABLED'] = 'true';
+      env['LIBPROCESS_SSL_CA_FILE'] = join(sandbox, CA_IN_SANDBOX);
+      const file = join(sandbox, CA_IN_SANDBOX);
+      await rm(file, { force: true }); // fetched archives may hold a link of that name
+      await writeFile(file, ca(), { mode: 0o644, flag: 'wx' });
+    }
+    return { ...spec, command: { ...command, env } };
   }
 
   private async watch(containerizer: Containerizer, containerId: string): Promise<void> {

@@ -16,6 +16,15 @@ export interface MasterClientOptions {
   readonly master: string;
   /** Holds the token that admits agents. Read anew for every connection; undefined = the master asks for none. */
   readonly tokenFile: string | undefined;
+  /** How to reach it by https, asked anew for every connection; undefined = by http. */
+  readonly tls?: (() => ConnectionTls) | undefined;
+}
+
+export interface ConnectionTls {
+  readonly ca: string | undefined;
+  readonly cert: string;
+  readonly key: string;
+  readonly rejectUnauthorized: boolean;
 }
 
 export interface MasterEvents {
@@ -46,27 +55,27 @@ interface Connection {
 
 /** The agent's side of the protocol: which connection, which session, which order. What is said is the machine's matter. */
 export class MasterClient {
-  private readonly http = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: CALL_TIMEOUT_MS,
-    bodyTimeout: 0,
-    keepAliveTimeout: 60_000,
-  });
+  private http: Agent;
+  private tls: ConnectionTls | undefined;
   private current: Connection | undefined;
 
   constructor(
     private readonly options: MasterClientOptions,
     private readonly log: Logger,
     private readonly events: MasterEvents,
-  ) {}
+  ) {
+    this.tls = options.tls?.();
+    this.http = newAgent(this.tls);
+  }
 
   connect(id: number, subscribe: AgentSubscribe): void {
     this.disconnect();
+    this.renewTls();
     const connection: Connection = {
       id,
       abort: new AbortController(),
       queue: [],
-      origin: `http://${this.options.master}`,
+      origin: `${this.tls === undefined ? 'http' : 'https'}://${this.options.master}`,
       authorization: {},
       session: undefined,
       seen: 0,
@@ -76,6 +85,14 @@ export class MasterClient {
     };
     this.current = connection;
     void this.listen(connection, subscribe).catch((error: unknown) => this.lose(connection, messageOf(error)));
+  }
+
+  private renewTls(): void {
+    const now = this.options.tls?.();
+    if (now?.cert === this.tls?.cert && now?.ca === this.tls?.ca) return;
+    void this.http.destroy();
+    this.tls = now;
+    this.http = newAgent(now);
   }
 
   /** Without a word: the machine knows already. */
@@ -197,6 +214,14 @@ export class MasterClient {
     this.events.lost(connection.id, reason);
   }
 }
+
+const newAgent = (tls: ConnectionTls | undefined): Agent =>
+  new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
+    headersTimeout: CALL_TIMEOUT_MS,
+    bodyTimeout: 0,
+    keepAliveTimeout: 60_000,
+  });
 
 async function refusal(answer: Dispatcher.ResponseData): Promise<Error> {
   const text = (await answer.body.text().catch(() => '')).slice(0, 500);

@@ -67,7 +67,7 @@ function route(table: RouteTable, url: string, path: string, query: string, rule
   if (isUnder(path, '/mesos_dns')) return guarded(plugin(table, 'mesos_dns', url, '/mesos_dns', 'dns'));
   if (isUnder(path, '/exhibitor')) return exhibitor(table, url, path);
   const agent = /^\/(?:agent|slave)\/([^/]+)/.exec(path);
-  if (agent) return guarded(toAgent(table, url, agent[0], agent[1]!));
+  if (agent) return guarded(toAgent(table, url, agent[0], agent[1]!, schemeOf(rules.masterUrl)));
   for (const [prefix, what] of LATER)
     if (isUnder(path, prefix)) return guarded(error(501, `not supported yet: ${what}`));
   return anonymous(error(404, `there is nothing at ${path}`));
@@ -109,11 +109,14 @@ function fixed(name: string, base: string, url: string, prefix: string, trusted:
   return { kind: 'proxy', upstream: { name, targets: [target], path, prefix, trusted, public: false } };
 }
 
-function toAgent(table: RouteTable, url: string, prefix: string, id: string): Action {
+/** Agents speak what the master speaks. */
+const schemeOf = (masterUrl: string) => (masterUrl.startsWith('https:') ? 'https' : 'http');
+
+function toAgent(table: RouteTable, url: string, prefix: string, id: string, scheme: 'http' | 'https'): Action {
   const agent = table.agents.get(id);
   if (agent === undefined)
     return table.ready ? error(404, `no agent ${id}`) : error(503, 'the state of the cluster is not known yet');
-  const target = { scheme: 'http', host: agent.host, port: agent.port, basePath: '' } as const;
+  const target = { scheme, host: agent.host, port: agent.port, basePath: '' };
   const path = rooted(url.slice(prefix.length));
   const upstream = { name: `agent ${id}`, targets: [target], path, prefix, trusted: true, public: false };
   return { kind: 'proxy', upstream, dropAcceptEncoding: true };
