@@ -294,3 +294,18 @@ test('an agent is drained when its operations are settled too', () => {
   master.pass(1000, [agent]);
   expect(drain()).toBe('DRAINED');
 });
+
+test.each(['RESERVE', 'UNRESERVE', 'CREATE', 'DESTROY', 'GROW_VOLUME', 'SHRINK_VOLUME'] as const)(
+  '%s with the body of another operation, or none, is an error',
+  (type) => {
+    const { accept, statuses, agent } = cluster();
+    const another = type === 'RESERVE' ? create(1) : reserve('disk:1');
+    accept({ type, id: { value: 'a' } }, { ...another, type, id: { value: 'b' } });
+    const error = `Invalid ${type} operation: Expecting '${type.toLowerCase()}' to be present`;
+    expect(statuses().map(({ state, message }) => [state, message])).toEqual([
+      ['OPERATION_ERROR', error],
+      ['OPERATION_ERROR', error],
+    ]);
+    expect(agent.of('applyOperation')).toEqual([]);
+  },
+);

@@ -9,11 +9,23 @@ export interface Conversion {
   readonly to: Resources;
 }
 
+const PAYLOADS: Partial<Record<NonNullable<OfferOperation['type']>, keyof OfferOperation>> = {
+  RESERVE: 'reserve',
+  UNRESERVE: 'unreserve',
+  CREATE: 'create',
+  DESTROY: 'destroy',
+  GROW_VOLUME: 'growVolume',
+  SHRINK_VOLUME: 'shrinkVolume',
+};
+
 /**
  * What a RESERVE, UNRESERVE, CREATE, DESTROY, GROW_VOLUME or SHRINK_VOLUME does, part by part; or why it cannot be done on any agent.
  * Whose the resources are, and who asks, is for the caller to check.
  */
 export function conversionsOf(operation: OfferOperation): Conversion[] | string {
+  const payload = PAYLOADS[operation.type ?? 'UNKNOWN'];
+  if (payload !== undefined && operation[payload] === undefined)
+    return `Expecting '${operation.type!.toLowerCase()}' to be present`;
   const messages = resourcesOf(operation);
   for (const message of messages) {
     const error = resourceError(message);

@@ -23,7 +23,24 @@ const number = fc.oneof(
 );
 const role = fc.constantFrom('web', 'web/a', 'ops', '*', '', '/', 'a b', '.', '-x', '__proto__');
 
-const resource = fc.record(
+/** What makes sense, one after the other: set aside, made a volume, used. */
+const WEB = { type: 'DYNAMIC', role: 'web' };
+const allocated = { allocationInfo: { role: 'web' } };
+const sensible = fc
+  .constantFrom(
+    { name: 'cpus', type: 'SCALAR', scalar: { value: 1 } },
+    { name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, reservations: [WEB] },
+    { name: 'mem', type: 'SCALAR', scalar: { value: 64 } },
+    { name: 'disk', type: 'SCALAR', scalar: { value: 100 } },
+    { name: 'disk', type: 'SCALAR', scalar: { value: 100 }, reservations: [WEB] },
+    {
+      ...{ name: 'disk', type: 'SCALAR', scalar: { value: 100 }, reservations: [WEB] },
+      disk: { persistence: { id: 'v1' }, volume: { mode: 'RW', containerPath: 'v' } },
+    },
+  )
+  .chain((one) => fc.constantFrom(one, { ...one, ...allocated }));
+
+const strange = fc.record(
   {
     name: fc.constantFrom('cpus', 'mem', 'disk', 'gpus', 'ports', 'odd', '', '__proto__'),
     type: fc.constantFrom('SCALAR', 'RANGES', 'SET'),
@@ -39,6 +56,8 @@ const resource = fc.record(
   },
   { requiredKeys: ['name', 'type'] },
 );
+
+const resource = fc.oneof(sensible, sensible, strange);
 
 function port(): Arbitrary<number | bigint> {
   return fc.constantFrom<number | bigint>(0, 31000, 31001, 31999, 32000, 65536, 2n ** 64n - 1n);
