@@ -22,6 +22,16 @@ test('an app is added from standard input, listed, shown and removed', async () 
   expect((await cluster.mezzo(['app', 'remove', '/sleeper'])).code).toBe(0);
 });
 
+test('a command runs beside a task: it reads, prints, and says how it ended', async () => {
+  expect((await cluster.mezzo(['app', 'add', '-'], app())).code).toBe(0);
+  const prints = await cluster.mezzo(['task', 'exec', 'sleeper', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']);
+  expect(prints).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' });
+  const reads = await cluster.mezzo(['task', 'exec', '-i', 'sleeper', '--', 'tr', 'a-z', 'A-Z'], 'hello');
+  expect(reads).toMatchObject({ code: 0, stdout: 'HELLO' });
+  expect((await cluster.mezzo(['task', 'exec', 'sleeper'])).stderr).toMatch(/NO_COMMAND/);
+  expect((await cluster.mezzo(['app', 'remove', '/sleeper'])).code).toBe(0);
+});
+
 test('a bad definition is refused with the field, and nothing is lost', async () => {
   const { code, stderr } = await cluster.mezzo(['app', 'add', '-'], app({ cpus: 'many' }));
   expect(code).toBe(1);

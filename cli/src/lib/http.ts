@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { MezzoError } from '@mezzo/sdk/contract';
 
 export interface HttpAnswer {
@@ -31,17 +31,40 @@ export async function http(
     const payload = body === undefined || bytes ? body : JSON.stringify(body);
     return await exchange(url, method, headers, payload as string | Uint8Array | undefined, timeoutMs, caFile);
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw new MezzoError('UNREACHABLE', `${url} does not answer (${reason})`, {
-      blame: 'environment',
-      retryable: true,
-      next: 'check that the cluster runs: `mezzo status`',
-      cause,
-    });
+    throw unreachable(url, cause);
   }
 }
 
+function unreachable(url: string, cause: unknown): MezzoError {
+  const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new MezzoError('UNREACHABLE', `${url} does not answer (${reason})`, {
+    blame: 'environment',
+    retryable: true,
+    next: 'check that the cluster runs: `mezzo status`',
+    cause,
+  });
+}
+
+export interface OpenRequest {
+  readonly request: ClientRequest;
+  readonly response: Promise<IncomingMessage>;
+}
+
+/** Both ways are streams, for as long as they take. */
+export async function openRequest(url: string, method: string, headers: Record<string, string>): Promise<OpenRequest> {
+  const request = (await client(url)).request(url, { method, headers, agent: false });
+  const response = new Promise<IncomingMessage>((resolve, reject) =>
+    request.on('response', resolve).on('error', (cause) => reject(unreachable(url, cause))),
+  );
+  return { request, response };
+}
+
 const MAX_ANSWER_BYTES = 256 << 20;
+
+async function client(url: string, caFile?: string) {
+  if (!url.startsWith('https:')) return { request: (await import('node:http')).request, trust: {} };
+  return { request: (await import('node:https')).request, trust: await trustIn(caFile) };
+}
 
 /** Node's own client: a command that makes three requests should not load a whole HTTP library first. */
 async function exchange(
@@ -52,8 +75,7 @@ async function exchange(
   timeoutMs: number,
   caFile: string | undefined,
 ): Promise<HttpAnswer> {
-  const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const trust = url.startsWith('https:') ? await trustIn(caFile) : {};
+  const { request, trust } = await client(url, caFile);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const call = request(url, { method, headers, timeout: timeoutMs, ...trust }, resolve);
     call.on('timeout', () => call.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));

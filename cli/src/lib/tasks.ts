@@ -1,6 +1,7 @@
 import { MezzoError } from '@mezzo/sdk/contract';
 import { MARATHON } from '../up/deploy.js';
 import type { Cluster } from './cluster.js';
+import type { ContainerId } from './session.js';
 
 export interface Task {
   readonly id: string;
@@ -11,6 +12,8 @@ export interface Task {
   readonly agentId: string;
   readonly host: string;
   readonly state: string;
+  /** Where it runs; missing until it does. */
+  readonly container?: ContainerId;
   /** By its health checks, whoever makes them; missing while it has none or none has ended. */
   readonly healthy?: boolean;
   /** Such as 31000,31005-31007. */
@@ -40,7 +43,7 @@ interface StateTask {
   slave_id: string;
   state: string;
   resources: Record<string, unknown>;
-  statuses?: { healthy?: boolean }[];
+  statuses?: { healthy?: boolean; container_status?: { container_id?: ContainerId } }[];
 }
 
 /** Tasks from the master's state: live ones, and ended ones too when `completed`. */
@@ -63,6 +66,7 @@ async function tasksOfMaster(cluster: Cluster, completed: boolean): Promise<Task
   return frameworks.flatMap((framework) =>
     [...(framework.tasks ?? []), ...(completed ? framework.completed_tasks : [])].map((task): Task => {
       const healthy = task.statuses?.at(-1)?.healthy;
+      const container = task.statuses?.at(-1)?.container_status?.container_id;
       return {
         id: task.id,
         name: task.name,
@@ -74,6 +78,7 @@ async function tasksOfMaster(cluster: Cluster, completed: boolean): Promise<Task
         state: task.state,
         ports: portsText(task.resources.ports),
         ...(healthy === undefined ? {} : { healthy }),
+        ...(container && { container }),
       };
     }),
   );

@@ -22,7 +22,10 @@ export default class TaskLog extends MezzoCommand {
     const { args, flags } = await this.parse(TaskLog);
     const cluster = await this.cluster(flags);
     const task = await findTask(cluster, args.task);
-    const file = `/frameworks/${task.frameworkId}/executors/${task.executorId}/runs/latest/${flags.stderr ? 'stderr' : 'stdout'}`;
+    const sandbox = `/frameworks/${task.frameworkId}/executors/${task.executorId}/runs/latest`;
+    // Tasks of a pod have sandboxes in that of the pod.
+    const own = task.container?.parent === undefined ? sandbox : `${sandbox}/tasks/${task.id}`;
+    const file = `${own}/${flags.stderr ? 'stderr' : 'stdout'}`;
     let offset = 0;
     for (;;) {
       const data = await this.read(cluster, task, file, offset);
