@@ -160,6 +160,8 @@ export class AgentNode {
       }
       case 'killContainer':
         return this.host.kill(effect.containerId, effect.graceMs);
+      case 'signalContainer':
+        return this.host.kill(effect.containerId, 0);
       case 'removeContainer':
         return this.host.remove(effect.containerId);
       case 'setTimer': {

@@ -30,6 +30,7 @@ export function auditEnd(world: World): void {
     ...everybodyIsServed(world),
     ...groupsAreWhole(world),
     ...operationsAreSettled(world),
+    ...nobodyIsHomeless(world),
     ...world.operator.audit(),
   ];
   fail(world, 'at the end', broken);
@@ -84,6 +85,14 @@ function* groupsAreWhole(world: World): Generator<string> {
       if (other) yield `${name} has ${id} running, and ${other.id} of the same group is ${other.state}`;
     }
   }
+}
+
+/** What is known of a container goes with what it is in. */
+function* nobodyIsHomeless(world: World): Generator<string> {
+  for (const { name, state } of world.agents)
+    for (const { path, parent } of state?.containers.values() ?? [])
+      if (parent !== undefined && !state?.runs.has(parent) && !state?.containers.has(parent))
+        yield `${name} still knows container ${path.join('.')}, and not what it was in`;
 }
 
 const BAD_ENDS: ReadonlySet<string> = new Set([

@@ -5,6 +5,7 @@ import type { AgentConfig } from '../../kernel/core/agent/state.js';
 import type { AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
 import { type AgentMachine, AgentNode } from './agent-node.js';
 import { audit, auditEnd } from './auditors.js';
+import { ContainerCaller } from './container-caller.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
 import { call, CALM, type Stream, type Weather } from './network.js';
@@ -93,6 +94,7 @@ export class World {
     for (const framework of this.frameworks) framework.start();
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
     if (this.seed % 3 === 0) this.operator.start();
+    if (this.seed % 8 === 6) new ContainerCaller(this).start();
     this.scheduleFaults();
     this.time.advance(STORM_MS, () => audit(this));
     this.calm = true;
@@ -178,6 +180,7 @@ export class World {
   launched(agent: AgentNode, spec: ContainerSpec): void {
     this.noMoreThanThereIs(agent, spec);
     const inner = agent.state?.containers.get(spec.containerId);
+    if (inner?.ask !== undefined) return;
     const run = agent.state?.runs.get(inner?.run ?? spec.containerId);
     const taskId = inner?.taskId ?? (run?.kind === 'default' ? undefined : [...(run?.tasks.keys() ?? [])][0]);
     if (run === undefined || taskId === undefined) return;

@@ -74,6 +74,16 @@ describe('a container that stands alone', () => {
     expect(world.state.containers.has(lost)).toBe(true);
   });
 
+  test('that is gone after a restart takes along what is known of those in it', () => {
+    up('s');
+    const inner = up('s', 'n');
+    world.ended(inner, { code: 1 });
+    up('s', 'late');
+    world.start([]);
+    expect(wait('s')).toMatchObject({ status: 200, exit: { limitation: 'unknown' } });
+    expect([wait('s', 'n'), wait('s', 'late')]).toMatchObject([{ status: 404 }, { status: 404 }]);
+  });
+
   test('ends when the agent leaves', () => {
     const [running, ended] = [up('running'), up('ended')];
     world.ended(ended);
@@ -219,6 +229,15 @@ describe('a kill', () => {
     world.dispatch({ type: 'containerLaunched', containerId, launched });
     expect(world.effects).toContainEqual(expect.objectContaining({ type: 'killContainer', graceMs: 0 }));
   });
+});
+
+test('who waits for a task that never runs is told so', () => {
+  world.master({ type: 'runTask', framework: { user: 'root', name: 'f', id: { value: 'F' } }, task: task('t') });
+  const { containerId } = world;
+  wait(containerId);
+  world.dispatch({ type: 'sandboxFailed', containerId, stage: 'fetch', message: 'no such file' });
+  expect(world.replies.get(world.requests)).toMatchObject({ status: 404 });
+  expect(wait(containerId)).toMatchObject({ status: 404 });
 });
 
 test('one who leaves is not answered, and what is waited for and kept is bounded', () => {

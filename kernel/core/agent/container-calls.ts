@@ -122,9 +122,11 @@ function directoryOf(
 function wait(turn: Turn, request: number, { path }: Call<'wait'>): void {
   const { waits } = turn.state;
   const vessel = named(turn.state, path);
-  if (vessel === undefined)
+  const exit = vessel && isContainer(vessel) ? vessel.exit : undefined;
+  if (exit !== undefined) return reply(turn, request, { status: 200, exit });
+  // Of a run that has ended, what is left waits for its framework.
+  if (vessel === undefined || vessel.phase === 'ended')
     return reply(turn, request, { status: 404, text: `Container ${path.join('.')} cannot be found` });
-  if (isContainer(vessel) && vessel.exit !== undefined) return reply(turn, request, { status: 200, exit: vessel.exit });
   const all = [...waits.values()].reduce((sum, { size }) => sum + size, 0);
   if (all >= MAX_WAITS)
     return reply(turn, request, { status: 503, text: `${MAX_WAITS} calls wait for containers already` });

@@ -67,7 +67,7 @@ function ended(turn: Turn, container: Container, exit: ContainerExit): void {
 }
 
 /** How one ended that somebody asked for can be asked until it is removed, or what it was in ends. */
-function isKept({ phase, runs, containers }: AgentState, { ask, parent = '' }: Container): boolean {
+export function isKept({ phase, runs, containers }: AgentState, { ask, parent = '' }: Container): boolean {
   if (ask === undefined || phase === 'leaving') return false;
   return parent === '' || (runs.get(parent) ?? containers.get(parent))?.phase === 'running';
 }

@@ -55,6 +55,7 @@ export function runOver(turn: Turn, run: Run, status: number): void {
   const { frameworkId, executorId } = run;
   if (run.kind !== 'command')
     emit(turn, { type: 'sendMaster', call: { type: 'executorExited', frameworkId, executorId, status } });
+  answerWaits(turn, run.containerId);
   count(turn.state, 'slave/executors_terminated');
   emit(turn, { type: 'retireSandbox', directory: run.directory });
   retireIfDone(turn, run);

@@ -8,7 +8,13 @@ import { usedBy } from './views.js';
 
 /** What must hold after every step. Answers the first breach in words, or undefined. */
 export function agentBreach(state: AgentState): string | undefined {
-  return booksBreach(state) ?? podsBreach(state) ?? resourcesBreach(state) ?? conversionsBreach(state);
+  return (
+    booksBreach(state) ??
+    podsBreach(state) ??
+    containersBreach(state) ??
+    resourcesBreach(state) ??
+    conversionsBreach(state)
+  );
 }
 
 function booksBreach(state: AgentState): string | undefined {
@@ -32,6 +38,15 @@ function booksBreach(state: AgentState): string | undefined {
   for (const run of state.runs.values())
     if (state.frameworks.get(run.frameworkId)?.runs.get(run.containerId) !== run)
       return `run ${run.containerId} belongs to no framework`;
+  return undefined;
+}
+
+function containersBreach({ containers, names, waits, runs }: AgentState): string | undefined {
+  for (const container of containers.values())
+    if (names.get(container.path.join('.')) !== container) return `container ${container.containerId} has no name`;
+  if (names.size !== containers.size) return `${names.size} names of ${containers.size} containers`;
+  for (const id of waits.keys())
+    if (!containers.has(id) && !runs.has(id)) return `somebody waits for ${id}, which is gone`;
   return undefined;
 }
 

@@ -14,7 +14,7 @@ import {
   type RunRecord,
   type TaskRecord,
 } from './checkpoint.js';
-import { dropEndedIn } from './containers.js';
+import { isKept } from './containers.js';
 import { awaitSubscription } from './custom-executors.js';
 import { dropContainer, runOver } from './ends.js';
 import type { AgentEvent, CheckpointRecord } from './events.js';
@@ -75,6 +75,8 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
     if (alive.has(run.containerId)) resume(turn, run);
     else lost(turn, run);
   }
+  for (const container of [...state.containers.values()])
+    if (container.phase === 'ended' && !isKept(state, container)) dropContainer(turn, container);
   for (const framework of [...state.frameworks.values()]) {
     if (framework.runs.size === 0) retireFramework(turn, framework);
     else if (framework.shuttingDown) endRuns(turn, framework);
@@ -108,7 +110,6 @@ function lost(turn: Turn, run: Run): void {
   const end = run.phase === 'preparing' ? NEVER_LAUNCHED : CONTAINER_LOST;
   run.phase = 'ended';
   for (const task of [...run.tasks.values()]) taskLost(turn, run, task, end);
-  dropEndedIn(turn, run.containerId);
   if (wasOver) retireIfDone(turn, run);
   else runOver(turn, run, 0);
 }
