@@ -170,7 +170,8 @@ const statisticsMessage = (found: ContainerStatistics): ResourceStatistics => ({
   ...(found.memRssBytes !== undefined && { memRssBytes: found.memRssBytes }),
 });
 
-async function within<T>(timeoutMs: number, work: Promise<T> | undefined): Promise<T | undefined> {
+/** Undefined when it takes longer. */
+export async function within<T>(timeoutMs: number, work: Promise<T> | undefined): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeoutMs, undefined)));
   try {

@@ -14,6 +14,7 @@ import { FORBIDDEN } from '../auth/permission.js';
 import { RecordStream, type StreamEnd } from '../stream.js';
 import { containerIdError, pathOf, whileConnected } from './container-api.js';
 import { RECORDIO_TYPE, type MediaTypes } from './media-types.js';
+import { within } from './messages.js';
 import { payloadFault } from './payloads.js';
 import { mayCall, viewerOf } from './permissions.js';
 import type { Session } from './sessions.js';
@@ -24,6 +25,8 @@ import type { AgentSite } from './site.js';
 const SIGKILL = 9;
 /** Of what is written to a session in one go. */
 const MAX_INPUT_RECORD_BYTES = 1024 * 1024;
+/** Until it says what it wants to write to, a stream of input may not take long. */
+const FIRST_RECORD_MS = 30_000;
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /** `LAUNCH_NESTED_CONTAINER_SESSION`. Undefined = became a stream: the container ends with it, and it ends with the container. */
@@ -64,10 +67,17 @@ export function attachOutput(
 }
 
 /** `ATTACH_CONTAINER_INPUT`: a stream of calls, of which the first says where the input of the others goes. */
-export async function attachInput(site: AgentSite, request: IncomingMessage, type: MessageType): Promise<Answer> {
+export async function attachInput(
+  site: AgentSite,
+  request: IncomingMessage,
+  type: MessageType,
+  firstRecordMs = FIRST_RECORD_MS,
+): Promise<Answer> {
   const calls = callsOf(request, type);
   try {
-    const first = await calls.next();
+    const first = await within(firstRecordMs, calls.next());
+    if (first === undefined)
+      return textAnswer(408, `The first record was not there within ${firstRecordMs} ms`, { Connection: 'close' });
     if (first.done) return textAnswer(400, 'Received EOF while reading request body');
     const call = first.value;
     const fault = call.type === undefined ? "Expecting 'type' to be present" : payloadFault(call);
@@ -85,6 +95,8 @@ export async function attachInput(site: AgentSite, request: IncomingMessage, typ
   } catch (error) {
     if (hasCode(error, 'INVALID_RECORDIO') || hasCode(error, 'RECORD_TOO_LARGE') || hasCode(error, 'INVALID_CALL'))
       return textAnswer(400, messageOf(error));
+    // Whoever wrote has left: nobody reads what is answered.
+    if (!request.complete && request.destroyed) return { status: 400 };
     throw error;
   }
 }
