@@ -59,6 +59,15 @@ describe('cgroup v2, on a directory that looks like it', () => {
     expect(await cgroups.outOfMemory('o', 'c')).toBe(true);
   });
 
+  test('a share follows what is asked for, a bound on memory is only raised', async () => {
+    const cgroups = new CgroupsV2(mount);
+    await cgroups.create('o', 'c', { cpusMilli: 1000, memMib: 64 }, OPTIONS);
+    await cgroups.update('o', 'c', { cpusMilli: 500, memMib: 96 }, OPTIONS);
+    expect([read('mezzo/o/c/cpu.weight'), read('mezzo/o/c/memory.max')]).toEqual(['50', String(96 << 20)]);
+    await cgroups.update('o', 'c', { cpusMilli: 500, memMib: 32 }, OPTIONS);
+    expect([read('mezzo/o/c/memory.low'), read('mezzo/o/c/memory.max')]).toEqual([String(32 << 20), String(96 << 20)]);
+  });
+
   test('it is ended as a whole by the kernel and then removed', async () => {
     const cgroups = new CgroupsV2(mount);
     await cgroups.create('o', 'c', RESOURCES, OPTIONS);
@@ -81,6 +90,9 @@ describe('cgroup v1, on directories that look like it', () => {
     await cgroups.create('o', 'c', RESOURCES, OPTIONS);
     expect(read('cpu,cpuacct/mezzo/o/c/cpu.shares')).toBe('2048');
     expect(read('cpu,cpuacct/mezzo/o/c/cpu.cfs_quota_us')).toBe('300000');
+    expect(read('memory/mezzo/o/c/memory.limit_in_bytes')).toBe(String(64 << 20));
+    await cgroups.update('o', 'c', { cpusMilli: 1000, memMib: 32 }, OPTIONS);
+    expect(read('cpu,cpuacct/mezzo/o/c/cpu.shares')).toBe('1024');
     expect(read('memory/mezzo/o/c/memory.limit_in_bytes')).toBe(String(64 << 20));
     expect(cgroups.joinFiles('o', 'c')).toHaveLength(2);
     expect(await cgroups.list('o')).toEqual(['c']);
