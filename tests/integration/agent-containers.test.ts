@@ -73,6 +73,14 @@ test('a container in that of a task ends with it', async () => {
   await until('all is forgotten', () => cluster.agent!.state.containers.size === 0);
 });
 
+test('a launch that failed can be tried again under the same name', async () => {
+  const again = { value: 'again' };
+  const files = { command: { value: 'true', uris: [{ value: '/no/such/file' }] } };
+  expect(await call('LAUNCH_CONTAINER', again, files)).toMatchObject({ status: 400 });
+  expect(await launch(again, 'exit 2')).toEqual({ status: 200, text: '' });
+  expect(await exitOf(again)).toEqual({ exit_status: 2 << 8 });
+});
+
 test('a link in the way of a sandbox is not followed', async () => {
   const alone = { value: 'alone' };
   await launch(alone, 'sleep 1000');

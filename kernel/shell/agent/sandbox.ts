@@ -30,7 +30,8 @@ export async function makeInnerSandbox(
   await inDirectory(sandbox, async (outer) => {
     await makeIn(outer, 'containers', 0o755);
     await inDirectory(`${outer}/containers`, async (containers) => {
-      await mkdir(`${containers}/${name}`, { mode: 0o750 });
+      // One whose launch failed, or that an earlier agent forgot, may have left it.
+      await makeIn(containers, name, 0o750);
       await inDirectory(`${containers}/${name}`, (_, handle) =>
         user === undefined ? Promise.resolve() : handle.chown(user.uid, user.gid),
       );
@@ -38,7 +39,10 @@ export async function makeInnerSandbox(
     if (link === undefined) return;
     await makeIn(outer, dirname(link), 0o755);
     const target = join('../containers', name);
-    await inDirectory(`${outer}/${dirname(link)}`, (links) => symlink(target, `${links}/${basename(link)}`));
+    await inDirectory(`${outer}/${dirname(link)}`, async (links) => {
+      await rm(`${links}/${basename(link)}`, { force: true });
+      await symlink(target, `${links}/${basename(link)}`);
+    });
   });
 }
 
