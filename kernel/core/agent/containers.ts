@@ -5,7 +5,7 @@ import { answerWaits, replyToLaunch } from './container-replies.js';
 import { containerNeverRan, dropContainer, launchFailure } from './ends.js';
 import type { AgentEvent } from './events.js';
 import { DISCARD_TIMER, killVessel } from './kill.js';
-import { containerUp, podTaskEnded } from './pods.js';
+import { containerUp, podTaskEnded, podTaskRunning } from './pods.js';
 import { askedSpec, innerSpec } from './spec.js';
 import type { AgentState, Container, Run, Task } from './state.js';
 import { emit, type Turn } from './turn.js';
@@ -56,9 +56,11 @@ function launched(turn: Turn, container: Container, { checkpoint, pid }: Launche
 /** The end of its task is written down before the container is forgotten: a crash in between asks again how it ended. */
 function ended(turn: Turn, container: Container, exit: ContainerExit): void {
   const owner = ownerOf(turn, container);
-  if (owner !== undefined && !isTerminal(owner.task.state)) podTaskEnded(turn, owner.run, owner.task, exit);
+  // One that ended before the others of its group were up has run as well.
+  if (owner !== undefined) podTaskRunning(turn, owner.run, owner.task);
   const { containerizer, containerId } = container;
   Object.assign(container, { phase: 'ended', exit });
+  if (owner !== undefined && !isTerminal(owner.task.state)) podTaskEnded(turn, owner.run, owner.task, exit);
   answerWaits(turn, containerId, exit);
   if (isKept(turn.state, container)) saveContainer(turn, container);
   else dropContainer(turn, container);

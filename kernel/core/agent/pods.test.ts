@@ -93,6 +93,8 @@ describe('a pod', () => {
     world.ended(root, { signal: 'SIGKILL' });
     world.acknowledgeAll();
     expect(world.told('b').at(-1)).toBe('TASK_FINISHED');
+    const parent = { value: root };
+    expect(world.updates().at(-1)!.containerStatus).toEqual({ containerId: { value: expect.any(String), parent } });
     expect(world.sent.find(({ type }) => type === 'executorExited')).toMatchObject({ executorId: 'e', status: 0 });
     expect(world.state.containers.size + world.state.runs.size).toBe(0);
     expect([...world.disk.keys()]).toEqual(['agent']);

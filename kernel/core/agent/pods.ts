@@ -63,9 +63,7 @@ export function podTaskRunning(turn: Turn, run: Run, task: Task): void {
   watchTask(turn, run, task);
 }
 
-/** One that ended before the others of its group were up has run as well. */
 export function podTaskEnded(turn: Turn, run: Run, task: Task, exit: ContainerExit): void {
-  podTaskRunning(turn, run, task);
   const { state, details } = commandEnd(task, exit);
   report(turn, run, task, state, details);
 }
