@@ -155,9 +155,9 @@ export class MasterHarness {
   }
 
   /** Answers what an operator is answered. */
-  operator(call: MasterCall) {
+  operator(call: MasterCall, principal?: string) {
     const request = this.request();
-    this.dispatch({ type: 'operatorCalled', request, call });
+    this.dispatch({ type: 'operatorCalled', request, call, principal });
     return this.reply(request)!;
   }
 

@@ -104,3 +104,32 @@ test('one task of a group that may not be launched spoils the group', () => {
     ['b', 'TASK_ERROR', 'REASON_TASK_GROUP_UNAUTHORIZED'],
   ]);
 });
+
+test('who operates in the name of a principal reserves in no other name', () => {
+  const master = new MasterHarness();
+  const agent = master.agent();
+  const reserve = (creator: string, principal: string | undefined) =>
+    master.operator(
+      {
+        type: 'RESERVE_RESOURCES',
+        reserveResources: {
+          agentId: { value: agent.id! },
+          resources: [
+            {
+              name: 'cpus',
+              type: 'SCALAR',
+              scalar: { value: 1 },
+              reservations: [{ type: 'DYNAMIC', role: 'web', principal: creator }],
+            },
+          ],
+        },
+      },
+      principal,
+    );
+  expect(reserve('other', 'ops')).toMatchObject({
+    status: 400,
+    text: expect.stringContaining("principal 'other'") as string,
+  });
+  expect(reserve('ops', 'ops')).toMatchObject({ status: 202 });
+  expect(reserve('anybody', undefined)).toMatchObject({ status: 202 });
+});

@@ -39,7 +39,13 @@ export type MasterEvent =
       readonly principal?: Principal | undefined;
     }
   /** Calls that change something; the rest are views. */
-  | { readonly type: 'operatorCalled'; readonly request: RequestId; readonly call: MasterCall }
+  | {
+      readonly type: 'operatorCalled';
+      readonly request: RequestId;
+      readonly call: MasterCall;
+      /** As above. */
+      readonly principal?: string | undefined;
+    }
   /** An authenticated agent's stream is open. The connection's id becomes its session. */
   | { readonly type: 'agentSubscribed'; readonly connection: ConnectionId; readonly subscribe: AgentSubscribe }
   | { readonly type: 'agentCalled'; readonly request: RequestId; readonly batch: UpBatch }

@@ -9,7 +9,7 @@ import type { AgentOperation } from '../protocol.js';
 import { conversionsOf, Resources, type Conversion } from '../resources/index.js';
 import { countedUuid, uuidToBase64 } from '../uuid.js';
 import type { AgentFate } from './effects.js';
-import type { RequestId } from './events.js';
+import type { MasterEvent } from './events.js';
 import { operationError, whyNot, type Asker } from './operation-validation.js';
 import { rescindOffer } from './offers.js';
 import type { Agent, Framework, Operation } from './state.js';
@@ -269,24 +269,25 @@ function operationIn({
 }
 
 /** False when the call is of another kind. Offers that hold what is needed are rescinded. */
-export function operatorOperates(turn: Turn, request: RequestId, call: MasterCall): boolean {
+export function operatorOperates(turn: Turn, { request, call, principal }: OperatorCalled): boolean {
   const asked = operationIn(call);
   if (asked === undefined) return false;
   const agent = turn.state.agents.get(asId<AgentId>(asked.agentId));
   if (agent === undefined) reply(turn, request, 400, 'No agent found with specified ID');
   else {
-    const { status, text } = operateFor(turn, agent, asked.operation);
+    const { status, text } = operateFor(turn, agent, asked.operation, principal);
     reply(turn, request, status, text);
   }
   return true;
 }
 
+type OperatorCalled = Extract<MasterEvent, { type: 'operatorCalled' }>;
 type Outcome = { readonly status: number; readonly text?: string };
 
-function operateFor(turn: Turn, agent: Agent, operation: OfferOperation): Outcome {
+function operateFor(turn: Turn, agent: Agent, operation: OfferOperation, principal: string | undefined): Outcome {
   const all = conversionsOf(operation);
   if (typeof all === 'string') return { status: 400, text: whyNot(agent, operation, all) };
-  const error = operationError(agent, operation, {});
+  const error = operationError(agent, operation, { principal });
   if (error !== undefined) return { status: 400, text: whyNot(agent, operation, error) };
   const { conversion, missing } = fold(agent.total, all);
   if (missing !== undefined) return { status: 409, text: missing };

@@ -37,7 +37,8 @@ export function operatorGone({ state: { operators, sights } }: Turn, connection:
 
 type Called = Extract<MasterEvent, { type: 'operatorCalled' }>;
 
-export function operatorCalled(turn: Turn, { request, call }: Called): void {
+export function operatorCalled(turn: Turn, called: Called): void {
+  const { request, call } = called;
   switch (call.type) {
     case 'TEARDOWN':
       return teardown(turn, request, call.teardown!.frameworkId.value);
@@ -66,7 +67,7 @@ export function operatorCalled(turn: Turn, { request, call }: Called): void {
     case 'STOP_MAINTENANCE':
       return stopMaintenance(turn, request, call.stopMaintenance!.machines ?? []);
     default:
-      if (!operatorOperates(turn, request, call)) reply(turn, request, 501, `${call.type} is not supported yet`);
+      if (!operatorOperates(turn, called)) reply(turn, request, 501, `${call.type} is not supported yet`);
   }
 }
 

@@ -117,7 +117,8 @@ async function carryOut(
 /** Carries out a call that is more than a view, if the caller may make it. */
 export async function changeCluster(site: MasterSite, call: MasterCall, viewer: Viewer): Promise<Answer> {
   if (!mayCall(site, viewer, call)) return FORBIDDEN;
-  return replyAnswer(await site.shell.call((request) => ({ type: 'operatorCalled', request, call })));
+  const { principal } = viewer;
+  return replyAnswer(await site.shell.call((request) => ({ type: 'operatorCalled', request, call, principal })));
 }
 
 async function listFiles(

@@ -12,11 +12,13 @@ import type { MasterSite } from './site.js';
 
 /** Whom an answer is for. */
 export interface Viewer {
+  readonly principal: string | undefined;
   readonly may: May;
   readonly sight: Sight;
 }
 
 export const viewerOf = ({ shell: { state } }: MasterSite, request: IncomingMessage): Viewer => ({
+  principal: principalOf(request)?.value,
   may: mayOf(state.options.authorizer, request),
   sight: sightOf(state.options.authorizer, principalOf(request)),
 });
