@@ -107,7 +107,7 @@ test.each<[body: object, status: number, text?: string]>([
   [call('REMOVE_CONTAINER', id('x', 'nope')), 500, 'Unknown root container'],
   [call('KILL_CONTAINER', { ...id('s'), signal: 15 }), 200, ''],
   [call('WAIT_CONTAINER', id('s')), 200, '{"type":"WAIT_CONTAINER","wait_container":{"exit_status":15}}'],
-  [call('REMOVE_CONTAINER', id('s')), 200, ''],
+  [call('REMOVE_CONTAINER', id('s')), 404, 'Container s has ended; what was left of it is removed'],
 ])('%j is answered as in Mesos', async (body, status, text) => {
   expect(await post(body)).toEqual({ status, text });
 });

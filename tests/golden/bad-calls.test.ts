@@ -238,11 +238,10 @@ describe('what ends the real daemons is refused', () => {
       { name: 'cpus', type: 'SCALAR', scalar: { value: 0.1 } },
       { name: 'mem', type: 'SCALAR', scalar: { value: 32 } },
     ];
-    const launched = await call('LAUNCH_CONTAINER', { ...container, command: { value: 'sleep 300' }, resources });
-    if (launched === 200) expect(await call('KILL_CONTAINER', container)).toBe(200);
-    await until('it is removed, or is not there', async () => {
-      const status = await call('REMOVE_CONTAINER', container);
-      return [200, 400, 404, 501].includes(status);
-    });
+    expect(await call('LAUNCH_CONTAINER', { ...container, command: { value: 'sleep 300' }, resources })).toBe(200);
+    expect(await call('KILL_CONTAINER', container)).toBe(200);
+    expect(await call('WAIT_CONTAINER', container)).toBe(200);
+    expect(await call('REMOVE_CONTAINER', container)).toBe(404);
+    expect(await call('WAIT_CONTAINER', container)).toBe(404);
   });
 });

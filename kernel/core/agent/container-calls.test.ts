@@ -46,6 +46,7 @@ describe('a container that stands alone', () => {
       request,
       directory: '/w/containers/s',
       within: '/w',
+      reply: { status: 404, text: 'Container s has ended; what was left of it is removed' },
     });
     expect(wait('s')).toEqual({ status: 404, text: 'Container s cannot be found' });
     expect([...world.disk.keys()].filter((key) => key.startsWith('containers/'))).toEqual([]);

@@ -164,8 +164,11 @@ function remove(turn: Turn, request: number, { path }: Call<'remove'>): void {
     return reply(turn, request, { status: 500, text: 'Unknown root container' });
   if (vessel === undefined || !isContainer(vessel)) return reply(turn, request, { status: 200 });
   dropContainer(turn, vessel);
-  if (vessel.session) return reply(turn, request, { status: 200 });
-  emit(turn, { type: 'removeSandbox', request, ...placeOf(vessel) });
+  // A Mesos agent ends when it is asked for this of one that stands alone: it is done, and answered as something that is not there.
+  const text = `Container ${path.join('.')} has ended; what was left of it is removed`;
+  const done = path.length > 1 ? { status: 200 } : { status: 404, text };
+  if (vessel.session) return reply(turn, request, done);
+  emit(turn, { type: 'removeSandbox', request, ...placeOf(vessel), reply: done });
 }
 
 /** What has that name: the container of a run, or one that is in another or stands alone. */

@@ -81,6 +81,8 @@ export type AgentEffect =
       readonly request: number;
       readonly directory: string;
       readonly within: string;
+      /** When all went well. */
+      readonly reply: ContainerReply;
     }
   | { readonly type: 'replyContainerCall'; readonly request: number; readonly reply: ContainerReply }
   /** The run is over: its sandbox ages from now on. */

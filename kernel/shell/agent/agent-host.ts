@@ -284,10 +284,15 @@ export class AgentHost {
     }
   }
 
-  private async removeSandbox({ request, within, directory }: Extract<SlowEffect, { type: 'removeSandbox' }>) {
+  private async removeSandbox({
+    request,
+    within,
+    directory,
+    reply: done,
+  }: Extract<SlowEffect, { type: 'removeSandbox' }>) {
     const removed = removeInnerSandbox(within, basename(directory));
     const reply = await removed.then(
-      () => ({ status: 200 }),
+      () => done,
       (error: unknown) => ({ status: 500, text: `Failed to remove the sandbox directory: ${messageOf(error)}` }),
     );
     this.containerRequests.answer(request, reply);
