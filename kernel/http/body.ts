@@ -53,7 +53,7 @@ async function receive(request: IncomingMessage, maxBytes: number, times: BodyTi
       request.on('data', take);
       request.on('end', resolve);
       request.on('error', (cause) => reject(aborted(cause)));
-      request.on('close', () => reject(aborted()));
+      request.on('close', () => request.complete || reject(aborted()));
     });
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
   } catch (error) {

@@ -3,6 +3,7 @@ import { createServer, request, type IncomingMessage, type Server } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { RecordDecoder } from '@mezzo/sdk/api';
 import { afterEach, expect, test } from 'vitest';
+import { until } from '../../tests/support/poll.js';
 import { RecordStream, type StreamEnd } from './stream.js';
 
 let server: Server;
@@ -11,13 +12,18 @@ afterEach(() => {
   server.close();
 });
 
-async function open(maxBufferedBytes = 1_000_000) {
+async function open(maxBufferedBytes = 1_000_000, slowGraceMs = 10_000) {
   const ends: StreamEnd[] = [];
   let made: (stream: RecordStream) => void;
   const stream = new Promise<RecordStream>((resolve) => (made = resolve));
   server = createServer((_, response) =>
     made(
-      new RecordStream(response, { contentType: 'application/json', maxBufferedBytes, onEnd: (end) => ends.push(end) }),
+      new RecordStream(response, {
+        contentType: 'application/json',
+        maxBufferedBytes,
+        slowGraceMs,
+        onEnd: (end) => ends.push(end),
+      }),
     ),
   ).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -57,6 +63,29 @@ test('a reader that does not read is cut off, and what waits for it stays within
     if (sent > 50_000_000) throw new Error('never cut off');
     await new Promise((resolve) => setImmediate(resolve));
   }
+  expect(ends).toEqual(['slow']);
+});
+
+test('a burst beyond the bound reaches a reader that reads', async () => {
+  const { stream, response, ends } = await open(100_000, 20);
+  for (let i = 0; i < 8; i++) stream.send(Buffer.alloc(50_000));
+  stream.send('last');
+  const decoder = new RecordDecoder();
+  for await (const chunk of response) {
+    if (decoder.push(chunk as Buffer).some((record) => record.length === 4)) break;
+  }
+  expect(ends).not.toContain('slow');
+});
+
+test('what a reader leaves waiting beyond the bound for the whole grace cuts it off', async () => {
+  const { stream, response, ends } = await open(100_000, 20);
+  response.on('error', () => {}).pause();
+  // More than the sockets between take, less than what cuts at once.
+  while (response.readableLength < 10_000 || ends.length === 0) {
+    if (!stream.send(Buffer.alloc(25_000))) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await until('the reader to be cut off', () => stream.closed);
   expect(ends).toEqual(['slow']);
 });
 

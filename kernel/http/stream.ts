@@ -7,18 +7,23 @@ export type StreamEnd = 'ended' | 'left' | 'slow';
 export interface RecordStreamOptions {
   readonly contentType: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A reader with more than this waiting for it is cut off. One record may be larger. */
+  /** A reader with more than this waiting for it all through the grace is cut off; with eight times as much, at once. */
   readonly maxBufferedBytes: number;
+  /** Default 10 s: an answer to one call, as RECONCILE, may be more than the bound. */
+  readonly slowGraceMs?: number;
   /** Called once. */
   readonly onEnd: (end: StreamEnd) => void;
 }
 
+const BURST = 8;
+const SLOW_GRACE_MS = 10_000;
 export const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
 /** An endless answer of RecordIO records with a bounded buffer. */
 export class RecordStream {
   private over = false;
   private heartbeat: NodeJS.Timeout | undefined;
+  private slow: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly response: ServerResponse,
@@ -27,6 +32,7 @@ export class RecordStream {
     response.socket?.setNoDelay(true);
     response.writeHead(200, { 'Content-Type': options.contentType, ...options.headers });
     response.flushHeaders();
+    response.on('drain', this.caughtUp);
     response.on('close', () => this.finish('left'));
     response.on('error', () => this.finish('left'));
   }
@@ -38,11 +44,10 @@ export class RecordStream {
   /** One record. False when the stream is over. */
   send(payload: string | Uint8Array): boolean {
     if (this.over) return false;
-    if (this.response.writableLength > this.options.maxBufferedBytes) {
-      this.finish('slow');
-      this.response.destroy();
-      return false;
-    }
+    const { maxBufferedBytes, slowGraceMs = SLOW_GRACE_MS } = this.options;
+    const { writableLength } = this.response;
+    if (writableLength > BURST * maxBufferedBytes) return this.cut();
+    if (writableLength > maxBufferedBytes) this.slow ??= setTimeout(() => this.cut(), slowGraceMs).unref();
     this.response.write(encodeRecord(payload));
     return true;
   }
@@ -58,6 +63,17 @@ export class RecordStream {
       };
       response.on('drain', done).on('close', done);
     });
+  }
+
+  private readonly caughtUp = (): void => {
+    clearTimeout(this.slow);
+    this.slow = undefined;
+  };
+
+  private cut(): false {
+    this.finish('slow');
+    this.response.destroy();
+    return false;
   }
 
   /** Repeats the record until the stream is over. */
@@ -78,6 +94,7 @@ export class RecordStream {
     if (this.over) return;
     this.over = true;
     clearInterval(this.heartbeat);
+    this.caughtUp();
     this.options.onEnd(end);
   }
 }

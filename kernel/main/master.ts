@@ -9,6 +9,7 @@ import { asId, hasCode, messageOf, type MasterId } from '@mezzo/sdk/contract';
 import type Koa from 'koa';
 import { createMasterState, type MasterOptions } from '../core/master/index.js';
 import type { Gate } from '../http/auth/gate.js';
+import { agentTokenReader } from '../http/auth/token-cache.js';
 import { RateLimiter } from '../http/auth/rate-limits.js';
 import { FileTree } from '../http/files.js';
 import { assertMayListen, isLoopback, listen, packedIp, type Listening } from '../http/listen.js';
@@ -105,6 +106,7 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
     const site = {
       shell,
       clusterKey: key,
+      agentTokens: agentTokenReader(key),
       gate,
       limiter,
       clusterName: flags.cluster,

@@ -3,11 +3,14 @@ import { readToken, type TokenPayload } from '@mezzo/sdk/secrets';
 import type { TokenReader } from './tokens.js';
 
 const MAX_KNOWN = 1000;
+/** An agent has one for all that it says. */
+const MAX_AGENTS = 100_000;
 
 /** Reads tokens of one key; what was verified is remembered until it expires, since a framework shows its token with every call. */
 export function tokenReader(
   key: Uint8Array,
   principalOf: (payload: TokenPayload) => Principal | undefined,
+  maxKnown = MAX_KNOWN,
 ): TokenReader {
   const known = new Map<string, { readonly principal: Principal; readonly expiresAtMs: number }>();
   return async (jwt) => {
@@ -18,11 +21,19 @@ export function tokenReader(
     const principal = payload && principalOf(payload);
     if (payload === undefined || principal === undefined) return undefined;
     const [oldest] = known.keys();
-    if (known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest);
+    if (known.size >= maxKnown && oldest !== undefined) known.delete(oldest);
     known.set(jwt, { principal, expiresAtMs: payload.exp === undefined ? Infinity : payload.exp * 1000 });
     return principal;
   };
 }
+
+/** For the API of agents. */
+export const agentTokenReader = (key: Uint8Array): TokenReader =>
+  tokenReader(
+    key,
+    ({ uid, scope }) => (scope === 'agent' && typeof uid === 'string' ? { value: uid } : undefined),
+    MAX_AGENTS,
+  );
 
 const CALLERS: ReadonlySet<unknown> = new Set(['user', 'operator', 'plugin']);
 

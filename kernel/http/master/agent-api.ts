@@ -1,28 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PROTOCOL_VERSION, type AgentSubscribe, type UpBatch } from '../../core/protocol.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
-import { verifyToken, type TokenClaims } from '@mezzo/sdk/secrets';
+import { verifyToken } from '@mezzo/sdk/secrets';
 import { fromWireJson } from '../../shell/wire-json.js';
 import { methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
+import type { TokenReader } from '../auth/tokens.js';
 import { readBody } from '../body.js';
 import { openStream } from './streams.js';
 
 export interface AgentApiParts {
   readonly shell: MasterShell;
   readonly clusterKey: Uint8Array;
+  readonly agentTokens: TokenReader;
 }
 
 /** `POST /agent/v1/{subscribe,calls}`: our own agents, always with a token of scope `agent`. Undefined = became a stream. */
 export async function agentApi(
-  { shell, clusterKey }: AgentApiParts,
+  { shell, clusterKey, agentTokens }: AgentApiParts,
   what: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer | undefined> {
   if (request.method !== 'POST') return methodNotAllowed(['POST'], request.method ?? '');
-  const { uid } = await authenticate(request, clusterKey);
-  if (shell.state.options.authorizer?.approver({ value: uid }, 'register_agents')() === false) return FORBIDDEN;
+  const [, token = ''] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  // Who is not known is told why: rejects with TOKEN_INVALID.
+  const principal = (await agentTokens(token)) ?? { value: (await verifyToken(clusterKey, token, 'agent')).uid };
+  if (shell.state.options.authorizer?.approver(principal, 'register_agents')() === false) return FORBIDDEN;
   const protocol = request.headers['mezzo-protocol'];
   if (protocol !== String(PROTOCOL_VERSION)) {
     return textAnswer(400, `Expecting 'Mezzo-Protocol' to be ${PROTOCOL_VERSION}, not ${String(protocol)}`);
@@ -39,12 +43,6 @@ export async function agentApi(
   });
   shell.subscribeAgent(connection, sink, body as unknown as AgentSubscribe);
   return undefined;
-}
-
-/** Rejects with TOKEN_INVALID. */
-async function authenticate(request: IncomingMessage, clusterKey: Uint8Array): Promise<TokenClaims> {
-  const [, token] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-  return verifyToken(clusterKey, token ?? '', 'agent');
 }
 
 async function calls(shell: MasterShell, batch: UpBatch): Promise<Answer> {

@@ -3,12 +3,14 @@ import type { Logger } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { Gate } from '../auth/gate.js';
 import type { RateLimiter } from '../auth/rate-limits.js';
+import type { TokenReader } from '../auth/tokens.js';
 import type { FileTree } from '../files.js';
 
 /** What the master's HTTP side knows besides the machine. */
 export interface MasterSite {
   readonly shell: MasterShell;
   readonly clusterKey: Uint8Array;
+  readonly agentTokens: TokenReader;
   readonly gate: Gate;
   readonly limiter: RateLimiter | undefined;
   readonly clusterName: string | undefined;
