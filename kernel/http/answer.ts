@@ -43,10 +43,14 @@ export const methodNotAllowed = (expected: readonly string[], received: string):
   );
 
 /** JSON text, as a script when the caller asked for JSONP. */
-export const jsonAnswer = (json: string, jsonp?: string): Answer =>
+export const jsonAnswer = (json: string | Uint8Array, jsonp?: string): Answer =>
   jsonp === undefined
     ? { status: 200, type: JSON_TYPE, body: json }
-    : { status: 200, type: 'text/javascript', body: `${jsonp}(${json});` };
+    : {
+        status: 200,
+        type: 'text/javascript',
+        body: `${jsonp}(${typeof json === 'string' ? json : Buffer.from(json).toString()});`,
+      };
 
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   BODY_TOO_LARGE: 413,
@@ -73,13 +77,17 @@ export function errorAnswer(error: unknown): Answer {
 /** Writes the answer, compressed when the caller accepts it and it is worth it. */
 export function sendAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
-  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : Buffer.from(answer.body ?? []);
+  const body = bufferOf(answer.body ?? '');
   if (body.length < MIN_GZIP_BYTES || !acceptsGzip(request)) return write(request, response, answer, body);
   gzip(body, { level: 1 }, (error, packed) => {
     if (error) write(request, response, answer, body);
     else write(request, response, { ...answer, headers: { ...answer.headers, 'Content-Encoding': 'gzip' } }, packed);
   });
 }
+
+/** Bytes are not copied: many may be sent the same. */
+const bufferOf = (body: string | Uint8Array): Buffer =>
+  typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 
 function write(request: IncomingMessage, response: ServerResponse, answer: Answer, body: Buffer): void {
   if (response.headersSent || response.destroyed) return;

@@ -19,6 +19,7 @@ import {
 import { SEES_ALL, type Sight } from '../../core/master/sight.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import type { Viewer } from './permissions.js';
+import { lazily, type Lazy } from '../slices.js';
 import type { MasterSite } from './site.js';
 
 /** The JSON objects of the endpoints that were there before v1: snake_case, `slave` for agent, times in seconds. */
@@ -141,8 +142,11 @@ function frameworkSummary(framework: Framework): Json {
 
 export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
   const { info } = framework;
-  const seen = (tasks: Iterable<TaskMessage>): Json[] =>
-    [...tasks].filter((task) => sight.task(info, task)).map(taskView);
+  const seen = (tasks: Iterable<TaskMessage>): Lazy =>
+    lazily(
+      [...tasks].filter((task) => sight.task(info, task)),
+      taskView,
+    );
   const multiRole = framework.capabilities.has('MULTI_ROLE');
   const executors = [...framework.executors]
     .filter((executor) => sight.executor(info, executor.info))
@@ -231,9 +235,10 @@ export function stateSummaryView({ shell: { state }, clusterName }: MasterSite, 
 }
 
 export const slavesView = (state: MasterState, id: string | null, sight = SEES_ALL): Json => ({
-  slaves: [...state.agents.values()]
-    .filter((agent) => id === null || agent.id === id)
-    .map((agent) => fullSlaveView(agent, sight)),
+  slaves: lazily(
+    [...state.agents.values()].filter((agent) => id === null || agent.id === id),
+    (agent) => fullSlaveView(agent, sight),
+  ),
   recovered_slaves: [...state.recoveredAgents]
     .filter(([one]) => id === null || one === id)
     .map(([, { info }]) => ({
@@ -245,10 +250,11 @@ export const slavesView = (state: MasterState, id: string | null, sight = SEES_A
 });
 
 export function frameworksView(state: MasterState, id: string | null, sight = SEES_ALL): Json {
-  const views = (frameworks: Iterable<Framework>): Json[] =>
-    [...frameworks]
-      .filter((framework) => (id === null || framework.id === id) && sight.framework(framework.info))
-      .map((framework) => frameworkView(framework, sight));
+  const views = (frameworks: Iterable<Framework>): Lazy =>
+    lazily(
+      [...frameworks].filter((framework) => (id === null || framework.id === id) && sight.framework(framework.info)),
+      (framework) => frameworkView(framework, sight),
+    );
   return {
     frameworks: views(state.frameworks.values()),
     completed_frameworks: views(state.completedFrameworks.values()),
@@ -285,7 +291,7 @@ export function stateView(
       ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
       flags,
     }),
-    slaves: [...state.agents.values()].map((agent) => slaveView(agent, sight)),
+    slaves: lazily([...state.agents.values()], (agent) => slaveView(agent, sight)),
     recovered_slaves: slavesView(state, null).recovered_slaves,
     ...frameworksView(state, null, sight),
     orphan_tasks: [],

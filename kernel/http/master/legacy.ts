@@ -1,11 +1,4 @@
-import {
-  messageToJson,
-  parseJson,
-  parseMessage,
-  stringifyJson,
-  type MessageName,
-  type MessageTypes,
-} from '@mezzo/sdk/api';
+import { messageToJson, parseJson, parseMessage, type MessageName, type MessageTypes } from '@mezzo/sdk/api';
 import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
@@ -29,11 +22,16 @@ import {
 } from './legacy-views.js';
 import { metricsSnapshot, prometheusText } from './metrics.js';
 import { registryView } from './registry-view.js';
+import { inSlices, jsonPieces, SharedRuns } from '../slices.js';
 import { changeCluster } from './operator-api.js';
+import { SEES_ALL } from '../../core/master/sight.js';
 import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
 import type { MasterSite } from './site.js';
 
 type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | Promise<Answer | undefined>;
+
+/** Where nobody is authorised, all see all. */
+const SEES_ALL_OF_IT: Viewer = { may: () => true, sight: SEES_ALL };
 
 const MAX_FORM_BYTES = 1024 * 1024;
 
@@ -48,9 +46,16 @@ export function legacyRouter(site: MasterSite): Router {
     });
   };
   const json = (path: string, view: (query: URLSearchParams, viewer: Viewer) => unknown): void =>
-    at(path, (query, ctx) => jsonAnswer(stringifyJson(view(query, viewerOf(site, ctx.req))), jsonpOf(query)));
+    at(path, async (query, ctx) => {
+      const text = await inSlices(jsonPieces(view(query, viewerOf(site, ctx.req))));
+      return jsonAnswer(text, jsonpOf(query));
+    });
   const { state } = site.shell;
-  json('/state', (_query, viewer) => stateView(site, viewer));
+  const wholeState = new SharedRuns(() => inSlices(jsonPieces(stateView(site, SEES_ALL_OF_IT))));
+  at('/state', async (query, { req }) => {
+    const seen = state.options.authorizer && inSlices(jsonPieces(stateView(site, viewerOf(site, req))));
+    return jsonAnswer(await (seen ?? wholeState.ask()), jsonpOf(query));
+  });
   json('/state-summary', (_query, { sight }) => stateSummaryView(site, sight));
   json('/slaves', (query, { sight }) => slavesView(state, query.get('slave_id'), sight));
   json('/frameworks', (query, { sight }) => frameworksView(state, query.get('framework_id'), sight));
