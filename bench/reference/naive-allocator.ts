@@ -52,6 +52,9 @@ export class NaiveAllocator {
   #stamp = 0;
   #slot = 0;
 
+  /** `isNested`: roles below others have quota too. */
+  constructor(private readonly isNested = false) {}
+
   addAgent(id: string, { total, used = [], active = true }: AgentSpec): void {
     this.removeAgent(id);
     const agent: NaiveAgent = { id, slot: this.#slot++, total, isActive: active, used: new Map() };
@@ -169,12 +172,12 @@ export class NaiveAllocator {
 
   #shareOut(agent: NaiveAgent, stage: Stage, grants: Grant[]): void {
     const granted: [string, string][] = [];
-    const unmet = [...this.#quotas.keys()].filter((role) => this.#unmet(role).size > 0);
+    const unmet = [...this.#quotas.keys()].filter((role) => this.#need(role).size > 0);
     if (stage === 1 && unmet.length === 0) return;
     for (const [frameworkId, role] of this.#sorted()) {
-      if (stage === 1 && !unmet.includes(topLevelRole(role))) continue;
+      if (stage === 1 && !unmet.some((one) => topLevelRole(one) === topLevelRole(role))) continue;
       const framework = this.#frameworks.get(frameworkId)!;
-      const resources = this.#chop(this.#offerable(agent, role, framework), topLevelRole(role), stage);
+      const resources = this.#chop(this.#offerable(agent, role, framework), role, stage);
       const isEnough = this.#minimum.some((set) => [...set].every(([name, milli]) => resources.scalar(name) >= milli));
       if (!isEnough) continue;
       const isRefused = framework.filters.some(
@@ -249,44 +252,84 @@ export class NaiveAllocator {
     return Math.max(0, ...shares) / (this.#weights.get(path) ?? 1);
   }
 
-  #consumed(top: string): Map<string, number> {
+  /** Quotas that bound a role. */
+  #bounds(role: string): string[] {
+    const bounds = [...this.#quotas.keys()].filter((one) => isWithinRole(role, one));
+    return this.isNested ? bounds : bounds.filter((one) => one === topLevelRole(role));
+  }
+
+  /** Reserved for a role or those below it, or allocated to them. */
+  #consumed(role: string): Map<string, number> {
     const out = new Map<string, number>();
     for (const agent of this.#agents.values()) {
-      const reserved = agent.total.entries.filter(({ id }) => id.reservedRole && topLevelRole(id.reservedRole) === top);
+      const reserved = agent.total.entries.filter(({ id }) => id.reservedRole && isWithinRole(id.reservedRole, role));
       count(
         out,
         reserved.filter(({ id }) => !id.revocable),
       );
       for (const [key, { entries }] of agent.used) {
-        if (topLevelRole(key.split(' ')[1]!) === top) count(out, entries.filter(isBound));
+        if (isWithinRole(key.split(' ')[1]!, role)) count(out, entries.filter(isBound));
       }
     }
     return out;
   }
 
-  #unmet(top: string): Map<string, number> {
-    const consumed = this.#consumed(top);
-    const missing = [...(this.#quotas.get(top)?.guarantee ?? [])].map(
-      ([name, milli]) => [name, milli - (consumed.get(name) ?? 0)] as const,
-    );
-    return new Map(missing.filter(([, milli]) => milli > 0));
+  /** What must be free for a guarantee and those below it to be met. */
+  #need(role: string): Map<string, number> {
+    const need = this.#below(role);
+    for (const [name, milli] of this.#missing(role)) need.set(name, Math.max(milli, need.get(name) ?? 0));
+    return new Map([...need].filter(([, milli]) => milli > 0));
   }
 
-  #chop(resources: Resources, top: string, stage: Stage): Resources {
-    const { guarantee, limit } = this.#quotas.get(top) ?? {};
-    const hasGuarantees = [...this.#quotas.values()].some((quota) => quota.guarantee?.size);
-    if (!hasGuarantees && !limit) return resources;
-    const [consumed, unmet] = [this.#consumed(top), this.#unmet(top)];
-    if (stage === 1 && !resources.entries.some((entry) => isBound(entry) && unmet.has(entry.id.name))) {
-      return Resources.empty;
+  #missing(role: string): Map<string, number> {
+    const consumed = this.#consumed(role);
+    const { guarantee = new Map<string, number>() } = this.#quotas.get(role)!;
+    return new Map(Array.from(guarantee, ([name, milli]) => [name, milli - (consumed.get(name) ?? 0)]));
+  }
+
+  /** The needs of the nearest roles with quota below a role, in sum. */
+  #below(role: string): Map<string, number> {
+    const within = [...this.#quotas.keys()].filter((one) => one !== role && isWithinRole(one, role));
+    const nearest = within.filter((one) => !within.some((other) => other !== one && isWithinRole(one, other)));
+    const out = new Map<string, number>();
+    for (const one of nearest) add(out, this.#need(one), 1);
+    return out;
+  }
+
+  /** What a role may take by right, of the scalars that are guaranteed to it or above it. */
+  #owed(role: string): Map<string, number> {
+    const out = new Map<string, number>();
+    for (const bound of this.#bounds(role)) {
+      const below = this.#below(bound);
+      for (const [name, milli] of this.#missing(bound)) {
+        if (!this.#quotas.get(bound)!.guarantee!.get(name)) continue;
+        out.set(name, (out.get(name) ?? 0) + Math.max(0, milli - (below.get(name) ?? 0)));
+      }
     }
+    return out;
+  }
+
+  #room(role: string, name: string): number {
+    const rooms = this.#bounds(role).map((bound) => {
+      const { limit } = this.#quotas.get(bound)!;
+      return (limit?.get(name) ?? Infinity) - (this.#consumed(bound).get(name) ?? 0);
+    });
+    return Math.min(Infinity, ...rooms);
+  }
+
+  #chop(resources: Resources, role: string, stage: Stage): Resources {
+    const hasGuarantees = [...this.#quotas.values()].some((quota) => quota.guarantee?.size);
+    if (!hasGuarantees && this.#bounds(role).length === 0) return resources;
+    const owed = this.#owed(role);
+    const helps = (entry: Entry): boolean => isBound(entry) && (owed.get(entry.id.name) ?? 0) > 0;
+    if (stage === 1 && !resources.entries.some(helps)) return Resources.empty;
     const surplus = hasGuarantees ? this.#surplus() : undefined;
     const entries = resources.entries.map((entry) => {
       if (!isBound(entry)) return entry;
       const { name } = entry.id;
-      const room = (limit?.get(name) ?? Infinity) - (consumed.get(name) ?? 0);
-      const bound =
-        stage === 1 && guarantee?.get(name) ? (unmet.get(name) ?? 0) : surplus ? (surplus.get(name) ?? 0) : room;
+      const room = this.#room(role, name);
+      const right = stage === 1 ? owed.get(name) : undefined;
+      const bound = right ?? (surplus ? (surplus.get(name) ?? 0) : room);
       return { id: entry.id, amount: Math.max(0, Math.min(entry.amount as number, room, bound)) };
     });
     return Resources.fromSorted(entries.filter(({ amount }) => amount !== 0));
@@ -297,9 +340,7 @@ export class NaiveAllocator {
     for (const agent of this.#agents.values()) {
       if (agent.isActive) count(out, this.#available(agent).entries.filter(isBound));
     }
-    for (const top of this.#quotas.keys()) {
-      for (const [name, milli] of this.#unmet(top)) out.set(name, (out.get(name) ?? 0) - milli);
-    }
+    for (const role of this.#quotas.keys()) if (this.#bounds(role).length === 1) add(out, this.#need(role), -1);
     return out;
   }
 
@@ -320,6 +361,10 @@ const plainSpec = ({ roles, suppressedRoles, capabilities }: FrameworkSpec) => (
   suppressed: new Set(suppressedRoles),
   capabilities: capabilities ?? new Set<string>(),
 });
+
+function add(sums: Map<string, number>, more: Quantities, sign: 1 | -1): void {
+  for (const [name, milli] of more) sums.set(name, (sums.get(name) ?? 0) + sign * milli);
+}
 
 function count(sums: Map<string, number>, entries: readonly Entry[]): void {
   for (const entry of entries) {

@@ -186,6 +186,7 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   allocatorAgentRecoveryFactor: flags.allocator_agent_recovery_factor,
   allocatorRecoveryTimeoutMs: flags.allocator_recovery_timeout,
   filterGpuResources: flags.filter_gpu_resources,
+  nestedQuota: flags.nested_quota,
   fairSharingExcluded: flags.fair_sharing_excluded_resource_names,
   registryMaxAgentAgeMs: flags.registry_max_agent_age,
   registryGcIntervalMs: flags.registry_gc_interval,

@@ -187,6 +187,7 @@ export class MasterNode {
       allocatorAgentRecoveryFactor: 0.8,
       allocatorRecoveryTimeoutMs: 600_000,
       filterGpuResources: true,
+      nestedQuota: false,
       rootSubmissions: true,
       maxCompletedFrameworks: 50,
       maxCompletedTasksPerFramework: 1000,

@@ -56,6 +56,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   allocatorAgentRecoveryFactor: 0.8,
   allocatorRecoveryTimeoutMs: 600_000,
   filterGpuResources: true,
+  nestedQuota: false,
   rootSubmissions: true,
   maxCompletedFrameworks: 2,
   maxCompletedTasksPerFramework: 3,

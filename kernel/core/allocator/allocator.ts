@@ -17,6 +17,8 @@ export interface AllocatorOptions {
   readonly fairSharingExcluded?: Iterable<string>;
   /** The shortest refusal, so that a framework that refuses for 0 s is not asked again in a hot loop. Default 100. */
   readonly minRefuseMs?: number;
+  /** Roles below others have quota too. Default false. */
+  readonly nestedQuota?: boolean;
   /** Start of the sequence that orders agents. */
   readonly seed?: number;
 }
@@ -85,7 +87,7 @@ export class Allocator {
     this.#rules = { minAllocatable, filterGpus: options.filterGpus ?? true };
     this.#minRefuseMs = options.minRefuseMs ?? 100;
     this.#order = new Salts(options.seed ?? 1);
-    this.#ledger = new Ledger(minAllocatable, new Set(options.fairSharingExcluded));
+    this.#ledger = new Ledger(minAllocatable, new Set(options.fairSharingExcluded), options.nestedQuota ?? false);
   }
 
   addAgent(agentId: string, spec: AgentSpec): void {
@@ -250,14 +252,14 @@ export class Allocator {
     for (const [role, weight] of weights) this.#ledger.tree.setWeight(role, weight);
   }
 
-  /** Of a top-level role; an empty quota removes it. */
+  /** Of a top-level role, or any with nested quota; an empty quota removes it. */
   setQuota(role: string, quota: Quota): void {
     const { open } = this.#ledger;
     this.#ledger.quotas.set(role, quota, () => open.map(({ available }) => available));
     for (const agent of open) this.#touch(agent);
   }
 
-  /** Thousandths that count against the quota of a top-level role: reserved for it, or allocated to it. */
+  /** Thousandths that count against the quota of a top-level role: reserved for it or those below it, or allocated to them. */
   quotaConsumption(role: string): Map<string, number> {
     return this.#ledger.quotas.consumed(role);
   }
@@ -351,8 +353,8 @@ export class Allocator {
 
   #freshenLoosened(): void {
     const { quotas, tree } = this.#ledger;
-    for (const top of quotas.loosened) {
-      const node = tree.root.children.get(top.role);
+    for (const { role } of quotas.loosened) {
+      const node = tree.root.children.get(role);
       if (node) tree.markFreshBelow(node);
     }
     quotas.loosened.clear();

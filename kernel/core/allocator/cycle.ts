@@ -32,7 +32,7 @@ export class Cycle {
   run(stage: Stage, agents: readonly AgentSlot[]): void {
     const { tree, quotas } = this.ledger;
     const { root } = tree;
-    const unmet = (view: View) => root[view].filter(({ top }) => quotas.isUnmet(top!));
+    const unmet = (view: View) => root[view].filter(({ level }) => quotas.isUnmet(level!));
     const tops = stage === 1 ? { active: unmet('active'), fresh: unmet('fresh') } : root;
     for (const agent of agents) {
       if (tops.active.length === 0) return;
@@ -44,8 +44,8 @@ export class Cycle {
       for (const { client, resources } of this.#granted) {
         if (stage === 1) for (const view of ['active', 'fresh'] as const) drop(tops[view], topOf(client.node));
         tree.grant(client.node, resources);
-        if (stage === 2 || !quotas.isUnmet(client.top)) continue;
         const top = topOf(client.node);
+        if (stage === 2 || !quotas.isUnmet(top.level!)) continue;
         insert(tops.active, top);
         if (top.inFresh) insert(tops.fresh, top);
       }
@@ -57,7 +57,7 @@ export class Cycle {
     const { quotas } = this.ledger;
     const canSkip = quotas.isUsed && this.#isAlike;
     for (const top of tops) {
-      if ((canSkip && top.top!.isExhausted) || this.judge.isClosedTo(top.role)) continue;
+      if ((canSkip && top.level!.isExhausted) || this.judge.isClosedTo(top.role)) continue;
       if (this.#visit(top[this.#view])) return;
     }
   }

@@ -48,7 +48,7 @@ export function explain(ledger: Ledger, judge: Judge, client: Client): RoleExpla
     isActive: client.node.inActive,
     isSuppressed: client.framework.suppressed.has(client.role),
     shares: levelsOf(client.node),
-    quota: ledger.quotas.levels(client.top),
+    quota: ledger.quotas.bounds(client.level),
     ...freeOf(ledger, agents),
     agents: agents.map((agent) => find(ledger, judge, client, agent)),
   };
@@ -58,7 +58,7 @@ function find(ledger: Ledger, judge: Judge, client: Client, agent: AgentSlot): A
   const agentId = agent.id;
   if (!agent.isActive) return { agentId, reason: 'INACTIVE' };
   const { quotas } = ledger;
-  judge.face(agent, quotas.isUnmet(client.top) ? 1 : 2);
+  judge.face(agent, quotas.hasUnmet ? 1 : 2);
   let verdict = judge.verdict(client);
   if (verdict === 'SIZE') {
     judge.face(agent, 2);

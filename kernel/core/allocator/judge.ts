@@ -115,7 +115,7 @@ export class Judge {
     const offerable = agent.isPlain ? agent.available : this.#offerable(client);
     let part = offerable;
     this.isHeld = false;
-    if (quotas.isUsed) ({ part, isHeld: this.isHeld } = quotas.chop(offerable, client.top, this.#stage));
+    if (quotas.isUsed) ({ part, isHeld: this.isHeld } = quotas.chop(offerable, client.level, this.#stage));
     this.#role = client.role;
     this.#knows = client.framework.knows;
     this.#part = part;
@@ -132,7 +132,7 @@ export class Judge {
     if (!isAllocatable(available.offerableTo(client.role), minimum)) return 'RESERVED';
     const offerable = this.#offerable(client);
     if (!isAllocatable(offerable, minimum)) return 'CAPABILITIES';
-    const limited = this.ledger.quotas.chop(offerable, client.top, 'limits').part;
+    const limited = this.ledger.quotas.chop(offerable, client.level, 'limits').part;
     return isAllocatable(limited, minimum) ? 'GUARANTEES' : 'QUOTA_LIMIT';
   }
 

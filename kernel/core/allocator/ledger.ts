@@ -1,7 +1,7 @@
 import { assert } from '@mezzo/sdk/contract';
-import { Resources, type Entry } from '../resources/index.js';
+import { Resources, topLevelRole, type Entry } from '../resources/index.js';
 import type { Filter } from './filters.js';
-import { Quotas, type Top } from './quota.js';
+import { Quotas, type Level } from './quota.js';
 import { ShareTree, topOf, type Node } from './tree.js';
 import { Names, type Minimum } from './vector.js';
 
@@ -37,7 +37,7 @@ export interface Client {
   readonly framework: FrameworkState;
   readonly role: string;
   readonly node: Node;
-  readonly top: Top;
+  readonly level: Level;
   /** Number of agents on which it holds anything. */
   holds: number;
   /** Number of refusals that last. */
@@ -75,9 +75,9 @@ export class Ledger {
   readonly open: AgentSlot[] = [];
   #nextSlot = 0;
 
-  constructor(minAllocatable: readonly Minimum[], excluded: ReadonlySet<string>) {
+  constructor(minAllocatable: readonly Minimum[], excluded: ReadonlySet<string>, nestedQuota: boolean) {
     this.tree = new ShareTree(this.names, excluded);
-    this.quotas = new Quotas(this.names, minAllocatable);
+    this.quotas = new Quotas(this.names, minAllocatable, nestedQuota);
   }
 
   addAgent(id: string): AgentSlot {
@@ -122,12 +122,12 @@ export class Ledger {
   client(framework: FrameworkState, role: string): Client {
     let client = framework.clients.get(role);
     if (!client) {
-      const top = this.quotas.top(role);
-      top.clients++;
+      const level = this.quotas.level(role);
+      level.members++;
       const node = this.tree.add(role, framework.id);
-      client = { framework, role, node, top, holds: 0, refusals: 0, epoch: 0 };
+      client = { framework, role, node, level, holds: 0, refusals: 0, epoch: 0 };
       node.client = client;
-      topOf(node).top = top;
+      topOf(node).level = this.quotas.level(topLevelRole(role));
       framework.clients.set(role, client);
     }
     return client;
@@ -139,12 +139,12 @@ export class Ledger {
 
   /** Takes a client away that neither wants nor holds anything. */
   prune(client: Client): void {
-    const { framework, role, node, top } = client;
+    const { framework, role, node, level } = client;
     if (framework.roles.has(role) || client.holds > 0 || framework.clients.get(role) !== client) return;
     framework.clients.delete(role);
     this.tree.remove(node);
-    top.clients--;
-    this.quotas.prune(top);
+    level.members--;
+    this.quotas.prune(level);
     if (framework.clients.size === 0 && !framework.isKnown) this.frameworks.delete(framework.id);
   }
 
@@ -153,7 +153,7 @@ export class Ledger {
     const held = agent.allocations.get(client);
     agent.allocations.set(client, held ? held.add(resources) : resources);
     if (!held) client.holds++;
-    this.quotas.consume(client.top, resources, 1);
+    this.quotas.consume(client.level, resources, 1);
     this.#setAvailable(agent, agent.available.subtract(withoutShared(resources)));
   }
 
@@ -167,7 +167,7 @@ export class Ledger {
       client.holds--;
     }
     this.tree.release(client.node, resources);
-    this.quotas.consume(client.top, resources, -1);
+    this.quotas.consume(client.level, resources, -1);
     if (agent.isOvercommitted) this.#recompute(agent);
     else this.#setAvailable(agent, agent.available.add(withoutShared(resources)));
     this.prune(client);
@@ -187,8 +187,8 @@ export class Ledger {
     agent.allocations.set(client, held.subtract(before).add(after));
     this.tree.hold(client.node, after);
     this.tree.release(client.node, before);
-    this.quotas.consume(client.top, after, 1);
-    this.quotas.consume(client.top, before, -1);
+    this.quotas.consume(client.level, after, 1);
+    this.quotas.consume(client.level, before, -1);
     this.setTotal(agent, agent.total.subtract(before).add(after));
   }
 

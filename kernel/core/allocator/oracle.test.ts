@@ -39,7 +39,12 @@ const pick = fc.nat();
 
 type Both = Allocator | NaiveAllocator;
 type Action =
-  | { readonly type: 'both'; readonly text: string; readonly run: (allocator: Both) => void }
+  | {
+      readonly type: 'both';
+      readonly text: string;
+      readonly run: (allocator: Both) => void;
+      readonly note?: (quotas: Map<string, Quota>) => void;
+    }
   | { readonly type: 'recover'; readonly pick: number; readonly half: boolean; readonly seconds: number | undefined }
   | { readonly type: 'wait'; readonly ms: number }
   /** The next event comes before the next run. */
@@ -70,7 +75,15 @@ const action = fc.oneof(
   both('setWeights', fc.tuple(fc.constantFrom(...ROLES), fc.constantFrom(0.5, 2, 3)), (it, pair) =>
     it.setWeights(new Map([pair])),
   ),
-  both('setQuota', fc.tuple(fc.constantFrom('a', 'b', 'c'), quota), (it, [role, q]) => it.setQuota(role, q)),
+  {
+    weight: 2,
+    arbitrary: fc.tuple(fc.constantFrom('a', 'b', 'c', 'a/x', 'a/y'), quota).map(([role, it]): Action => ({
+      type: 'both',
+      text: `setQuota ${fc.stringify([role, it])}`,
+      run: (allocator) => allocator.setQuota(role, it),
+      note: (quotas) => void quotas.set(role, it),
+    })),
+  },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -123,15 +136,27 @@ const overlooked = (allocator: Allocator): string[] =>
       .filter((line) => line.endsWith(' FREE')),
   );
 
-function run(actions: readonly Action[]): void {
-  const [fast, naive, offers] = [new Allocator(), new NaiveAllocator(), new Offers()];
+/** Roles that a run gave more than their limit. What they held before counts, and may be more. */
+const beyondLimits = (quotas: ReadonlyMap<string, Quota>, before: Consumption, after: Consumption): string[] =>
+  [...quotas].flatMap(([role, { limit = new Map<string, number>() }]) =>
+    [...limit.keys()]
+      .filter((name) => (after(role).get(name) ?? 0) > Math.max(limit.get(name)!, before(role).get(name) ?? 0))
+      .map((name) => `${role} ${name}`),
+  );
+type Consumption = (role: string) => ReadonlyMap<string, number>;
+
+function run(actions: readonly Action[], nestedQuota: boolean): void {
+  const [fast, naive, offers] = [new Allocator({ nestedQuota }), new NaiveAllocator(nestedQuota), new Offers()];
+  const quotas = new Map<string, Quota>();
   let atMs = 0;
   for (const [i, each] of actions.entries()) {
     const next = actions[i + 1];
     if (each.type === 'hurry') continue;
     if (each.type === 'wait') atMs += each.ms;
     else if (each.type === 'both') {
-      for (const allocator of [fast, naive]) each.run(allocator);
+      const isRefused = !nestedQuota && /^setQuota \["a\//.test(each.text);
+      for (const allocator of isRefused ? [] : [fast, naive]) each.run(allocator);
+      if (!isRefused) each.note?.(quotas);
       offers.forget(each.text);
     } else {
       const grant = offers.take(each.pick, each.half);
@@ -140,7 +165,10 @@ function run(actions: readonly Action[]): void {
       for (const it of [fast, naive]) it.recoverResources(grant.frameworkId, grant.agentId, grant.resources, refusal);
     }
     if (next?.type === 'hurry') continue;
+    const before = new Map([...quotas.keys()].map((role) => [role, fast.quotaConsumption(role)]));
     const grants = fast.allocate(atMs);
+    const after: Consumption = (role) => fast.quotaConsumption(role);
+    expect(beyondLimits(quotas, (role) => before.get(role)!, after)).toEqual([]);
     expect(text(grants)).toEqual(text(naive.allocate(atMs)));
     offers.add(grants);
     expect(fast.isIdle).toBe(true);
@@ -149,9 +177,12 @@ function run(actions: readonly Action[]): void {
 }
 
 describe('the incremental allocator', () => {
-  it('grants exactly what the naive one grants, event after event', () => {
+  it.each([
+    ['quota of top-level roles', false],
+    ['quota of nested roles', true],
+  ])('with %s grants exactly what the naive one grants, event after event, within limits', (_, nestedQuota) => {
     fc.assert(
-      fc.property(fc.array(action, { minLength: 1, maxLength: 60 }), (actions) => run(actions)),
+      fc.property(fc.array(action, { minLength: 1, maxLength: 60 }), (actions) => run(actions, nestedQuota)),
       { numRuns: 500 },
     );
   });

@@ -16,33 +16,45 @@ export interface QuotaLevel {
   readonly consumed: Quantities;
 }
 
-/** A top-level role as quota sees it. Consumed = reserved for it, plus what is allocated to it from the unreserved. */
-export interface Top {
+/**
+ * A role as quota sees it: a top-level one, or any with nested quota. Consumed = reserved for it or a role below it, plus what is
+ * allocated to them from the unreserved.
+ */
+export interface Level {
   readonly role: string;
+  /** The role above, with nested quota. */
+  readonly parent: Level | undefined;
   readonly consumed: Vector;
   guarantee: Vector | undefined;
   /** Infinity where there is none. */
   limit: Vector | undefined;
+  /** What its guarantee, or those below it, still miss. */
+  need: Vector;
+  /** The sum of the needs just below it. */
+  readonly below: Vector;
   /** Its limit leaves nothing worth an offer. */
   isExhausted: boolean;
-  clients: number;
+  /** Clients in it, and roles just below it. */
+  members: number;
 }
 
 /** 1: only what guarantees miss. 2: all, save what must be held back for guarantees. `limits`: as if there were none. */
 export type Stage = 1 | 2 | 'limits';
 
 export class Quotas {
-  readonly #tops = new Map<string, Top>();
-  readonly #guaranteed = new Set<Top>();
+  readonly #levels = new Map<string, Level>();
+  readonly #guaranteed = new Set<Level>();
   #limited = 0;
   /** What is free and could satisfy guarantees, less what they miss: only kept while there are guarantees. */
   readonly #surplus: Vector = [];
-  /** Roles with a quota that consume less than before and so may get more than they were given. */
-  readonly loosened = new Set<Top>();
+  /** Top-level roles with a quota of which less is consumed than before, so that they may get more than they were given. */
+  readonly loosened = new Set<Level>();
 
+  /** `isNested`: roles below others have quota too, within that of those above. */
   constructor(
     private readonly names: Names,
     private readonly minAllocatable: readonly Minimum[],
+    private readonly isNested = false,
   ) {}
 
   get isUsed(): boolean {
@@ -54,54 +66,65 @@ export class Quotas {
   }
 
   get hasUnmet(): boolean {
-    for (const top of this.#guaranteed) if (this.isUnmet(top)) return true;
+    for (const level of this.#guaranteed) if (this.isUnmet(level)) return true;
     return false;
   }
 
-  top(role: string): Top {
-    const name = topLevelRole(role);
-    let top = this.#tops.get(name);
-    if (!top) {
-      top = { role: name, consumed: [], guarantee: undefined, limit: undefined, isExhausted: false, clients: 0 };
-      this.#tops.set(name, top);
-    }
-    return top;
+  /** The level that counts for a role. */
+  level(role: string): Level {
+    const name = this.isNested ? role : topLevelRole(role);
+    const known = this.#levels.get(name);
+    if (known) return known;
+    const slash = name.lastIndexOf('/');
+    const parent = slash < 0 ? undefined : this.level(name.slice(0, slash));
+    if (parent) parent.members++;
+    const level: Level = {
+      ...{ role: name, parent, consumed: [], guarantee: undefined, limit: undefined },
+      ...{ need: [], below: [], isExhausted: false, members: 0 },
+    };
+    this.#levels.set(name, level);
+    return level;
   }
 
   /** Forgets a role that nothing is known of any more. */
-  prune(top: Top): void {
-    const isEmpty = top.clients === 0 && !top.guarantee && !top.limit && top.consumed.every((milli) => milli === 0);
-    if (isEmpty) this.#tops.delete(top.role);
+  prune(level: Level): void {
+    const { role, parent, members, guarantee, limit, consumed } = level;
+    if (members > 0 || guarantee || limit || consumed.some((milli) => milli !== 0)) return;
+    if (!this.#levels.delete(role) || !parent) return;
+    parent.members--;
+    this.prune(parent);
   }
 
   /** `free`: what all active agents have free; read when there were no guarantees before. */
   set(role: string, { guarantee, limit }: Quota, free: () => Iterable<Resources>): void {
-    const top = this.top(role);
+    const level = this.level(role);
     const hadGuarantees = this.hasGuarantees;
-    this.#addUnmet(top, 1);
-    this.#guaranteed.delete(top);
-    if (top.limit) this.#limited--;
-    top.guarantee = guarantee && guarantee.size > 0 ? this.names.vector(guarantee) : undefined;
-    top.limit = limit && limit.size > 0 ? this.#limits(limit) : undefined;
-    if (top.limit) this.#limited++;
-    if (top.guarantee) this.#guaranteed.add(top);
+    this.#guaranteed.delete(level);
+    if (level.limit) this.#limited--;
+    level.guarantee = guarantee && guarantee.size > 0 ? this.names.vector(guarantee) : undefined;
+    level.limit = limit && limit.size > 0 ? this.#limits(limit) : undefined;
+    if (level.limit) this.#limited++;
+    if (level.guarantee) this.#guaranteed.add(level);
     if (this.hasGuarantees && !hadGuarantees) {
       this.#surplus.length = 0;
       for (const resources of free()) this.changeFree(resources, 1);
     }
-    this.#addUnmet(top, -1);
-    this.#checkExhausted(top);
-    this.prune(top);
+    for (let each: Level | undefined = level; each; each = each.parent) this.#settle(each);
+    this.#checkExhausted(level);
+    this.prune(level);
   }
 
   consumed(role: string): Map<string, number> {
-    return this.names.quantities(this.#tops.get(role)?.consumed ?? []);
+    return this.names.quantities(this.#levels.get(role)?.consumed ?? []);
   }
 
-  /** The quota that bounds a role, with what counts against it; none when it has none. */
-  levels({ role, guarantee, limit, consumed }: Top): QuotaLevel[] {
-    if (!guarantee && !limit) return [];
+  /** The quotas that bound a role, from the top down, with what counts against them. */
+  bounds(level: Level): QuotaLevel[] {
+    const above = level.parent ? this.bounds(level.parent) : [];
+    const { role, guarantee, limit, consumed } = level;
+    if (!guarantee && !limit) return above;
     return [
+      ...above,
       {
         role,
         guarantee: this.names.quantities(guarantee ?? []),
@@ -111,8 +134,9 @@ export class Quotas {
     ];
   }
 
-  isUnmet(top: Top): boolean {
-    return top.guarantee?.some((milli, i) => milli > (top.consumed[i] ?? 0)) ?? false;
+  /** Its guarantee or one below it is not met. */
+  isUnmet({ need }: Level): boolean {
+    return need.some((milli) => milli > 0);
   }
 
   changeFree(resources: Resources, sign: 1 | -1): void {
@@ -120,28 +144,28 @@ export class Quotas {
   }
 
   /** The unreserved that a role gets or gives back. */
-  consume(top: Top, resources: Resources, sign: 1 | -1): void {
-    this.#change(top, resources, sign, isBound);
+  consume(level: Level, resources: Resources, sign: 1 | -1): void {
+    this.#change(level, resources, sign, isBound);
   }
 
   /** The reservations of an agent that comes or goes. */
   reserve(total: Resources, sign: 1 | -1): void {
     for (const [role, resources] of total.reservations()) {
-      const top = this.top(role);
-      this.#change(top, resources, sign, (id) => !id.revocable && !id.shared);
-      this.prune(top);
+      const level = this.level(role);
+      this.#change(level, resources, sign, (id) => !id.revocable && !id.shared);
+      this.prune(level);
     }
   }
 
-  /** The part of `resources` that quota lets `top` have, and whether the rest is kept for guarantees. */
-  chop(resources: Resources, top: Top, stage: Stage): { readonly part: Resources; readonly isHeld: boolean } {
-    if (!top.limit && !this.hasGuarantees) return { part: resources, isHeld: false };
-    if (stage === 1 && !resources.entries.some((entry) => this.#helps(entry, top))) return NOTHING;
+  /** The part of `resources` that quota lets a role have, and whether the rest is kept for guarantees. */
+  chop(resources: Resources, level: Level, stage: Stage): { readonly part: Resources; readonly isHeld: boolean } {
+    if (!this.hasGuarantees && !isLimited(level)) return { part: resources, isHeld: false };
+    if (stage === 1 && !resources.entries.some((entry) => this.#helps(entry, level))) return NOTHING;
     const entries: Entry[] = [];
     const taken: Vector = [];
     let isHeld = false;
     for (const entry of resources.entries) {
-      const part = this.#fit(entry, top, stage, taken);
+      const part = this.#fit(entry, level, stage, taken);
       if (part !== entry && stage === 2) isHeld ||= this.hasGuarantees;
       if (part) entries.push(part);
     }
@@ -149,40 +173,54 @@ export class Quotas {
     return { part: isWhole ? resources : Resources.fromSorted(entries), isHeld };
   }
 
-  #fit(entry: Entry, top: Top, stage: Stage, taken: Vector): Entry | undefined {
+  #fit(entry: Entry, level: Level, stage: Stage, taken: Vector): Entry | undefined {
     const { id, amount } = entry;
     if (!isBound(id)) return entry;
     const index = this.names.index(id.name);
     const unit = id.unitMilli ?? 1;
-    const room = Math.floor(Math.max(0, this.#room(top, index, stage) - (taken[index] ?? 0)) / unit);
+    const room = Math.floor(Math.max(0, this.#room(level, index, stage) - (taken[index] ?? 0)) / unit);
     const fitting = Math.min(room, amount as number);
     if (fitting <= 0) return undefined;
     addAt(taken, index, fitting * unit);
     return fitting === amount ? entry : { id, amount: fitting };
   }
 
-  #room(top: Top, index: number, stage: Stage): number {
-    const consumed = top.consumed[index] ?? 0;
-    const limit = (top.limit?.[index] ?? Infinity) - consumed;
-    if (stage === 1 && top.guarantee?.[index]) return Math.min(limit, top.guarantee[index] - consumed);
+  #room(level: Level, index: number, stage: Stage): number {
+    let [limit, isGuaranteed] = [Infinity, false];
+    for (let each: Level | undefined = level; each; each = each.parent) {
+      limit = Math.min(limit, limitRoom(each, index));
+      isGuaranteed ||= (each.guarantee?.[index] ?? 0) > 0;
+    }
+    if (stage === 1 && isGuaranteed) return Math.min(limit, owed(level, index));
     return this.hasGuarantees && stage !== 'limits' ? Math.min(limit, this.#surplus[index] ?? 0) : limit;
   }
 
-  #helps({ id }: Entry, top: Top): boolean {
-    const index = this.names.index(id.name);
-    return isBound(id) && (top.guarantee?.[index] ?? 0) > (top.consumed[index] ?? 0);
+  #helps({ id }: Entry, level: Level): boolean {
+    return isBound(id) && owed(level, this.names.index(id.name)) > 0;
   }
 
-  #change(top: Top, resources: Resources, sign: 1 | -1, counts: (id: Identity) => boolean): void {
-    this.#addUnmet(top, 1);
-    this.names.accumulate(top.consumed, resources, sign, counts);
-    this.#addUnmet(top, -1);
-    if (top.limit) this.#checkExhausted(top);
-    if (sign < 0 && (top.limit || top.guarantee)) this.loosened.add(top);
+  #change(level: Level, resources: Resources, sign: 1 | -1, counts: (id: Identity) => boolean): void {
+    let isBounded = false;
+    for (let each: Level | undefined = level; each; each = each.parent) {
+      this.names.accumulate(each.consumed, resources, sign, counts);
+      this.#settle(each);
+      if (each.limit) this.#checkExhausted(each);
+      isBounded ||= each.limit !== undefined || each.guarantee !== undefined;
+      if (!each.parent && sign < 0 && isBounded) this.loosened.add(each);
+    }
   }
 
-  #addUnmet(top: Top, sign: 1 | -1): void {
-    top.guarantee?.forEach((milli, i) => addAt(this.#surplus, i, sign * Math.max(0, milli - (top.consumed[i] ?? 0))));
+  /** Brings the need of a level up to date, and what depends on it one step further up. */
+  #settle(level: Level): void {
+    const { guarantee, consumed, need, below, parent } = level;
+    const length = Math.max(guarantee?.length ?? 0, need.length, below.length);
+    for (let i = 0; i < length; i++) {
+      const now = Math.max(0, (guarantee?.[i] ?? 0) - (consumed[i] ?? 0), below[i] ?? 0);
+      const change = now - (need[i] ?? 0);
+      if (change === 0) continue;
+      addAt(need, i, change);
+      addAt(parent ? parent.below : this.#surplus, i, parent ? change : -change);
+    }
   }
 
   #limits(limit: Quantities): Vector {
@@ -195,15 +233,29 @@ export class Quotas {
     return out;
   }
 
-  #checkExhausted(top: Top): void {
-    const room = (name: string) => this.#limitRoom(top, this.names.index(name));
-    top.isExhausted =
-      top.limit !== undefined &&
+  #checkExhausted(level: Level): void {
+    const room = (name: string) => limitRoom(level, this.names.index(name));
+    level.isExhausted =
+      level.limit !== undefined &&
       this.minAllocatable.length > 0 &&
       this.minAllocatable.every((minimum) => minimum.some(({ name, milli }) => room(name) < milli));
   }
+}
 
-  #limitRoom = (top: Top, index: number): number => (top.limit?.[index] ?? Infinity) - (top.consumed[index] ?? 0);
+const limitRoom = ({ limit, consumed }: Level, index: number): number =>
+  (limit?.[index] ?? Infinity) - (consumed[index] ?? 0);
+
+const isLimited = ({ limit, parent }: Level): boolean =>
+  limit !== undefined || (parent !== undefined && isLimited(parent));
+
+/** How much a role may take by right: what guarantees on its path miss, less what roles beside it are owed out of the same. */
+function owed(level: Level, index: number): number {
+  let sum = 0;
+  for (let each: Level | undefined = level; each; each = each.parent) {
+    const missing = (each.guarantee?.[index] ?? 0) - (each.consumed[index] ?? 0);
+    sum += Math.max(0, missing - (each.below[index] ?? 0));
+  }
+  return sum;
 }
 
 const isBound = (id: Identity): boolean => id.isQuotaBound;

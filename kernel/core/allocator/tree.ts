@@ -1,7 +1,7 @@
 import type { Identity, Resources } from '../resources/index.js';
 import { addAt, Names, type Vector } from './vector.js';
 import type { Client } from './ledger.js';
-import type { Top } from './quota.js';
+import type { Level } from './quota.js';
 
 /** `active`: who wants offers. `fresh`: of these, who has yet to see what lies idle (new, revived). */
 export type View = 'active' | 'fresh';
@@ -17,7 +17,7 @@ export class Node {
   inFresh = false;
   client: Client | undefined;
   /** Of nodes just below the root. */
-  top: Top | undefined;
+  level: Level | undefined;
   readonly allocated: Vector = [];
   readonly children = new Map<string, Node>();
   /** Sorted by share, stamp, key; only children with an active (fresh) client below them. */

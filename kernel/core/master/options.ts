@@ -27,6 +27,8 @@ export interface MasterOptions {
   /** ... or so long. */
   readonly allocatorRecoveryTimeoutMs: number;
   readonly filterGpuResources: boolean;
+  /** Roles below others may have quota too. */
+  readonly nestedQuota: boolean;
   /** Names that do not count for fairness. */
   readonly fairSharingExcluded: readonly string[];
   /** Unreachable and gone agents are forgotten after so long, looked for so often, ... */

@@ -99,6 +99,35 @@ test.each<[QuotaConfig[], string]>([
   expect([...master.registry.keys()]).toEqual(['m-S0']);
 });
 
+test('with nested quota each level has a limit, and guarantees below are part of those above', () => {
+  const master = new MasterHarness({ nestedQuota: true });
+  const [x, y] = [master.scheduler({ roles: ['web/x'] }), master.scheduler({ roles: ['web/y'] })];
+  for (let i = 0; i < 3; i++) master.agent();
+  const text = (configs: QuotaConfig[]) => quota(master, configs).text;
+  const own = [config('web', 'cpus:6', 'cpus:8'), config('web/x', 'cpus:3', 'cpus:3')];
+  expect(quota(master, own).status).toBe(200);
+  expect(offeredCpus(master, x.id)).toBe(3);
+  expect(offeredCpus(master, y.id)).toBe(5);
+  expect(text([config('web/y', 'cpus:4')])).toBe(
+    "Invalid QuotaConfig: guarantees of roles below 'web' sum up to 'cpus:7', more than its own 'cpus:6'",
+  );
+  expect(text([config('web/y', undefined, 'cpus:9')])).toBe(
+    "Invalid QuotaConfig: the limits 'cpus:9' of 'web/y' are more than 'cpus:8' of 'web' above it",
+  );
+  expect(master.operator({ type: 'REMOVE_QUOTA', removeQuota: { role: 'web' } }).status).toBe(400);
+  expect(text([config('ads/a/b', 'cpus:1')])).toMatch(/below 'ads\/a'/);
+  expect(quota(master, [config('web'), config('web/x')]).status).toBe(200);
+});
+
+test('a master without nested quota ignores what one with it wrote down', () => {
+  const record = { quota: config('web/x', undefined, 'cpus:1') };
+  const master = new MasterHarness({}, [{ op: 'putRole', id: 'web/x', record }]);
+  const scheduler = master.scheduler({ roles: ['web/x'] });
+  master.agent();
+  expect(offeredCpus(master, scheduler.id)).toBe(4);
+  expect(quotaStatus(master.state)).toEqual({});
+});
+
 test('roles off the whitelist get neither quota nor weight', () => {
   const master = new MasterHarness({ roles: ['web'] });
   expect(quota(master, [config('ads')])).toMatchObject({

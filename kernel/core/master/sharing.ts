@@ -1,5 +1,5 @@
 import type { QuotaConfig, QuotaRequest, QuotaStatus, Resource, ValueScalar, WeightInfo } from '@mezzo/sdk/api';
-import { quantitiesOf, roleError, Resources, topLevelRole, type Quantities } from '../resources/index.js';
+import { isWithinRole, quantitiesOf, roleError, Resources, type Quantities } from '../resources/index.js';
 import type { RoleRecord } from './effects.js';
 import type { RequestId } from './events.js';
 import { firstRepeated } from './names.js';
@@ -15,11 +15,14 @@ type Scalars = Readonly<Record<string, ValueScalar>>;
 const MAX_MIB = 2 ** 40;
 const MAX_OTHER = 10 ** 12;
 
-/** What an earlier master was told wins over flags. */
-export function recoverRoles({ state }: Turn, roles: ReadonlyMap<string, RoleRecord>): void {
+/** What an earlier master was told wins over flags; quota of nested roles is not for a master without nested quota. */
+export function recoverRoles(turn: Turn, roles: ReadonlyMap<string, RoleRecord>): void {
+  const { state } = turn;
   for (const [role, { weight, quota }] of roles) {
     if (weight !== undefined) state.weights.set(role, weight);
-    if (quota !== undefined) applyQuota(state, quota);
+    if (quota === undefined) continue;
+    if (state.options.nestedQuota || !role.includes('/')) applyQuota(state, quota);
+    else log(turn, 'warn', 'quota of a nested role is ignored without --nested_quota', { role });
   }
   state.allocator.setWeights(state.weights);
 }
@@ -50,7 +53,11 @@ const unknownRole = ({ options }: MasterState, role: string): string | undefined
 /** All or nothing. Offers that go beyond a new limit, or that a new guarantee needs, are rescinded. */
 export function updateQuota(turn: Turn, request: RequestId, configs: readonly QuotaConfig[], force: boolean): void {
   const error = configs.map((config) => configError(turn.state, config)).find((one) => one !== undefined);
-  const refusal = error ?? repeatedRole(configs) ?? (force ? undefined : overcommitError(turn.state, configs));
+  const refusal =
+    error ??
+    repeatedRole(configs) ??
+    nestingError(turn.state, configs) ??
+    (force ? undefined : overcommitError(turn.state, configs));
   if (refusal !== undefined) return reply(turn, request, 400, refusal);
   change(turn, request, configs);
 }
@@ -78,7 +85,7 @@ export function setQuota(turn: Turn, request: RequestId, wanted: QuotaRequest): 
   const config = configOf(wanted);
   const what = 'Failed to validate set quota request: ';
   if (typeof config === 'string') return reply(turn, request, 400, what + config);
-  const error = configError(state, config);
+  const error = configError(state, config) ?? nestingError(state, [config]);
   if (error !== undefined) return reply(turn, request, 400, what + error);
   if (state.quotas.has(config.role))
     return reply(turn, request, 400, `${what}Cannot set quota for role '${config.role}' which already has quota`);
@@ -108,7 +115,8 @@ function guaranteeError({ type, scalar, reservation, reservations, disk, revocab
 
 export function removeQuota(turn: Turn, request: RequestId, role: string): void {
   const { state } = turn;
-  if (!state.quotas.has(role)) return reply(turn, request, 400, `Role '${role}' has no quota set`);
+  const error = state.quotas.has(role) ? nestingError(state, [{ role }]) : `Role '${role}' has no quota set`;
+  if (error !== undefined) return reply(turn, request, 400, error);
   applyQuota(state, { role });
   state.quotas.delete(role);
   persistRoles(turn, [role]);
@@ -142,7 +150,8 @@ function configError(state: MasterState, config: QuotaConfig): string | undefine
   const { role, guarantees = {}, limits = {} } = config;
   const unknown = unknownRole(state, role);
   if (unknown !== undefined) return `Invalid QuotaConfig: ${unknown}`;
-  if (role.includes('/')) return `Updating quota on nested role '${role}' is not supported yet`;
+  if (role.includes('/') && !state.options.nestedQuota)
+    return `Updating quota on nested role '${role}' is not supported yet`;
   const error =
     roleFault(role) ??
     scalarsFault('guarantee', guarantees) ??
@@ -174,6 +183,32 @@ function containmentFault(guarantees: Scalars, limits: Scalars): string | undefi
     : undefined;
 }
 
+/** With nested quota: guarantees just below a role are part of its own, limits below are within its own. Not to be forced. */
+function nestingError({ quotas }: MasterState, configs: readonly QuotaConfig[]): string | undefined {
+  const all = new Map([...quotas.values(), ...configs].map((config) => [config.role, config]));
+  const parts = new Map<string, QuotaConfig[]>();
+  for (const config of all.values()) {
+    const above = parentOf(config.role);
+    if (above !== undefined && !isEmpty(config)) parts.set(above, [...(parts.get(above) ?? []), config]);
+  }
+  for (const [role, below] of parts) {
+    const { guarantees, limits } = all.get(role) ?? {};
+    const [total, has] = [sum(below.map((one) => quantitiesOf(one.guarantees))), quantitiesOf(guarantees)];
+    if (missing(total, has, 0).size > 0)
+      return `Invalid QuotaConfig: guarantees of roles below '${role}' sum up to '${print(total)}', more than its own '${print(has)}'`;
+    const limit = quantitiesOf(limits);
+    const wide = below.find((one) => missing(quantitiesOf(one.limits), limit, Infinity).size > 0);
+    if (wide)
+      return `Invalid QuotaConfig: the limits '${print(quantitiesOf(wide.limits))}' of '${wide.role}' are more than '${print(limit)}' of '${role}' above it`;
+  }
+  return undefined;
+}
+
+function parentOf(role: string): string | undefined {
+  const slash = role.lastIndexOf('/');
+  return slash < 0 ? undefined : role.slice(0, slash);
+}
+
 function overcommitError(state: MasterState, configs: readonly QuotaConfig[]): string | undefined {
   const capacity = capacityError(state, configs);
   const bypass = `(use 'force' flag to bypass this check)`;
@@ -191,7 +226,8 @@ function capacityError({ agents, quotas }: MasterState, configs: readonly QuotaC
   const wanted = new Map(
     [...quotas.values(), ...configs].map((config) => [config.role, quantitiesOf(config.guarantees)]),
   );
-  const total = sum(wanted.values());
+  // What is guaranteed to roles below others is part of what is to those.
+  const total = sum([...wanted].filter(([role]) => !role.includes('/')).map(([, guarantee]) => guarantee));
   const capacity = sum([...agents.values()].map((agent) => agent.total.filter((id) => !id.revocable).quantities()));
   return missing(total, capacity, 0).size === 0
     ? undefined
@@ -202,7 +238,7 @@ function capacityError({ agents, quotas }: MasterState, configs: readonly QuotaC
 function usedBy(state: MasterState, role: string): Quantities {
   const used = state.allocator.quotaConsumption(role);
   for (const offer of state.offers.values()) {
-    if (topLevelRole(offer.role) !== role) continue;
+    if (!isWithinRole(offer.role, role)) continue;
     for (const [name, milli] of bound(offer.resources)) used.set(name, (used.get(name) ?? 0) - milli);
   }
   return used;
@@ -215,7 +251,7 @@ function rescindBeyond(turn: Turn, role: string, limit: Quantities): void {
   for (const offer of limit.size > 0 ? offers.values() : []) {
     const beyond = missing(allocator.quotaConsumption(role), limit, Infinity);
     if (beyond.size === 0) return;
-    const helps = topLevelRole(offer.role) === role && [...bound(offer.resources).keys()].some((n) => beyond.has(n));
+    const helps = isWithinRole(offer.role, role) && [...bound(offer.resources).keys()].some((n) => beyond.has(n));
     if (helps) rescindOffer(turn, offer);
   }
 }
@@ -226,7 +262,7 @@ function rescindFor(turn: Turn, role: string, guarantee: Quantities): void {
   const lacks = missing(guarantee, allocator.quotaConsumption(role), 0);
   for (const agent of lacks.size > 0 ? agents.values() : []) {
     for (const offer of agent.offers) {
-      if (topLevelRole(offer.role) === role) continue;
+      if (isWithinRole(offer.role, role)) continue;
       for (const [name, milli] of bound(offer.resources)) lacks.set(name, (lacks.get(name) ?? 0) - milli);
       rescindOffer(turn, offer);
     }

@@ -263,6 +263,7 @@ function newAllocator(options: MasterOptions): Allocator {
   return new Allocator({
     minAllocatable: options.minAllocatableResources.map((text) => Resources.parse(text).quantities()),
     filterGpus: options.filterGpuResources,
+    nestedQuota: options.nestedQuota,
     fairSharingExcluded: options.fairSharingExcluded,
     minRefuseMs: options.allocationIntervalMs,
   });
