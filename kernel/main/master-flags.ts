@@ -117,6 +117,7 @@ const own = {
   fair_sharing_excluded_resource_names: names,
   whitelist: onlyFlag('Host names whose agents are offered', '*'),
   min_allocatable_resources: minAllocatable,
+  place_requests: bool('Offer frameworks at once what they ask for by REQUEST, of what nobody else wants', false),
   nested_quota: bool('Roles below others may have quota too, within that of those above', false),
   filter_gpu_resources: bool('Hide agents with GPUs from frameworks without GPU_RESOURCES', true),
   root_submissions: bool('Frameworks may run as root', true),

@@ -187,6 +187,7 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   allocatorRecoveryTimeoutMs: flags.allocator_recovery_timeout,
   filterGpuResources: flags.filter_gpu_resources,
   nestedQuota: flags.nested_quota,
+  placeRequests: flags.place_requests,
   fairSharingExcluded: flags.fair_sharing_excluded_resource_names,
   registryMaxAgentAgeMs: flags.registry_max_agent_age,
   registryGcIntervalMs: flags.registry_gc_interval,

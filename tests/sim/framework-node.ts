@@ -275,6 +275,16 @@ export class FrameworkNode {
     // To frameworks that are not partition-aware a partition looks like an end, by the protocol.
     if (GONE.has(status.state) && this.partitionAware) this.world.toldOver(this, id, status.state);
     task.state = status.state;
-    if (this.missing > 0) this.call({ type: 'REVIVE' });
+    if (this.missing > 0) this.call(this.asks ? this.request() : { type: 'REVIVE' });
+  }
+
+  /** Some say what they want before they take whatever is offered. */
+  private get asks(): boolean {
+    return this.partitionAware && !this.wish.grouped;
+  }
+
+  private request(): SchedulerCall {
+    const resources = [scalar('cpus', this.wish.cpus), scalar('mem', this.wish.mem)];
+    return { type: 'REQUEST', request: { requests: Array.from({ length: this.missing }, () => ({ resources })) } };
   }
 }

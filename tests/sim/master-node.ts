@@ -188,6 +188,7 @@ export class MasterNode {
       allocatorRecoveryTimeoutMs: 600_000,
       filterGpuResources: true,
       nestedQuota: false,
+      placeRequests: true,
       rootSubmissions: true,
       maxCompletedFrameworks: 50,
       maxCompletedTasksPerFramework: 1000,

@@ -57,6 +57,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   allocatorRecoveryTimeoutMs: 600_000,
   filterGpuResources: true,
   nestedQuota: false,
+  placeRequests: false,
   rootSubmissions: true,
   maxCompletedFrameworks: 2,
   maxCompletedTasksPerFramework: 3,

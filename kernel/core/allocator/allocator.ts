@@ -5,6 +5,7 @@ import { Filters } from './filters.js';
 import { Judge, type Rules } from './judge.js';
 import { KNOWS, Ledger, type AgentSlot, type Client, type FrameworkState } from './ledger.js';
 import { Salts, shuffled } from './order.js';
+import { Placement, type Wish } from './place.js';
 import type { Quota } from './quota.js';
 import { minimumsOf } from './vector.js';
 
@@ -327,6 +328,17 @@ export class Allocator {
     this.#ledger.tree.refresh();
     const clients = [...framework.clients.values()].filter(({ role }) => framework.roles.has(role));
     return clients.map((client) => explain(this.#ledger, this.#judge(), client));
+  }
+
+  /**
+   * Grants a framework just what it wishes, of what a run left: nobody else wants it now. Wishes that fit on no agent are left
+   * out. To be called when `isIdle`.
+   */
+  place(frameworkId: string, wishes: readonly Wish[]): Grant[] {
+    const framework = this.#ledger.frameworks.get(frameworkId);
+    if (!framework) return [];
+    const placement = new Placement(this.#ledger, this.#judge(), framework);
+    return wishes.map((wish) => placement.grant(wish)).filter((grant) => grant !== undefined);
   }
 
   #judge(): Judge {

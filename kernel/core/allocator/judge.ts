@@ -94,7 +94,8 @@ export class Judge {
     return roles !== undefined && !roles.some((one) => isWithinRole(role, one) || isWithinRole(one, role));
   }
 
-  verdict(client: Client): Verdict {
+  /** `heedsRefusals` = false: as if the client had refused nothing. */
+  verdict(client: Client, heedsRefusals = true): Verdict {
     const { framework, role } = client;
     const agent = this.#agent;
     if (agent.isRemote && !framework.capabilities.has('REGION_AWARE')) return 'REGION';
@@ -103,7 +104,7 @@ export class Judge {
     const resources = this.#part;
     const minimum = this.hasOwnMinimum ? framework.minAllocatable.get(role) : undefined;
     if (minimum ? !isAllocatable(resources, minimum) : !this.#isPartEnough) return 'SIZE';
-    if (this.filters.hides(agent, client, resources)) return 'REFUSED';
+    if (heedsRefusals && this.filters.hides(agent, client, resources)) return 'REFUSED';
     if (framework.accepts && !framework.accepts(role, agent.id)) return 'CONSTRAINTS';
     return resources;
   }

@@ -8,6 +8,7 @@ import { answerInverseOffers, askAgain } from './inverse-offers.js';
 import { revive, suppress } from './ledger.js';
 import { decline } from './offers.js';
 import { acknowledgeOperation, reconcileOperations } from './operations.js';
+import { place } from './placing.js';
 import { reconcile, reconcileTask } from './reconcile.js';
 import type { Framework } from './state.js';
 import { bump, count, log, reply, sendAgent, type Turn } from './turn.js';
@@ -97,7 +98,8 @@ function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
       const ids = { frameworkId: framework.id, executorId: executorId.value };
       return void sendAgent(turn, agent, { type: 'message', ...ids, data });
     }
-    // REQUEST: the allocator offers what there is without being asked.
+    case 'REQUEST':
+      return place(turn, framework, call.request?.requests ?? []);
   }
 }
 

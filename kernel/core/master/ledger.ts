@@ -1,6 +1,6 @@
 import type { DomainInfo } from '@mezzo/sdk/api';
 import { asId, type AgentId, type FrameworkId } from '@mezzo/sdk/contract';
-import type { FrameworkSpec, Refusal, Usage } from '../allocator/index.js';
+import type { FrameworkSpec, Grant as AllocatorGrant, Refusal, Usage } from '../allocator/index.js';
 import { quantitiesOf, type Quantities, type Resources } from '../resources/index.js';
 import { offerFilter } from './offer-constraints.js';
 import type { Agent, Framework, MasterState } from './state.js';
@@ -24,8 +24,14 @@ export function allocate(turn: Turn): Grant[] {
   const nextMs = allocator.nextExpiryMs();
   if (nextMs !== undefined && nextMs !== turn.state.allocateAtMs) setTimer(turn, ALLOCATE_TIMER, nextMs);
   turn.state.allocateAtMs = nextMs;
-  return grants.map((grant) => ({ ...grant, frameworkId: asId(grant.frameworkId), agentId: asId(grant.agentId) }));
+  return grants.map(idsOf);
 }
+
+export const idsOf = (grant: AllocatorGrant): Grant => ({
+  ...grant,
+  frameworkId: asId(grant.frameworkId),
+  agentId: asId(grant.agentId),
+});
 
 export function release(
   turn: Turn,

@@ -14,8 +14,12 @@ export const refusalOf = (turn: Turn, filters: Filters | undefined): Refusal => 
 
 /** Turns what the allocator grants into offers, one event for each framework. */
 export function makeOffers(turn: Turn): void {
+  offer(turn, allocate(turn));
+}
+
+export function offer(turn: Turn, grants: readonly Grant[]): void {
   const made = new Map<Framework, OfferMessage[]>();
-  for (const grant of allocate(turn)) {
+  for (const grant of grants) {
     const framework = turn.state.frameworks.get(grant.frameworkId)!;
     const agent = turn.state.agents.get(grant.agentId)!;
     const { message } = addOffer(turn, framework, agent, grant);

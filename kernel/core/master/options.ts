@@ -29,6 +29,8 @@ export interface MasterOptions {
   readonly filterGpuResources: boolean;
   /** Roles below others may have quota too. */
   readonly nestedQuota: boolean;
+  /** REQUEST calls are heeded. */
+  readonly placeRequests: boolean;
   /** Names that do not count for fairness. */
   readonly fairSharingExcluded: readonly string[];
   /** Unreachable and gone agents are forgotten after so long, looked for so often, ... */
