@@ -50,6 +50,7 @@ export class EmulatedAgent {
       version: '0.1.0',
       tasks,
       executors: [],
+      operations: [],
       frameworks,
     };
     return JSON.stringify(subscribe);
