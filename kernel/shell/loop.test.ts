@@ -33,6 +33,18 @@ test('a send after a write waits for it and for all earlier writes', async () =>
   expect(log).toEqual(['a', 'start 1', 'start 2', 'b', 'c']);
 });
 
+test('what waits for one write after the other goes in order, part by part', async () => {
+  const { loop, log, land } = harness();
+  const part = (write: string) => [{ write }, ...Array.from({ length: 9 }, (_, i) => ({ send: `${write}.${i}` }))];
+  const writes = ['1', '2', '3', '4'];
+  loop.dispatch(writes.flatMap(part));
+  for (const write of writes) await land(write);
+  loop.dispatch(part('5'));
+  await land('5');
+  const sent = [...writes, '5'].flatMap((write) => part(write).flatMap((one) => ('send' in one ? [one.send] : [])));
+  expect(log.filter((line) => !line.startsWith('start'))).toEqual(sent);
+});
+
 test('after stop nothing more is carried out', async () => {
   const { loop, log, land } = harness();
   loop.dispatch([{ write: '1' }, { send: 'b' }]);
