@@ -20,22 +20,25 @@ export interface QuotaLevel {
  * A role as quota sees it: a top-level one, or any with nested quota. Consumed = reserved for it or a role below it, plus what is
  * allocated to them from the unreserved.
  */
-export interface Level {
-  readonly role: string;
-  /** The role above, with nested quota. */
-  readonly parent: Level | undefined;
-  readonly consumed: Vector;
-  guarantee: Vector | undefined;
+export class Level {
+  readonly consumed: Vector = [];
+  guarantee: Vector | undefined = undefined;
   /** Infinity where there is none. */
-  limit: Vector | undefined;
+  limit: Vector | undefined = undefined;
   /** What its guarantee, or those below it, still miss. */
-  need: Vector;
+  readonly need: Vector = [];
   /** The sum of the needs just below it. */
-  readonly below: Vector;
+  readonly below: Vector = [];
   /** Its limit leaves nothing worth an offer. */
-  isExhausted: boolean;
+  isExhausted = false;
   /** Clients in it, and roles just below it. */
-  members: number;
+  members = 0;
+
+  constructor(
+    readonly role: string,
+    /** The role above, with nested quota. */
+    readonly parent: Level | undefined,
+  ) {}
 }
 
 /** 1: only what guarantees miss. 2: all, save what must be held back for guarantees. `limits`: as if there were none. */
@@ -78,10 +81,7 @@ export class Quotas {
     const slash = name.lastIndexOf('/');
     const parent = slash < 0 ? undefined : this.level(name.slice(0, slash));
     if (parent) parent.members++;
-    const level: Level = {
-      ...{ role: name, parent, consumed: [], guarantee: undefined, limit: undefined },
-      ...{ need: [], below: [], isExhausted: false, members: 0 },
-    };
+    const level = new Level(name, parent);
     this.#levels.set(name, level);
     return level;
   }
