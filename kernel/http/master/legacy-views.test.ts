@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { MasterHarness, task } from '../../../tests/support/master-harness.js';
-import { frameworksView, slavesView, tasksView } from './legacy-views.js';
+import { jsonPieces } from '../slices.js';
+import { frameworksView, slavesView, tasksView, type Json } from './legacy-views.js';
 
+const written = (view: Json): Json => JSON.parse([...jsonPieces(view)].join('')) as Json;
 const page = { limit: 100, offset: 0, ascending: false, frameworkId: null, taskId: null };
 
 /** Two frameworks with two tasks each, which began one after another: a0, b0, a1, b1. The last has ended. */
@@ -52,13 +54,14 @@ test('tasks are told apart by framework and id', () => {
 
 test('agents and frameworks are shown one by one when that is asked for, also when they are over', () => {
   const { master, schedulers } = cluster();
-  const slaves = (id: string | null) => (slavesView(master.state, id).slaves as { id: string }[]).map((one) => one.id);
+  const slaves = (id: string | null) =>
+    (written(slavesView(master.state, id)).slaves as { id: string }[]).map((one) => one.id);
   expect(slaves(null)).toEqual(['m-S0', 'm-S1']);
   expect(slaves('m-S1')).toEqual(['m-S1']);
   expect(slaves('m-S9')).toEqual([]);
   const { id } = schedulers[0]!;
   schedulers[0]!.call({ type: 'TEARDOWN' });
-  expect(frameworksView(master.state, id)).toMatchObject({
+  expect(written(frameworksView(master.state, id))).toMatchObject({
     frameworks: [],
     completed_frameworks: [{ id, completed_tasks: [{ id: 'a0' }, { id: 'a1' }] }],
     unregistered_frameworks: [],
