@@ -31,7 +31,7 @@ import {
   removeExecutor,
   setTaskState,
 } from './tasks.js';
-import { cancelTimer, count, emit, log, persist, publish, sendAgent, setTimer, type Turn } from './turn.js';
+import { cancelTimer, count, emit, log, persist, publish, sendAgent, setTimer, trim, type Turn } from './turn.js';
 import { agentView } from './views.js';
 
 type Subscribed = Extract<MasterEvent, { type: 'agentSubscribed' }>;
@@ -40,7 +40,10 @@ export function agentSubscribed(turn: Turn, { connection, subscribe }: Subscribe
   const wait = domainFault(turn, subscribe);
   if (wait !== undefined) return turnAway(turn, connection, wait);
   const reason = refusal(turn, subscribe);
-  if (reason !== undefined) return refuse(turn, connection, reason);
+  if (reason !== undefined) {
+    endThere(turn, subscribe, reason);
+    return refuse(turn, connection, reason);
+  }
   const wanted = subscribe.agentInfo.id?.value ?? '';
   const known = turn.state.agents.get(asId<AgentId>(wanted)) ?? untold(turn, subscribe);
   if (known !== undefined) return comeBack(turn, known, connection, subscribe);
@@ -82,6 +85,26 @@ function refuse(turn: Turn, connection: ConnectionId, reason: string): void {
   log(turn, 'warn', 'agent refused', { reason });
   emit(turn, { type: 'sendAgent', connection, record: { type: 'refused', reason, seq: 1 } });
   emit(turn, { type: 'close', connection });
+}
+
+/** Its tasks end, and it comes as another one, if ever: nobody needs to wait for an agent that was thought to come back. */
+function endThere(turn: Turn, { agentInfo, tasks }: AgentSubscribe, message: string): void {
+  const { recoveredAgents, unreachableAgents, frameworks } = turn.state;
+  const id = asId<AgentId>(agentInfo.id?.value ?? '');
+  const wasAwaited = recoveredAgents.delete(id);
+  if (!unreachableAgents.delete(id) && !wasAwaited) return;
+  persist(turn, { op: 'deleteAgent', id });
+  for (const { frameworkId, info, state } of tasks) {
+    const framework = frameworks.get(asId<FrameworkId>(frameworkId));
+    if (framework === undefined || isTerminal(state)) continue;
+    const taskId = asId<TaskId>(info.taskId.value);
+    const known = framework.unreachableTasks.get(taskId);
+    framework.unreachableTasks.delete(taskId);
+    if (known !== undefined) framework.completedTasks.set(taskId, { ...known, state: 'TASK_GONE' });
+    trim(framework.completedTasks, turn.state.options.maxCompletedTasksPerFramework);
+    const about = { taskId, agentId: id, message, state: 'TASK_GONE', reason: 'REASON_AGENT_REMOVED' } as const;
+    forward(turn, framework, masterStatus(turn, about));
+  }
 }
 
 /** An agent that this master does not have: new, admitted by an earlier master, or back from being unreachable. */

@@ -169,3 +169,21 @@ test('machines whose time stays the same are left alone when the schedule grows'
   );
   expect(scheduler.types.slice(before)).toEqual([]);
 });
+
+test('an agent that was away when its machine was brought down ends when it comes, and frameworks learn it then', () => {
+  const { master, scheduler, agent } = running();
+  agent.disconnect();
+  master.pass(600_000);
+  expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_UNREACHABLE' });
+  schedule(master);
+  start(master, HOST);
+  const tasks = [agentTask(scheduler.id, task('t', { agentId: { value: agent.id! } }))];
+  const agentInfo = { hostname: 'host', port: 5051, id: { value: agent.id! } };
+  const back = new TestAgent(master, 'cpus:4;mem:4096', { address: '10.0.0.1:5051', agentInfo, tasks });
+  expect(back.of('refused')).toHaveLength(1);
+  expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_GONE', reason: 'REASON_AGENT_REMOVED' });
+  expect(master.state.unreachableAgents.size).toBe(0);
+  expect(writesOf(master).at(-1)).toEqual({ op: 'deleteAgent', id: agent.id });
+  scheduler.call({ type: 'RECONCILE', reconcile: { tasks: [{ taskId: { value: 't' } }] } });
+  expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_UNKNOWN' });
+});
