@@ -82,10 +82,12 @@ test('tasks run on while the agent is away, and are told about when it is back',
 test('tasks run on while there is no master', async () => {
   await scheduler.run('t', 'sleep 1000');
   await scheduler.reaches('t', 'TASK_RUNNING');
+  const { subscriptions } = scheduler;
   await cluster.master.close();
   await until('the agent noticed', () => cluster.agent!.state.link.phase !== 'registered');
   await cluster.startMaster();
   await until('it registered again', () => cluster.agent!.state.link.phase === 'registered');
+  await until('the framework subscribed again', () => scheduler.subscriptions > subscriptions);
   await scheduler.kill('t');
   await scheduler.reaches('t', 'TASK_KILLED');
 });

@@ -102,6 +102,8 @@ export class TestScheduler {
   readonly statuses: TaskStatus[] = [];
   readonly messages: string[] = [];
   readonly failures: { executorId: string | undefined; status: number | undefined }[] = [];
+  /** So many times it has subscribed. */
+  subscriptions = 0;
   private readonly offers = new Map<string, Offer>();
   private readonly client: SchedulerClient;
   /** Until the stream is refused or closed. */
@@ -200,7 +202,10 @@ export class TestScheduler {
 
   private async read(): Promise<void> {
     for await (const event of this.client) {
-      if (event.type === 'SUBSCRIBED') this.offers.clear();
+      if (event.type === 'SUBSCRIBED') {
+        this.offers.clear();
+        this.subscriptions += 1;
+      }
       for (const offer of event.offers?.offers ?? []) this.offers.set(offer.id.value, offer);
       if (event.rescind) this.offers.delete(event.rescind.offerId.value);
       if (event.message) this.messages.push(Buffer.from(event.message.data, 'base64').toString());
