@@ -93,10 +93,11 @@ describe.each(ENDPOINTS)('%s %s', (whom, path, call) => {
     await assertWell();
   });
 
-  test.runIf(call !== undefined)('answers any call, whole or cut off, clearly', async () => {
+  if (call === undefined) return;
+  test('answers any call, whole or cut off, clearly', async () => {
     await fc.assert(
-      fc.asyncProperty(anyMessage(call!), fc.double({ min: 0, max: 1, noNaN: true }), async (message, part) => {
-        const bytes = encodeMessage(call!, message);
+      fc.asyncProperty(anyMessage(call), fc.double({ min: 0, max: 1, noNaN: true }), async (message, part) => {
+        const bytes = encodeMessage(call, message);
         for (const body of [bytes, bytes.subarray(0, Math.floor(bytes.length * part))]) {
           const init = { method: 'POST', headers: { 'Content-Type': PROTOBUF_TYPE }, body: body as never };
           const status = await statusOf(whom, path, init);
