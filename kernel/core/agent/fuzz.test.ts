@@ -1,6 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ExecutorCall, ExecutorCallType, Resource } from '@mezzo/sdk/api';
+import { config as testConfig } from '../../../tests/support/agent-world.js';
 import { anyMessage, type Instead } from '../../../tests/support/any-message.js';
 import type { DownMessage } from '../protocol.js';
 import type { AgentEffect } from './effects.js';
@@ -16,21 +17,11 @@ import { agentMachine } from './step.js';
  */
 
 const config: AgentConfig = {
-  ...{ owner: 'o1', workDir: '/w', hostname: 'node', ip: '10.0.0.1', port: 5051, version: '1.12.0' },
+  ...testConfig,
   resources: [
     { name: 'cpus', type: 'SCALAR', scalar: { value: 100 } },
     { name: 'mem', type: 'SCALAR', scalar: { value: 100_000 } },
   ],
-  attributes: [],
-  containerizers: ['mesos'],
-  executorEnvironment: {},
-  user: 'root',
-  switchUser: true,
-  registrationBackoffMs: 1000,
-  executorRegistrationTimeoutMs: 60_000,
-  executorReregistrationTimeoutMs: 2000,
-  executorShutdownGraceMs: 5000,
-  recoveryTimeoutMs: 900_000,
   maxCompletedExecutors: 3,
 };
 

@@ -6,12 +6,11 @@ import type { PersistentVolume } from './effects.js';
 import type { AgentConfig } from './state.js';
 import { uuidToBase64 } from '../uuid.js';
 import { count, emit, nextUuid, type Turn } from './turn.js';
+import { retryWaitMs } from './updates.js';
 import { answered } from './views.js';
 
 /** Reservations and persistent volumes of this agent, and what it was asked to do about them. */
 
-const RETRY_FIRST_MS = 10_000;
-const RETRY_MAX_MS = 600_000;
 export const OPERATION_TIMER = 'operation/';
 
 /** All or nothing: the new resources and the answer are one record. */
@@ -50,7 +49,7 @@ export function acknowledgeOperation(turn: Turn, uuid: string): void {
 export function sendOperation(turn: Turn, uuid: string, afterRetry: boolean): void {
   const operation = turn.state.operations.get(uuid);
   if (operation === undefined || turn.state.link.phase !== 'registered') return;
-  operation.retryMs = afterRetry ? Math.min(operation.retryMs * 2, RETRY_MAX_MS) : RETRY_FIRST_MS;
+  operation.retryMs = retryWaitMs(operation.retryMs, afterRetry);
   emit(
     turn,
     { type: 'sendMaster', call: { type: 'operationUpdated', operation: answered(operation) } },

@@ -70,9 +70,13 @@ function asDrained({ drain }: AgentState, framework: FrameworkInfo, told: TaskSt
   return { ...told, reason: 'REASON_AGENT_DRAINING', ...(isGone && { state: 'TASK_GONE_BY_OPERATOR' as const }) };
 }
 
+/** How long what is sent waits for its acknowledgement: 10 s, doubling with each retry to 10 min. */
+export const retryWaitMs = (lastMs: number, afterRetry: boolean): number =>
+  afterRetry ? Math.min(lastMs * 2, RETRY_MAX_MS) : RETRY_FIRST_MS;
+
 /** Sends what is in flight again: after its timer fired, or for all tasks after a registration. */
 export function resend(turn: Turn, run: Run, task: Task, afterRetry: boolean): void {
-  sendOldest(turn, run, task, afterRetry ? Math.min(task.retryMs * 2, RETRY_MAX_MS) : RETRY_FIRST_MS);
+  sendOldest(turn, run, task, retryWaitMs(task.retryMs, afterRetry));
 }
 
 export function acknowledge(turn: Turn, frameworkId: string, taskId: string, uuid: string): void {

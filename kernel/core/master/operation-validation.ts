@@ -78,9 +78,12 @@ function notUnique(agent: Agent, messages: readonly Resource[]): string | undefi
 function destroyError(agent: Agent, messages: readonly Resource[]): string | undefined {
   const volumes = Resources.of(messages).unallocate();
   if (!agent.total.contains(volumes)) return 'Persistent volumes not found';
-  const keys = new Set(volumes.entries.map(({ id }) => id.base.key));
-  const inUse = ({ resources }: { readonly resources: Resources }): boolean =>
-    resources.entries.some(({ id }) => keys.has(id.base.key));
   const holders = [...[...agent.tasks].filter(({ holds }) => holds), ...agent.executors.values()];
-  return holders.some(inUse) ? 'Persistent volumes in use' : undefined;
+  return holders.some(holdsAnyOf(volumes)) ? 'Persistent volumes in use' : undefined;
+}
+
+/** Whether a task, an executor or an offer has one of the volumes. */
+export function holdsAnyOf(volumes: Resources): (holder: { readonly resources: Resources }) => boolean {
+  const keys = new Set(volumes.entries.map(({ id }) => id.base.key));
+  return ({ resources }) => resources.entries.some(({ id }) => keys.has(id.base.key));
 }

@@ -10,7 +10,7 @@ import { conversionsOf, Resources, type Conversion } from '../resources/index.js
 import { countedUuid, uuidToBase64 } from '../uuid.js';
 import type { AgentFate } from './effects.js';
 import type { MasterEvent } from './events.js';
-import { operationError, whyNot, type Asker } from './operation-validation.js';
+import { holdsAnyOf, operationError, whyNot, type Asker } from './operation-validation.js';
 import { rescindOffer } from './offers.js';
 import type { Agent, Framework, Operation } from './state.js';
 import type { Site } from './task-validation.js';
@@ -75,9 +75,8 @@ function fold(
 /** A shared volume that is to go may be in several offers. */
 function rescindSharers(turn: Turn, agent: Agent, volumes: Resources): void {
   if (volumes.entries.every(({ id }) => !id.shared)) return;
-  const keys = new Set(volumes.entries.map(({ id }) => id.base.key));
-  for (const offer of agent.offers)
-    if (offer.resources.entries.some(({ id }) => keys.has(id.base.key))) rescindOffer(turn, offer);
+  const isSharer = holdsAnyOf(volumes);
+  for (const offer of agent.offers) if (isSharer(offer)) rescindOffer(turn, offer);
 }
 
 /** Resources of the agent are from now on what the operation makes of them. */

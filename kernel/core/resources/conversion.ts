@@ -1,5 +1,6 @@
 import type { OfferOperation, Resource } from '@mezzo/sdk/api';
 import { toMilli } from '@mezzo/sdk/contract';
+import { reservationsOf } from './identity.js';
 import { Resources } from './resources.js';
 import { resourceError } from './validate.js';
 
@@ -79,10 +80,8 @@ export function asGiven(message: Resource): Resource {
 
 /** With its reservations as a stack, as frameworks of today write them, and allocated to nobody. */
 export function refined(message: Resource): Resource {
-  const { role, reservation, allocationInfo: _, ...rest } = message;
-  if (rest.reservations?.length || role === undefined || role === '*') return rest;
-  const only = reservation ? { ...reservation, type: 'DYNAMIC' as const, role } : { type: 'STATIC' as const, role };
-  return { ...rest, reservations: [only] };
+  const { role: _, reservation: __, allocationInfo: ___, ...rest } = message;
+  return { ...rest, reservations: [...reservationsOf(message)] };
 }
 
 /** The bag with the shared volumes left out: those can be held any number of times. */

@@ -117,7 +117,8 @@ export function identityOf(message: Resource, scalarMilli: number | undefined): 
   return role === undefined ? identity : identity.allocated(role);
 }
 
-function reservationsOf(message: Resource): readonly ResourceReservationInfo[] {
+/** The stack of reservations, outermost first, whichever format the message has. */
+export function reservationsOf(message: Resource): readonly ResourceReservationInfo[] {
   if (message.reservations?.length) return message.reservations;
   const role = message.role ?? '*';
   if (role === '*') return [];
