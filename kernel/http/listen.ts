@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { isIP, type AddressInfo, type Server as NetServer } from 'node:net';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { sendAnswer, textAnswer } from './answer.js';
+import { gatherWrites } from './gather.js';
 import { boundIdle } from './idle.js';
 import { tlsServer, type TlsIdentity, type TlsListenOptions, type TlsServer } from './tls-listener.js';
 import { inTurn } from './turns.js';
@@ -50,6 +51,7 @@ export function listen(ip: string, port: number, tls?: TlsListenOptions): Promis
 function plainServer(listener: RequestListener): TlsServer {
   const server = createServer(LIMITS, listener);
   boundIdle(server);
+  gatherWrites(server);
   const cut = (all: boolean): void => (all ? server.closeAllConnections() : server.closeIdleConnections());
   return { server, renew: () => undefined, cut };
 }

@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type RequestListener, type Server, ty
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { sendAnswer, textAnswer } from './answer.js';
+import { gatherWrites } from './gather.js';
 import { boundIdle, MAX_IDLE_CONNECTIONS } from './idle.js';
 
 /** What a listener shows of itself, and whom it trusts. PEM. */
@@ -45,6 +46,7 @@ export function tlsServer(listener: RequestListener, limits: ServerOptions, opti
   );
   for (const one of [https, plain]) {
     boundIdle(one);
+    gatherWrites(one);
     one.emit('listening'); // they never do themselves; it is what starts their watch over slow heads
   }
   const sockets = new Set<Socket>();
