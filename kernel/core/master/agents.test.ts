@@ -234,6 +234,17 @@ test('what an earlier life of an agent said and comes late brings no task back f
   ).toBe('TASK_GONE');
 });
 
+test('an agent that comes back is not pinged at once, and given up no later than a new one', () => {
+  const master = new MasterHarness();
+  const agent = new TestAgent(master, 'cpus:4;mem:4096', { agentInfo: { hostname: 'host', id: { value: 'm-S0' } } });
+  expect(agent.of('ping')).toEqual([]);
+  master.pass(74_000);
+  expect(master.state.agents.size).toBe(1);
+  expect(agent.of('ping')).toHaveLength(4);
+  master.pass(1_000);
+  expect(master.state.agents.size).toBe(0);
+});
+
 test('an agent whose first answer was lost asks again and is the same one; one that knew its id and forgot is another', () => {
   const master = new MasterHarness();
   const scheduler = master.scheduler();

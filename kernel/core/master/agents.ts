@@ -15,7 +15,7 @@ import type { MasterEvent } from './events.js';
 import { recoverFramework } from './frameworks.js';
 import { withdrawInverseOffers } from './inverse-offers.js';
 import { agentChanged, agentJoined, agentPaused } from './ledger.js';
-import { pingAgent, removeAgent, reregisterTimer, spare } from './liveness.js';
+import { removeAgent, reregisterTimer, spare, watchAgent } from './liveness.js';
 import { downReason, joinMachine } from './machines.js';
 import { rescindOffersOf } from './offers.js';
 import { adoptOperations } from './operations.js';
@@ -194,7 +194,7 @@ function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
     pingTimeoutMs: options.agentPingIntervalMs * options.maxAgentPingTimeouts,
     ...(agent.drain && { drain: { config: agent.drain.config, sinceMs: agent.drain.sinceMs } }),
   });
-  pingAgent(turn, agent);
+  watchAgent(turn, agent);
 }
 
 /** A known agent begins a new session: what it says about its tasks counts, what it must still do is said again. */

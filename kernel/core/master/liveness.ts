@@ -29,8 +29,18 @@ export const REGISTRY_GC_TIMER = 'registryGc';
 export const reregisterTimer = (id: AgentId): string => `reregister/${id}`;
 
 export function pingAgent(turn: Turn, agent: Agent): void {
-  agent.answered = false;
   sendAgent(turn, agent, { type: 'ping' });
+  awaitAnswer(turn, agent);
+}
+
+/** Watches an agent that a session begins with. One that knows its id has just told of itself: its first ping can wait. */
+export function watchAgent(turn: Turn, agent: Agent): void {
+  if (agent.knowsId && turn.state.options.maxAgentPingTimeouts > 1) awaitAnswer(turn, agent);
+  else pingAgent(turn, agent);
+}
+
+function awaitAnswer(turn: Turn, agent: Agent): void {
+  agent.answered = false;
   setTimer(turn, pingTimer(agent.id), turn.atMs + turn.state.options.agentPingIntervalMs);
 }
 
