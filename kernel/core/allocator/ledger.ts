@@ -24,6 +24,8 @@ export class AgentSlot {
   readonly allocations = new Map<Client, Resources>();
   /** What clients refused; some of it may have ended. */
   readonly filters = new Map<Client, readonly Filter[]>();
+  /** The bits of all clients in `filters`, and maybe of others. */
+  refusers = 0;
 
   constructor(
     readonly id: string,
@@ -34,6 +36,8 @@ export class AgentSlot {
 
 /** A framework in one of its roles, or in one that it left but still has resources in. */
 export interface Client {
+  /** One bit of 32, which it shares with others. */
+  readonly bit: number;
   readonly framework: FrameworkState;
   readonly role: string;
   readonly node: Node;
@@ -74,6 +78,7 @@ export class Ledger {
   /** Active agents with anything available, in no order. */
   readonly open: AgentSlot[] = [];
   #nextSlot = 0;
+  #nextClient = 0;
 
   constructor(minAllocatable: readonly Minimum[], excluded: ReadonlySet<string>, nestedQuota: boolean) {
     this.tree = new ShareTree(this.names, excluded);
@@ -125,7 +130,7 @@ export class Ledger {
       const level = this.quotas.level(role);
       level.members++;
       const node = this.tree.add(role, framework.id);
-      client = { framework, role, node, level, holds: 0, refusals: 0, epoch: 0 };
+      client = { bit: 1 << (this.#nextClient++ % 32), framework, role, node, level, holds: 0, refusals: 0, epoch: 0 };
       node.client = client;
       topOf(node).level = this.quotas.level(topLevelRole(role));
       framework.clients.set(role, client);

@@ -15,13 +15,21 @@ export class Salts {
   }
 }
 
-const MAX_ITEMS = 2 ** 21;
+const MAX_ITEMS = 2 ** 18;
+const BLOCK = 8;
 
-/** In an order that the salt decides, for any two items the same whatever else is in the list. Slots are distinct. */
+/**
+ * In an order that the salt decides, for any two items the same whatever else is in the list. Slots are distinct. Blocks of
+ * neighbours stay together: they lie together in memory, too, which saves a run much waiting for it.
+ */
 export function shuffled<T extends { readonly slot: number }>(items: readonly T[], salt: number): readonly T[] {
   if (items.length < 2) return items;
   const keys = new Float64Array(items.length);
-  for (let i = 0; i < keys.length; i++) keys[i] = mix(items[i]!.slot ^ salt) * MAX_ITEMS + i;
+  for (let i = 0; i < keys.length; i++) {
+    const { slot } = items[i]!;
+    const block = mix(Math.floor(slot / BLOCK) ^ salt);
+    keys[i] = (block * BLOCK + ((slot ^ salt) & (BLOCK - 1))) * MAX_ITEMS + i;
+  }
   const out: T[] = [];
   for (const key of keys.sort()) out.push(items[key % MAX_ITEMS]!);
   return out;
