@@ -26,15 +26,18 @@ export async function readCall<K extends MessageName>(
       type,
     };
   } catch (error) {
-    return textAnswer(400, whyUnreadable(error, type));
+    return textAnswer(400, whyUnreadable(error, type, name));
   }
 }
 
 export const isAnswer = (value: object): value is Answer => 'status' in value;
 
-function whyUnreadable(error: unknown, type: MessageType): string {
+/** Calls to an agent's operator API are refused in other words than all the others, as in Mesos. */
+function whyUnreadable(error: unknown, type: MessageType, name: MessageName): string {
   if (hasCode(error, 'INVALID_JSON')) return `Failed to parse body into JSON: ${messageOf(error)}`;
   if (!hasCode(error, 'INVALID_MESSAGE')) throw error;
+  if (name === 'mesos.v1.agent.Call')
+    return type === JSON_TYPE ? messageOf(error) : 'Failed to parse body into a protobuf object';
   return type === JSON_TYPE
     ? `Failed to convert JSON into Call protobuf: ${messageOf(error)}`
     : 'Failed to parse body into Call protobuf';

@@ -14,7 +14,7 @@ const recorded = JSON.parse(readFileSync(join(root, 'tests/golden/agent/paths.js
   string[]
 >;
 /** What only a separate executor process has: ours is built in, costs nothing and has no command of its own. */
-const OWN_EXECUTOR = /\.executor_info\.(command\.arguments|resources)|cpus_soft_limit|mem_soft_limit_bytes/;
+const OWN_EXECUTOR = /\.executor_info\.(command\.arguments|resources)/;
 
 const framework = parseMessage('mesos.v1.FrameworkInfo', {
   user: 'root',
@@ -143,6 +143,8 @@ const get = (path: string): Request => ['GET', path, {}, ''];
 test.each<[asked: Request, status: number, media: string, part: string]>([
   [get('/api/v1/executor'), 405, TEXT, "Expecting one of { 'POST' }, but received 'GET'."],
   [post('/api/v1/executor', '{}', { Accept: 'application/json' }), 400, TEXT, "'Content-Type' to be present"],
+  [post('/api/v1', '"GET_HEALTH"'), 400, TEXT, 'Expecting a JSON object'],
+  [post('/api/v1', '{"type":3}'), 400, TEXT, "Not expecting a JSON number for field 'type'"],
   [post('/api/v1/executor', '', JSON_TYPE), 400, TEXT, 'Failed to parse body into JSON: syntax error'],
   [post('/api/v1/executor', '{"type":"REVIVE"}'), 400, TEXT, 'Missing required field'],
   [post('/api/v1', '{}', { 'Content-Type': 'text/plain' }), 415, TEXT, "Expecting 'Content-Type' of"],

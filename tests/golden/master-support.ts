@@ -128,7 +128,7 @@ const fromJson = (bytes: Uint8Array): never => JSON.parse(Buffer.from(bytes).toS
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what comes over the wire is looked at by paths
 export async function subscribe<T = any>(
-  daemon: MasterDaemon,
+  daemon: Served,
   path: string,
   json: unknown,
   headers: Headers = {},

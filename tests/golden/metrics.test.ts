@@ -50,6 +50,25 @@ test('shares, refusals and quota of each role are told', async () => {
   });
 });
 
+test('what is offered does not count as consumed, and a framework has all its figures from the start', async () => {
+  const info = { user: 'nobody', name: 'a b', roles: ['ads'], capabilities: [{ type: 'MULTI_ROLE' }] };
+  const call = { type: 'SUBSCRIBE', subscribe: { framework_info: info } };
+  const scheduler = await subscribe(master.daemon, '/api/v1/scheduler', call);
+  const { framework_id } = await scheduler.until(({ records }) => records.find((one) => one.offers)?.offers.offers[0]);
+  const metrics = JSON.parse((await ask(master.daemon, '/metrics/snapshot')).text) as Record<string, number>;
+  expect(metrics['allocator/mesos/quota/roles/ads/resources/cpus/consumed']).toBeUndefined();
+  const prefix = `master/frameworks/a%20b/${framework_id.value}/`;
+  const own = Object.entries(metrics).filter(([name]) => name.startsWith(prefix));
+  const figures = Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
+  expect(figures).toMatchObject({
+    ...{ calls: 1, 'calls/subscribe': 1, 'calls/kill': 0, events: 3, 'events/offers': 1, 'events/rescind': 0 },
+    ...{ operations: 0, 'operations/launch': 0, 'offers/sent': 1, 'roles/ads/suppressed': 0, subscribed: 1 },
+    ...{ 'tasks/active/task_running': 0, 'tasks/terminal/task_failed': 0 },
+  });
+  expect(own).toHaveLength(61);
+  scheduler.close();
+});
+
 test('for Prometheus roles are labels, so that web/a and web_a are two', async () => {
   const { status, headers, text } = await ask(master.daemon, '/metrics');
   expect([status, headers['content-type']]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);

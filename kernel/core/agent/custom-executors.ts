@@ -83,6 +83,7 @@ export function executorCalled(turn: Turn, call: ExecutorCall): void {
   if (call.type === 'UPDATE' && call.update) executorUpdated(turn, run, call.update.status);
   if (call.type === 'MESSAGE' && call.message && turn.state.link.phase === 'registered') {
     const message = { type: 'message', frameworkId, executorId, data: call.message.data } as const;
+    count(turn.state, 'slave/valid_framework_messages');
     emit(turn, { type: 'sendMaster', call: message });
   }
 }

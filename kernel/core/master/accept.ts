@@ -7,8 +7,8 @@ import { refusalOf, removeOffer, takeOffers } from './offers.js';
 import { operate, refuseOperation } from './operations.js';
 import type { Executor, Framework, Task } from './state.js';
 import { checkGroup, checkTask, type Checked, type Site } from './task-validation.js';
-import { addExecutor, addTask, forward, makeTask, masterStatus } from './tasks.js';
-import { bump, count, sendAgent, type Turn } from './turn.js';
+import { addExecutor, addTask, countEnd, forward, makeTask, masterStatus } from './tasks.js';
+import { bump, sendAgent, type Turn } from './turn.js';
 
 export function accept(turn: Turn, framework: Framework, call: SchedulerCallAccept): void {
   const ids = (call.offerIds ?? []).map(({ value }) => value);
@@ -159,7 +159,7 @@ function reject(
   message: string,
 ): void {
   for (const { taskId, agentId } of tasks) {
-    count(turn, 'tasks_error');
+    countEnd(turn, framework, 'TASK_ERROR');
     const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_ERROR', reason, message } as const;
     forward(turn, framework, masterStatus(turn, about));
   }
@@ -170,7 +170,7 @@ function dropOperation(turn: Turn, framework: Framework, operation: OfferOperati
   for (const { taskId, agentId } of tasksOf(operation)) {
     // A second copy of an ACCEPT that was served: to call its running tasks dropped would be a lie.
     if (framework.tasks.has(asId<TaskId>(taskId.value))) continue;
-    count(turn, 'tasks_dropped');
+    countEnd(turn, framework, 'TASK_DROPPED');
     const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_DROPPED', message } as const;
     forward(turn, framework, masterStatus(turn, { ...about, reason: 'REASON_INVALID_OFFERS' }));
   }

@@ -96,7 +96,8 @@ function carryOut(turn: Turn, framework: Framework, call: SchedulerCall): void {
       const { agentId, executorId, data } = call.message!;
       const agent = turn.state.agents.get(asId<AgentId>(agentId.value));
       const ids = { frameworkId: framework.id, executorId: executorId.value };
-      return void sendAgent(turn, agent, { type: 'message', ...ids, data });
+      const isTold = sendAgent(turn, agent, { type: 'message', ...ids, data });
+      return count(turn, `${isTold ? 'valid' : 'invalid'}_framework_to_executor_messages`);
     }
     case 'REQUEST':
       return place(turn, framework, call.request?.requests ?? []);

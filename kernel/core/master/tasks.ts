@@ -12,7 +12,7 @@ import type { Resources } from '../resources/index.js';
 import { release } from './ledger.js';
 import { isPartitionState } from './names.js';
 import { executorKey, noteUse, type Agent, type Executor, type Framework, type Task } from './state.js';
-import { count, publish, seconds, sendScheduler, setTimer, trim, type Turn } from './turn.js';
+import { bump, count, publish, seconds, sendScheduler, setTimer, trim, type Turn } from './turn.js';
 
 const MAX_STATUSES = 16;
 
@@ -97,9 +97,16 @@ export function completeTask(turn: Turn, framework: Framework, task: Task): void
 /** Records the latest state. What an ended task held is free at once, whether or not its end was acknowledged. */
 export function setTaskState(turn: Turn, task: Task, state: TaskState): void {
   const ends = isTerminal(state) && !isTerminal(task.message.state);
-  if (ends) count(turn, state.toLowerCase().replace('task_', 'tasks_'));
+  if (ends) countEnd(turn, turn.state.frameworks.get(task.frameworkId), state);
   task.message.state = state;
   if (isTerminal(state)) releaseTask(turn, task);
+}
+
+/** That a task of the framework is over, for the metrics. */
+export function countEnd(turn: Turn, framework: Framework | undefined, state: TaskState): void {
+  const name = state.toLowerCase();
+  count(turn, name.replace('task_', 'tasks_'));
+  if (framework) bump(framework.counts, `tasks/terminal/${name}`);
 }
 
 export function releaseTask(turn: Turn, task: Task): void {

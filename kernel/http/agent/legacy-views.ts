@@ -123,14 +123,18 @@ function executorView(state: AgentState, run: Run, sees: (task: TaskMessage) => 
 const labelsView = ({ labels }: Labels): Json[] =>
   (labels ?? []).map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));
 
-export function containerView(container: AgentResponseGetContainersContainer, withStatus: boolean): Json {
+export function containerView(
+  container: AgentResponseGetContainersContainer,
+  source: string,
+  withStatus: boolean,
+): Json {
   const { containerId, executorId, executorName, frameworkId, containerStatus, resourceStatistics } = container;
   return {
     ...(withStatus && { container_id: containerId.value }),
     executor_id: executorId?.value ?? '',
     executor_name: executorName,
     framework_id: frameworkId?.value ?? '',
-    source: executorId?.value ?? '',
+    source,
     ...(resourceStatistics && { statistics: messageToObject('mesos.v1.ResourceStatistics', resourceStatistics) }),
     ...(withStatus && containerStatus && { status: messageToObject('mesos.v1.ContainerStatus', containerStatus) }),
   };

@@ -70,7 +70,10 @@ async function containers(site: AgentSite, viewer: Viewer, withStatus: boolean, 
   const all = await getContainers(site, {}, maySeeContainer(site, viewer));
   return all
     .filter(({ containerId }) => id === null || containerId.value === id)
-    .map((container) => containerView(container, withStatus));
+    .map((container) => {
+      const run = site.host.state.runs.get(container.containerId.value);
+      return containerView(container, run?.info.source ?? '', withStatus);
+    });
 }
 
 const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezzo } }: AgentSite): object => ({

@@ -21,6 +21,8 @@ import {
 } from '../../core/agent/state.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { containerStatusOf } from '../../core/agent/updates.js';
+import { usedBy } from '../../core/agent/views.js';
+import { Resources } from '../../core/resources/index.js';
 import { containerIdOf } from './container-api.js';
 import type { AgentSite } from './site.js';
 
@@ -137,7 +139,7 @@ export async function getContainers(
   const found = await Promise.all(statistics);
   return shown.map((one, i) => ({
     ...('path' in one ? containerMessage(one) : runMessage(host.state, one)),
-    ...(found[i] && { resourceStatistics: statisticsMessage(found[i]) }),
+    ...(found[i] && { resourceStatistics: { ...allowance(one), ...statisticsMessage(found[i]) } }),
   }));
 }
 
@@ -158,6 +160,14 @@ const containerMessage = ({ path, pid }: Container): AgentResponseGetContainersC
   containerId: { value: path.at(-1) ?? '' },
   containerStatus: { containerId: containerIdOf(path), ...(pid !== undefined && { executorPid: pid }) },
 });
+
+/** What a run may use, whether or not its containerizer can hold it to that. */
+function allowance(one: Run | Container): Partial<ResourceStatistics> {
+  if ('path' in one) return {};
+  const bag = Resources.of(usedBy(one));
+  const memBytes = (bag.scalar('mem') / 1000) * 1024 * 1024;
+  return { cpusSoftLimit: bag.scalar('cpus') / 1000, memLimitBytes: memBytes, memSoftLimitBytes: memBytes };
+}
 
 const statisticsMessage = (found: ContainerStatistics): ResourceStatistics => ({
   timestamp: found.timestampMs / 1000,

@@ -18,6 +18,7 @@ import {
 } from '../../core/master/views.js';
 import { SEES_ALL, type Sight } from '../../core/master/sight.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
+import { executorView } from './executor-view.js';
 import type { Viewer } from './permissions.js';
 import { lazily, type Lazy } from '../slices.js';
 import type { MasterSite } from './site.js';
@@ -150,10 +151,7 @@ export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
   const multiRole = framework.capabilities.has('MULTI_ROLE');
   const executors = [...framework.executors]
     .filter((executor) => sight.executor(info, executor.info))
-    .map(({ info: executor, agentId }) => ({
-      ...messageToObject('mesos.v1.ExecutorInfo', executor),
-      slave_id: agentId,
-    }));
+    .map(({ info: executor, agentId }) => executorView(executor, agentId));
   return {
     ...frameworkSummary(framework),
     user: info.user,

@@ -4,6 +4,7 @@ import { activeAgents, offeredBy, usedBy } from '../../core/master/views.js';
 import { quantitiesOf, Resources, type Quantities } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
+import { setFrameworkMetrics } from './framework-metrics.js';
 import { setSystemMetrics } from '../system-stats.js';
 
 const TASK_STATES = ['staging', 'starting', 'running', 'killing', 'unreachable'];
@@ -97,6 +98,7 @@ export function metricsSnapshot({ state, timings, registryBytes }: MasterShell, 
   setOperations(state, set);
   setTimings(timings, set);
   set('registrar/registry_size_bytes', registryBytes);
+  for (const name of ['ensemble_size', 'recovered']) set(`registrar/log/${name}`, 1);
   setSystemMetrics(set);
   return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -141,10 +143,8 @@ function setFrameworks(state: MasterState, set: Set): void {
   set('master/frameworks_disconnected', state.frameworks.size - connected);
   set('master/frameworks_active', connected);
   set('master/frameworks_inactive', state.frameworks.size - connected);
-  for (const { id, info, counts } of state.options.publishFrameworkMetrics ? state.frameworks.values() : []) {
-    const prefix = `master/frameworks/${encodeURIComponent(info.name)}/${id}`;
-    for (const [name, value] of counts) set(`${prefix}/${name}`, value);
-  }
+  if (!state.options.publishFrameworkMetrics) return;
+  for (const framework of state.frameworks.values()) setFrameworkMetrics(framework, set);
 }
 
 function setTasks(state: MasterState, set: Set): void {
@@ -184,23 +184,50 @@ function setResources(state: MasterState, set: Set): void {
   }
 }
 
-function setSharing({ allocator, quotas }: MasterState, set: Set): void {
-  const setQuota = (role: string, what: string, quantities: Quantities): void => {
+function setSharing(state: MasterState, set: Set): void {
+  const { allocator, quotas } = state;
+  const offered = offeredByRole(state);
+  const setQuota = (role: string, what: string, quantities: Iterable<readonly [name: string, milli: number]>): void => {
     for (const [name, milli] of quantities) set(`${QUOTA}/${role}/resources/${name}/${what}`, milli / 1000);
   };
+  /** Without offers, which can be taken back. */
+  const consumedBy = (role: string): Quantities =>
+    new Map(
+      [...allocator.quotaConsumption(role)].map(([name, milli]) => [name, milli - (offered.get(role)?.get(name) ?? 0)]),
+    );
   for (const [role, { share, refusals }] of allocator.roleFigures()) {
     set(`allocator/mesos/roles/${role}/shares/dominant`, share);
     set(`allocator/mesos/offer_filters/roles/${role}/active`, refusals);
-    setQuota(role, 'consumed', allocator.quotaConsumption(role));
+    setQuota(
+      role,
+      'consumed',
+      [...consumedBy(role)].filter(([, milli]) => milli > 0),
+    );
   }
   for (const [role, { guarantees, limits }] of quotas) {
     const [guaranteed, limited] = [quantitiesOf(guarantees), quantitiesOf(limits)];
-    const consumed = allocator.quotaConsumption(role);
-    const named = [...guaranteed.keys(), ...limited.keys()].map((name) => [name, consumed.get(name) ?? 0] as const);
+    const named = (all: Quantities) =>
+      [...guaranteed.keys(), ...limited.keys()].map((name) => [name, all.get(name) ?? 0] as const);
     setQuota(role, 'guarantee', guaranteed);
     setQuota(role, 'limit', limited);
-    for (const what of ['consumed', 'offered_or_allocated']) setQuota(role, what, new Map(named));
+    setQuota(role, 'consumed', named(consumedBy(role)));
+    setQuota(role, 'offered_or_allocated', named(allocator.quotaConsumption(role)));
   }
+}
+
+/** Thousandths that are on offer to roles and to those below them. */
+function offeredByRole({ offers }: MasterState): Map<string, Map<string, number>> {
+  const byRole = new Map<string, Map<string, number>>();
+  for (const { role, resources } of offers.values()) {
+    const bound = [...resources.filter((id) => id.isQuotaBound).quantities()];
+    for (let end = role.length; end > 0; end = role.lastIndexOf('/', end - 1)) {
+      const above = role.slice(0, end);
+      const sums = byRole.get(above) ?? new Map<string, number>();
+      byRole.set(above, sums);
+      for (const [name, milli] of bound) sums.set(name, (sums.get(name) ?? 0) + milli);
+    }
+  }
+  return byRole;
 }
 
 const QUOTA = 'allocator/mesos/quota/roles';

@@ -85,7 +85,10 @@ const views: Partial<Record<MasterCallType, View>> = {
   GET_OPERATIONS: ({ shell }, _, { sight }) => ({ getOperations: getOperations(shell.state, sight) }),
   GET_TASKS: ({ shell }, _, { sight }) => ({ getTasks: getTasks(shell.state, sight) }),
   GET_ROLES: ({ shell }, _, { sight }) => ({ getRoles: { roles: roleMessages(shell.state, sight) } }),
-  GET_WEIGHTS: ({ shell }, _, { sight }) => ({ getWeights: { weightInfos: weightInfos(shell.state, sight.role) } }),
+  GET_WEIGHTS: ({ shell }, _, { sight }) => {
+    const infos = weightInfos(shell.state, sight.role);
+    return infos.length === 0 ? {} : { getWeights: { weightInfos: infos } };
+  },
   GET_MASTER: ({ shell: { state } }) => ({
     getMaster: {
       masterInfo: state.options.info,
