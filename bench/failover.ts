@@ -1,0 +1,168 @@
+import type { FrameworkInfo } from '@mezzo/sdk/api';
+import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
+import type { AgentSubscribe, DownRecord } from '../kernel/core/protocol.js';
+import { createMasterState } from '../kernel/core/master/index.js';
+import { systemClock, systemRandom } from '../kernel/shell/clock.js';
+import { MasterShell, type Sink } from '../kernel/shell/master/master-shell.js';
+import { MemoryStore, type MemoryLog } from '../kernel/shell/store/memory-store.js';
+import { fromWireJson, toWireJson } from '../kernel/shell/wire-json.js';
+import { frameworkInfo, options } from '../tests/support/master-harness.js';
+import { NO_HISTORY, subscribeOf, taskOf } from './load/bodies.js';
+import { round, type Report } from './row.js';
+
+/**
+ * The next master on a registry takes all agents in again, with their tasks. No sockets here: machine, registry and JSON as in
+ * the daemon, in one process. Runs of more agents than a process can have connections; `load` has 10,000 over real ones.
+ */
+const FRAMEWORKS = 100;
+const TASKS_PER_AGENT = 10;
+const PUBLISHED = 'Mesos 1.5, published, in-process as well, other machine';
+const SHAPES = [
+  { agents: 10_000, mesosMs: 4_500 },
+  { agents: 40_000, mesosMs: 19_000 },
+];
+const CROWD = 50_000;
+
+export async function run(report: Report): Promise<void> {
+  await crowd(report);
+  for (const shape of SHAPES) await failover(shape, report);
+}
+
+async function failover({ agents, mesosMs }: (typeof SHAPES)[number], report: Report): Promise<void> {
+  const name = `${agents / 1000}k agents, ${(agents * TASKS_PER_AGENT) / 1000}k tasks`;
+  const log: MemoryLog = [];
+  const first = await Crowd.start(log);
+  const frameworks = Array.from({ length: FRAMEWORKS }, (_, i) => first.subscribe(`f${i}`));
+  const ids = await first.fill(agents);
+  await first.stop();
+  const bodies = ids.map((id, i) => {
+    const framework = frameworks[i % FRAMEWORKS]!;
+    const tasks = Array.from({ length: TASKS_PER_AGENT }, (_, j) =>
+      taskOf(framework.id!.value, `${i}-${j}`, 'TASK_RUNNING'),
+    );
+    return Buffer.from(toWireJson(subscribeOf(i, id, { tasks, frameworks: [framework] })));
+  });
+  const floor = await measured(() => parseAndIndex(bodies));
+  const second = await Crowd.start(log);
+  for (const info of frameworks) second.subscribe(info.name, info);
+  const before = memoryMib();
+  const { ms, cpuMs } = await measured(() => Promise.all(bodies.map((body) => second.register(parse(body)))));
+  if (second.tasks !== agents * TASKS_PER_AGENT) throw new Error(`the master has ${second.tasks} tasks`);
+  const peer = { peer: PUBLISHED, peerValue: mesosMs, ratio: round(mesosMs / ms) };
+  report({ name: `failover of ${name}`, value: round(ms), unit: 'ms', ...peer });
+  const bare = { peer: 'JSON.parse of the same and a Map', peerValue: round(floor.cpuMs) };
+  report({
+    name: `failover of ${name}: CPU`,
+    value: round(cpuMs),
+    unit: 'ms',
+    ...bare,
+    ratio: round(floor.cpuMs / cpuMs),
+  });
+  report({ name: `failover of ${name}: memory`, value: round(memoryMib() - before), unit: 'MiB' });
+  await second.stop();
+}
+
+/** Without connections, which `load` measures. */
+async function crowd(report: Report): Promise<void> {
+  const before = memoryMib();
+  const master = await Crowd.start([]);
+  const { cpuMs } = await measured(() => master.fill(CROWD));
+  const name = `${CROWD / 1000}k agents, connections apart`;
+  report({ name: `${name}: memory`, value: round(memoryMib() - before), unit: 'MiB' });
+  report({ name: `${name}: CPU to register`, value: round(cpuMs), unit: 'ms' });
+  await master.stop();
+}
+
+const parse = (body: Buffer): AgentSubscribe => fromWireJson(body.toString()) as AgentSubscribe;
+
+/** The least that a master could do. */
+function parseAndIndex(bodies: readonly Buffer[]): void {
+  const tasks = new Map<string, unknown>();
+  for (const body of bodies) for (const task of parse(body).tasks) tasks.set(task.info.taskId.value, task);
+  if (tasks.size === 0) throw new Error('no tasks');
+}
+
+async function measured(work: () => unknown): Promise<{ readonly ms: number; readonly cpuMs: number }> {
+  globalThis.gc?.();
+  const [beganMs, began] = [performance.now(), process.cpuUsage()];
+  await work();
+  const { user, system } = process.cpuUsage(began);
+  return { ms: performance.now() - beganMs, cpuMs: (user + system) / 1000 };
+}
+
+function memoryMib(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed / 2 ** 20;
+}
+
+const nothing = (): void => undefined;
+const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => SILENT };
+
+/** A master, and peers that note nothing but who they are. */
+class Crowd {
+  private readonly shell: MasterShell;
+  private next = 0;
+
+  private constructor(
+    private readonly store: MemoryStore,
+    epoch: number,
+  ) {
+    this.shell = new MasterShell({
+      state: createMasterState(options({ epoch, maxCompletedTasksPerFramework: 1000 })),
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      log: SILENT,
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+    this.shell.start();
+  }
+
+  static async start(log: MemoryLog): Promise<Crowd> {
+    const store = new MemoryStore(log);
+    return new Crowd(store, await store.startEpoch());
+  }
+
+  get tasks(): number {
+    return [...this.shell.state.frameworks.values()].reduce((sum, { tasks }) => sum + tasks.size, 0);
+  }
+
+  subscribe(name: string, known?: FrameworkInfo): FrameworkInfo {
+    const info = known ?? frameworkInfo({ name, roles: ['*'], failoverTimeout: 600 });
+    const sink = this.sink(() => undefined);
+    this.shell.subscribeScheduler(this.connection(), sink, { frameworkInfo: info, suppressedRoles: ['*'] }, undefined);
+    const all = [...this.shell.state.frameworks.values()];
+    return all.find((framework) => framework.info.name === name)!.info;
+  }
+
+  /** New agents. Answers their ids. */
+  fill(count: number): Promise<string[]> {
+    return Promise.all(Array.from({ length: count }, (_, i) => this.register(subscribeOf(i, undefined, NO_HISTORY))));
+  }
+
+  /** Answers its id. */
+  register(subscribe: AgentSubscribe): Promise<string> {
+    return new Promise((resolve) => {
+      const sink = this.sink((record) => {
+        const told = JSON.parse(record) as DownRecord;
+        if (told.type === 'registered') resolve(told.agentId);
+      });
+      this.shell.subscribeAgent(this.connection(), sink, subscribe);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.shell.stop();
+    await this.store.close();
+  }
+
+  private connection(): ConnectionId {
+    return asId<ConnectionId>(`c${this.next++}`);
+  }
+
+  private sink(onRecord: (record: string) => void): Sink {
+    return { format: 'json', send: (record) => (onRecord(String(record)), true), beat: nothing, close: nothing };
+  }
+}
