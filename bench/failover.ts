@@ -1,13 +1,8 @@
-import type { FrameworkInfo } from '@mezzo/sdk/api';
-import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
-import type { AgentSubscribe, DownRecord } from '../kernel/core/protocol.js';
-import { createMasterState } from '../kernel/core/master/index.js';
-import { systemClock, systemRandom } from '../kernel/shell/clock.js';
-import { MasterShell, type Sink } from '../kernel/shell/master/master-shell.js';
-import { MemoryStore, type MemoryLog } from '../kernel/shell/store/memory-store.js';
+import type { AgentSubscribe } from '../kernel/core/protocol.js';
+import type { MemoryLog } from '../kernel/shell/store/memory-store.js';
 import { fromWireJson, toWireJson } from '../kernel/shell/wire-json.js';
-import { frameworkInfo, options } from '../tests/support/master-harness.js';
-import { NO_HISTORY, subscribeOf, taskOf } from './load/bodies.js';
+import { subscribeOf, taskOf } from './load/bodies.js';
+import { Crowd } from './load/crowd.js';
 import { round, type Report } from './row.js';
 
 /**
@@ -24,6 +19,7 @@ const SHAPES = [
 const CROWD = 50_000;
 
 export async function run(report: Report): Promise<void> {
+  await metrics(report);
   await crowd(report);
   for (const shape of SHAPES) await failover(shape, report);
 }
@@ -59,7 +55,16 @@ async function failover({ agents, mesosMs }: (typeof SHAPES)[number], report: Re
     ratio: round(floor.cpuMs / cpuMs),
   });
   report({ name: `failover of ${name}: memory`, value: round(memoryMib() - before), unit: 'MiB' });
+  report({ name: `metrics of ${name}`, value: round((await measured(() => second.metrics())).ms), unit: 'ms' });
   await second.stop();
+}
+
+/** MasterMetricsQuery. */
+async function metrics(report: Report): Promise<void> {
+  const master = await Crowd.start([]);
+  for (let i = 0; i < 10_000; i++) master.subscribe(`f${i}`);
+  report({ name: 'metrics of 10k frameworks', value: round((await measured(() => master.metrics())).ms), unit: 'ms' });
+  await master.stop();
 }
 
 /** Without connections, which `load` measures. */
@@ -93,76 +98,4 @@ async function measured(work: () => unknown): Promise<{ readonly ms: number; rea
 function memoryMib(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed / 2 ** 20;
-}
-
-const nothing = (): void => undefined;
-const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => SILENT };
-
-/** A master, and peers that note nothing but who they are. */
-class Crowd {
-  private readonly shell: MasterShell;
-  private next = 0;
-
-  private constructor(
-    private readonly store: MemoryStore,
-    epoch: number,
-  ) {
-    this.shell = new MasterShell({
-      state: createMasterState(options({ epoch, maxCompletedTasksPerFramework: 1000 })),
-      store,
-      clock: systemClock,
-      random: systemRandom,
-      log: SILENT,
-      onFatal: (error) => {
-        throw error;
-      },
-    });
-    this.shell.start();
-  }
-
-  static async start(log: MemoryLog): Promise<Crowd> {
-    const store = new MemoryStore(log);
-    return new Crowd(store, await store.startEpoch());
-  }
-
-  get tasks(): number {
-    return [...this.shell.state.frameworks.values()].reduce((sum, { tasks }) => sum + tasks.size, 0);
-  }
-
-  subscribe(name: string, known?: FrameworkInfo): FrameworkInfo {
-    const info = known ?? frameworkInfo({ name, roles: ['*'], failoverTimeout: 600 });
-    const sink = this.sink(() => undefined);
-    this.shell.subscribeScheduler(this.connection(), sink, { frameworkInfo: info, suppressedRoles: ['*'] }, undefined);
-    const all = [...this.shell.state.frameworks.values()];
-    return all.find((framework) => framework.info.name === name)!.info;
-  }
-
-  /** New agents. Answers their ids. */
-  fill(count: number): Promise<string[]> {
-    return Promise.all(Array.from({ length: count }, (_, i) => this.register(subscribeOf(i, undefined, NO_HISTORY))));
-  }
-
-  /** Answers its id. */
-  register(subscribe: AgentSubscribe): Promise<string> {
-    return new Promise((resolve) => {
-      const sink = this.sink((record) => {
-        const told = JSON.parse(record) as DownRecord;
-        if (told.type === 'registered') resolve(told.agentId);
-      });
-      this.shell.subscribeAgent(this.connection(), sink, subscribe);
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.shell.stop();
-    await this.store.close();
-  }
-
-  private connection(): ConnectionId {
-    return asId<ConnectionId>(`c${this.next++}`);
-  }
-
-  private sink(onRecord: (record: string) => void): Sink {
-    return { format: 'json', send: (record) => (onRecord(String(record)), true), beat: nothing, close: nothing };
-  }
 }

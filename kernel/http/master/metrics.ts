@@ -1,7 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
-import { activeAgents, offeredBy, usedBy } from '../../core/master/views.js';
-import { quantitiesOf, Resources, type Quantities } from '../../core/resources/index.js';
+import { activeAgents } from '../../core/master/views.js';
+import { milliOf, quantitiesOf, Resources, type Quantities } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
 import { setFrameworkMetrics } from './framework-metrics.js';
@@ -79,7 +79,10 @@ const OPERATION_STATES = [
 ];
 
 /** The field's names and what they count. */
-export function metricsSnapshot({ state, timings, registryBytes }: MasterShell, nowMs: number): Map<string, number> {
+export function metricsSnapshot(
+  { state, timings, registryBytes }: Pick<MasterShell, 'state' | 'timings' | 'registryBytes'>,
+  nowMs: number,
+): Map<string, number> {
   const metrics = new Map<string, number>();
   const set = (name: string, value: number): void => void metrics.set(name, value);
   set('master/elected', 1);
@@ -103,17 +106,21 @@ export function metricsSnapshot({ state, timings, registryBytes }: MasterShell, 
   return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Operations are refused as long as none is built: they end in error. */
-function setOperations(state: MasterState, set: Set): void {
-  let total = 0;
+/** Those that are over are counted as they end, those under way as they are. */
+function setOperations({ agents, counts }: MasterState, set: Set): void {
+  const now = new Map<string, number>();
+  for (const { operations } of agents.values())
+    for (const { info, status } of operations.values())
+      if (status.state === 'OPERATION_PENDING') bump(now, `${(info.type ?? 'UNKNOWN').toLowerCase()}/pending`);
+  const sums = new Map<string, number>();
   for (const name of OPERATIONS) {
-    const refused = state.counts.get(`operations/${name}/error`) ?? 0;
-    for (const one of OPERATION_STATES) set(`master/operations/${name}/${one}`, one === 'error' ? refused : 0);
-    set(`master/operations/${name}/total`, refused);
-    total += refused;
+    for (const state of OPERATION_STATES) {
+      const value = now.get(`${name}/${state}`) ?? counts.get(`operations/${name}/${state}`) ?? 0;
+      set(`master/operations/${name}/${state}`, value);
+      for (const sum of [`${name}/total`, state, 'total']) bump(sums, sum, value);
+    }
   }
-  for (const one of OPERATION_STATES) set(`master/operations/${one}`, one === 'error' ? total : 0);
-  set('master/operations/total', total);
+  for (const [name, value] of sums) set(`master/operations/${name}`, value);
 }
 
 function setTimings(timings: MasterTimings, set: Set): void {
@@ -158,31 +165,37 @@ function setTasks(state: MasterState, set: Set): void {
 }
 
 function setResources(state: MasterState, set: Set): void {
-  let [total, used, offered] = [Resources.empty, Resources.empty, Resources.empty];
+  const [total, free, offered] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
   for (const agent of state.agents.values()) {
-    total = total.add(agent.total);
-    used = used.add(usedBy(agent));
-    offered = offered.add(offeredBy(agent));
+    addScalars(total, agent.total);
+    addScalars(free, state.allocator.available(agent.id) ?? Resources.empty);
   }
-  const revocable = { total: total.filter((id) => id.revocable), used: used.filter((id) => id.revocable) };
+  for (const { resources } of state.offers.values()) addScalars(offered, resources);
+  const used = new Map(total);
+  for (const less of [free, offered]) for (const [name, milli] of less) bump(used, name, -milli);
+  const of = (sums: ReadonlyMap<string, number>, name: string): number => (sums.get(name) ?? 0) / 1000;
   for (const name of ['cpus', 'gpus', 'mem', 'disk']) {
-    const [has, uses, promised] = [total, used, offered].map((bag) => bag.scalar(name) / 1000) as [
-      number,
-      number,
-      number,
-    ];
-    const [mayHas, mayUse] = [revocable.total.scalar(name) / 1000, revocable.used.scalar(name) / 1000];
-    set(`master/${name}_total`, has - mayHas);
-    set(`master/${name}_used`, uses - mayUse);
-    set(`master/${name}_percent`, has > mayHas ? (uses - mayUse) / (has - mayHas) : 0);
-    set(`master/${name}_revocable_total`, mayHas);
-    set(`master/${name}_revocable_used`, mayUse);
-    set(`master/${name}_revocable_percent`, mayHas > 0 ? mayUse / mayHas : 0);
+    for (const kind of ['', '_revocable']) {
+      const [has, uses] = [of(total, name + kind), of(used, name + kind)];
+      set(`master/${name}${kind}_total`, has);
+      set(`master/${name}${kind}_used`, uses);
+      set(`master/${name}${kind}_percent`, has > 0 ? uses / has : 0);
+    }
     if (name === 'gpus') continue;
-    set(`allocator/mesos/resources/${name}/total`, has);
-    set(`allocator/mesos/resources/${name}/offered_or_allocated`, uses + promised);
+    const both = (sums: ReadonlyMap<string, number>): number => of(sums, name) + of(sums, `${name}_revocable`);
+    set(`allocator/mesos/resources/${name}/total`, both(total));
+    set(`allocator/mesos/resources/${name}/offered_or_allocated`, both(used) + both(offered));
   }
 }
+
+/** In thousandths by name, what is revocable apart. Sums of bags would cost ten times as much. */
+function addScalars(sums: Map<string, number>, { entries }: Resources): void {
+  for (const entry of entries)
+    if (entry.id.type === 'SCALAR')
+      bump(sums, entry.id.name + (entry.id.revocable ? '_revocable' : ''), milliOf(entry));
+}
+
+const bump = (sums: Map<string, number>, name: string, by = 1): void => void sums.set(name, (sums.get(name) ?? 0) + by);
 
 function setSharing(state: MasterState, set: Set): void {
   const { allocator, quotas } = state;
