@@ -30,20 +30,12 @@ beforeAll(async () => {
 afterAll(() => master.close());
 
 const READ = ['/state', '/state-summary', '/slaves', '/frameworks', '/roles', '/tasks', '/flags', '/metrics/snapshot'];
-const READ_MORE = [
-  '/files/debug',
-  '/files/read',
-  '/metrics',
-  '/maintenance/status',
-  '/master/state',
-  '/STATE',
-  '//state/',
-];
+const READ_MORE = ['/files/debug', '/files/read', '/metrics', '/maintenance/status', '/master/state', '//state/'];
 const WRITE = ['/logging/toggle', '/api/v1', '/weights', '/quota', '/teardown', '/machine/up', '/maintenance/schedule'];
 
 test.each([
   ...[...READ, ...READ_MORE].map((path) => [path, 'mesos-master-readonly']),
-  ...[...WRITE, '/quota/web', '/no-such-endpoint'].map((path) => [path, 'mesos-master-readwrite']),
+  ...[...WRITE, '/quota/web', '/no-such-endpoint', '/STATE'].map((path) => [path, 'mesos-master-readwrite']),
   [SCHEDULER, 'mesos-master-scheduler'],
 ])('%s asks for credentials, in the realm %s', async (path, realm) => {
   for (const headers of [{}, as('ops', 'wrong'), as('nobody', 'opspw'), { Authorization: 'Basic !' }]) {

@@ -4,6 +4,8 @@ import { messageOf } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
 import Router from 'koa-router';
 import { jsonAnswer, notFound, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
+import { helpAnswer } from '../help.js';
+import { AGENT_DOORS } from './doors.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { parseDuration } from '../duration.js';
 import { fileEndpoint, fileError } from '../file-endpoints.js';
@@ -20,7 +22,7 @@ type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | P
 
 /** The endpoints from before v1, for any method. */
 export function legacyRouter(site: AgentSite): Router {
-  const router = new Router();
+  const router = new Router({ sensitive: true });
   const at = (path: string, endpoint: Endpoint): void => {
     router.all(path, async (ctx) => {
       ctx.respond = false;
@@ -61,8 +63,9 @@ export function legacyRouter(site: AgentSite): Router {
     if (what !== 'debug' && !mayRead(query, ctx)) return FORBIDDEN;
     return (await fileEndpoint(site.files, what, query)) ?? notFound();
   });
-  at('/help', () => helpPage(site));
-  at('/help/*path', () => helpPage(site));
+  const help = { id: 'slave(1)', plan: AGENT_DOORS, page: helpPage(site) };
+  at('/help', () => help.page);
+  at('/help/*path', (_query, { params }) => helpAnswer(params.path as string, help));
   return router;
 }
 

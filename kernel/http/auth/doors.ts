@@ -1,6 +1,6 @@
 import type { Door } from './gate.js';
 
-/** Paths by the part of the API they belong to; one that ends in / stands for all below it. Lower case. */
+/** Paths by the part of the API they belong to; one that ends in / stands for all below it. */
 export interface DoorPlan<Part extends string> {
   /** What never asks: it tells nothing, or asks in a way of its own. */
   readonly open: readonly string[];
@@ -18,8 +18,7 @@ export function doorFinder<Part extends string>(
   for (const part of Object.keys(parts) as Part[]) for (const path of parts[part]) byPath.set(path, doors[part]);
   const below = [...byPath].filter(([path]) => path.length > 1 && path.endsWith('/'));
   const rest = others.map((part) => doors[part]).find((door) => door !== undefined);
-  return (given) => {
-    const path = given.toLowerCase(); // as the router sees them: /STATE is /state
+  return (path) => {
     if (byPath.has(path)) return byPath.get(path);
     const found = below.find(([prefix]) => path.startsWith(prefix));
     return found === undefined ? rest : found[1];

@@ -4,6 +4,8 @@ import type { Context } from 'koa';
 import Router from 'koa-router';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import { jsonAnswer, methodNotAllowed, notFound, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
+import { helpAnswer } from '../help.js';
+import { MASTER_DOORS } from './doors.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
@@ -37,7 +39,7 @@ const MAX_FORM_BYTES = 1024 * 1024;
 
 /** The endpoints from before v1, for any method: what users, Mesos-DNS and dashboards read. */
 export function legacyRouter(site: MasterSite): Router {
-  const router = new Router();
+  const router = new Router({ sensitive: true });
   const at = (path: string, endpoint: Endpoint): void => {
     router.all(path, async (ctx) => {
       ctx.respond = false;
@@ -88,8 +90,9 @@ export function legacyRouter(site: MasterSite): Router {
     return (await fileEndpoint(site.files, what, query)) ?? notFound();
   });
   at('/', () => page(site));
-  at('/help', () => page(site));
-  at('/help/*path', () => page(site));
+  const help = { id: 'master', plan: MASTER_DOORS, page: page(site) };
+  at('/help', () => help.page);
+  at('/help/*path', (_query, { params }) => helpAnswer(params.path as string, help));
   changes(site, at);
   return router;
 }
