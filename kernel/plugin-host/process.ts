@@ -55,7 +55,7 @@ export function spawnRunner(
   caFile: string | undefined,
 ): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
-  if (caFile !== undefined) env.NODE_EXTRA_CA_CERTS ??= caFile;
+  if (caFile !== undefined) env.NODE_EXTRA_CA_CERTS = caFile;
   const child = spawn(process.execPath, [runner, specFile], {
     detached: true,
     stdio: ['ignore', logFd, logFd],

@@ -8,6 +8,7 @@ import {
   type RequestOptions,
   type Server,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { once } from 'node:events';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
 import type { Logger, PluginStore, StoreEntry } from '@mezzo/sdk/contract';
+import { CertificateAuthority } from '@mezzo/sdk/secrets';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { agent, framework, SERVICE, snapshotOf, task, update } from '../../plugins/router/testing/fixture.js';
 import type { RouterConfig } from '../../plugins/router/shell/config.js';
@@ -159,6 +161,25 @@ const publish = (ports: number[], more: Parameters<typeof task>[1] = {}): Promis
       { agents: [agent('M-S0', '127.0.0.1:5051')] },
     ),
   );
+
+test('a master that speaks TLS without a certificate that is trusted gets neither request nor token; an app is not asked', async () => {
+  const secrets = mkdtempSync(join(tmpdir(), 'mezzo-stranger-'));
+  const identity = CertificateAuthority.of(secrets).issue('master', ['127.0.0.1']);
+  rmSync(secrets, { recursive: true });
+  const asked: string[] = [];
+  const server = createTlsServer(identity, (req, res) => void (asked.push(req.url!), res.end('hello')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  opened.push(() => (server.closeAllConnections(), server.close()));
+  const { port } = server.address() as AddressInfo;
+  await publish([port], { labels: SERVICE('/web', '0', 'https') });
+  router.masterUrl = `https://127.0.0.1:${port}`;
+  expect(await send('/mesos/state')).toMatchObject({ status: 502, text: expect.stringContaining('certificate') });
+  const upgrade = { connection: 'Upgrade', upgrade: 'websocket' };
+  expect((await send('/mesos/state', { headers: upgrade })).status).toBe(502);
+  expect(asked).toEqual([]);
+  expect(await send('/service/web/')).toMatchObject({ status: 200, text: 'hello' });
+});
 
 describe('who gets in', () => {
   const outcomes = async (as: string, headers: Record<string, string> = {}): Promise<number> =>

@@ -19,6 +19,8 @@ export interface Passage {
   /** Path and query, sent as they are behind the target's base path. */
   readonly path: string;
   readonly headers: Headers;
+  /** It gets the client's token: by TLS only when it has a certificate that this process trusts. */
+  readonly trusted: boolean;
   /** The headers that the client gets. */
   readonly answer: (headers: Headers) => Headers;
 }
@@ -28,6 +30,8 @@ export type Failure =
   | 'refused'
   /** Connected, and then closed without a word. */
   | 'closed'
+  /** It is not who it should be. */
+  | 'untrusted'
   /** No connection, or no response, in time. */
   | 'slow'
   /** The body is longer than allowed. */
@@ -73,8 +77,9 @@ export class HttpProxyEngine implements ProxyEngine {
   private readonly proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   private readonly agents = {
     http: new HttpAgent({ keepAlive: true, maxFreeSockets: IDLE_SOCKETS_MAX, scheduling: 'lifo' }),
+    https: new HttpsAgent({ keepAlive: true, maxFreeSockets: IDLE_SOCKETS_MAX }),
     // Certificates of apps are their own affair: they are made up inside the cluster.
-    https: new HttpsAgent({ keepAlive: true, maxFreeSockets: IDLE_SOCKETS_MAX, rejectUnauthorized: false }),
+    app: new HttpsAgent({ keepAlive: true, maxFreeSockets: IDLE_SOCKETS_MAX, rejectUnauthorized: false }),
   };
   private readonly journeys = new WeakMap<IncomingMessage, Journey>();
 
@@ -94,7 +99,7 @@ export class HttpProxyEngine implements ProxyEngine {
       const body = hasBody(req) ? new PassThrough() : undefined;
       this.journeys.set(req, { passage, settle, body });
       req.headers = passage.headers as IncomingMessage['headers'];
-      const options = { ...this.options(passage.target), buffer: body ?? NO_BODY };
+      const options = { ...this.options(passage), buffer: body ?? NO_BODY };
       this.proxy.web(req, res, options, (error) => this.fail(req, error));
     });
   }
@@ -104,7 +109,7 @@ export class HttpProxyEngine implements ProxyEngine {
       const { scheme, host, port, basePath } = passage.target;
       const options = { host, port, path: basePath + passage.path, headers: defined(passage.headers), agent: false };
       const request =
-        scheme === 'https' ? httpsRequest({ ...options, rejectUnauthorized: false }) : httpRequest(options);
+        scheme === 'https' ? httpsRequest({ ...options, rejectUnauthorized: passage.trusted }) : httpRequest(options);
       const journey: Journey = { passage, settle, request };
       journey.responseTimer = setTimeout(() => this.abort(journey, 'slow'), this.limits.responseTimeoutMs);
       this.watchConnect(journey, () => undefined);
@@ -129,14 +134,15 @@ export class HttpProxyEngine implements ProxyEngine {
   dispose(): void {
     this.agents.http.destroy();
     this.agents.https.destroy();
+    this.agents.app.destroy();
   }
 
-  private options({ scheme, host, port }: Target) {
+  private options({ target: { scheme, host, port }, trusted }: Passage) {
     // The host name only: `host` would be taken as a header for TLS.
     return {
       target: { protocol: `${scheme}:`, hostname: host, host, port },
-      agent: this.agents[scheme],
-      secure: false,
+      agent: this.agents[scheme === 'https' && !trusted ? 'app' : scheme],
+      secure: trusted,
     };
   }
 
@@ -238,8 +244,11 @@ const NO_BODY = {
 
 const UNREACHABLE = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'];
 
-const failureOf = (error: Error): Failure =>
-  UNREACHABLE.includes((error as NodeJS.ErrnoException).code ?? '') ? 'refused' : 'closed';
+function failureOf(error: Error): Failure {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (/CERT|VERIFY/.test(code)) return 'untrusted';
+  return UNREACHABLE.includes(code) ? 'refused' : 'closed';
+}
 
 /** Both ends of a WebSocket: what one says goes to the other, and the end of one is the end of both. */
 function join(

@@ -174,7 +174,8 @@ export class RouterServer implements Disposable {
     const headers = this.headersFor(req, action, identity);
     let failure: Failure | undefined = 'refused';
     for (const target of attempts(this.suspects.last(upstream.targets, performance.now()))) {
-      failure = await go({ target, path: upstream.path, headers, answer: answerOf(req, upstream, target) });
+      const { path, trusted } = upstream;
+      failure = await go({ target, path, headers, trusted, answer: answerOf(req, upstream, target) });
       if (failure === undefined || failure === 'aborted') return;
       this.suspects.add(target, performance.now());
       this.parts.log.debug('a target failed', {
@@ -219,6 +220,7 @@ export class RouterServer implements Disposable {
 const FAILURES: Readonly<Record<Failure, readonly [status: number, reason: string]>> = {
   refused: [502, 'it does not accept connections'],
   closed: [502, 'it closed the connection without an answer'],
+  untrusted: [502, 'its certificate is not one that this cluster trusts'],
   slow: [504, 'it did not answer in time'],
   'too-large': [413, 'the body is too long'],
   aborted: [499, 'the client has left'],
