@@ -49,7 +49,8 @@ export interface AgentOperation {
   readonly status: OperationStatus;
 }
 
-export interface AgentSubscribe {
+/** How an agent begins: who it is and what it has. */
+export interface AgentGreeting {
   readonly protocol: number;
   /** Address is `hostname:port` of the agent's own HTTP API; `agentInfo.id` is set when it was admitted before. */
   readonly agentInfo: AgentInfo;
@@ -57,12 +58,28 @@ export interface AgentSubscribe {
   readonly address: string;
   readonly resources: readonly Resource[];
   readonly version: string;
+}
+
+/** What a master must know to take an agent in that it has no books of. */
+export interface AgentSubscribe extends AgentGreeting {
   readonly tasks: readonly AgentTask[];
   readonly executors: readonly AgentExecutor[];
   readonly operations: readonly AgentOperation[];
   /** Frameworks that have tasks or executors here. */
   readonly frameworks: readonly FrameworkInfo[];
 }
+
+/** An agent that comes back to the master that had it: when the books of both are the same, nothing else needs to be said. */
+export interface AgentReturn extends AgentGreeting {
+  readonly digest: string;
+}
+
+/** What is the same in the books of an agent and of its master when neither missed a word of the other. */
+export const bookItems = {
+  task: (frameworkId: string, taskId: string, state: TaskState) => ['task', frameworkId, taskId, state].join('\n'),
+  executor: (frameworkId: string, executorId: string) => ['executor', frameworkId, executorId].join('\n'),
+  operation: (uuid: string, { state }: OperationStatus) => ['operation', uuid, state].join('\n'),
+};
 
 /** An operator wants all tasks to end, each within its own grace and the bound given. */
 export interface AgentDrain {
@@ -84,6 +101,8 @@ export type DownMessage =
     }
   /** Admission refused for ever (marked gone, bad address, wrong domain): shut down. */
   | { readonly type: 'refused'; readonly reason: string }
+  /** The digest is not that of the master's books: subscribe again, with all there is. */
+  | { readonly type: 'tellAll' }
   | { readonly type: 'ping' }
   | {
       readonly type: 'runTask';

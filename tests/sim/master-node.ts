@@ -13,7 +13,7 @@ import type { MasterEvent } from '../../kernel/core/master/events.js';
 import type { MasterOptions } from '../../kernel/core/master/options.js';
 import { createMasterState, type MasterState } from '../../kernel/core/master/state.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
-import type { AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
+import type { AgentReturn, AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
 import { Disk } from './disk.js';
 import { Stream, type Weather } from './network.js';
 import { SimLoop } from './sim-loop.js';
@@ -98,7 +98,7 @@ export class MasterNode {
   }
 
   subscribeAgent(
-    subscribe: AgentSubscribe,
+    subscribe: AgentSubscribe | AgentReturn,
     deliver: (record: DownRecord) => void,
     lost: () => void,
   ): Stream<DownRecord> | undefined {

@@ -1,5 +1,7 @@
+import { asId, type AgentId } from '@mezzo/sdk/contract';
 import type { AgentEffect } from '../../kernel/core/agent/effects.js';
 import { agentMachine } from '../../kernel/core/agent/step.js';
+import { digestIn } from '../../kernel/core/master/agents.js';
 import type { MasterEffect } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
@@ -36,6 +38,17 @@ export const planted: Readonly<Record<string, Planted>> = {
         ? [inPlaceOf(effect)]
         : [effect],
     ),
+  },
+  'the master takes any books for its own': {
+    master: {
+      step: (state, event, atMs) => {
+        if (event.type !== 'agentSubscribed' || !('digest' in event.subscribe))
+          return masterMachine.step(state, event, atMs);
+        const agent = state.agents.get(asId<AgentId>(event.subscribe.agentInfo.id?.value ?? ''));
+        const subscribe = { ...event.subscribe, ...(agent && { digest: digestIn(agent) }) };
+        return masterMachine.step(state, { ...event, subscribe }, atMs);
+      },
+    },
   },
   'the agent never retries an update': {
     agent: agentThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('update/') ? [] : [effect])),

@@ -2,7 +2,7 @@ import type { Resource, SchedulerCall } from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import type { AgentConfig } from '../../kernel/core/agent/state.js';
-import type { AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
+import type { AgentReturn, AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
 import { type AgentMachine, AgentNode } from './agent-node.js';
 import { audit, auditEnd } from './auditors.js';
 import { ContainerCaller } from './container-caller.js';
@@ -149,7 +149,7 @@ export class World {
 
   subscribeAgent(
     _: AgentNode,
-    subscribe: AgentSubscribe,
+    subscribe: AgentSubscribe | AgentReturn,
     deliver: (record: DownRecord) => void,
     lost: () => void,
   ): Stream<DownRecord> | undefined {

@@ -9,7 +9,14 @@ import type {
   TaskState,
 } from '@mezzo/sdk/api';
 import { asId, type AgentId, type ConnectionId, type FrameworkId, type MasterId } from '@mezzo/sdk/contract';
-import type { AgentSubscribe, AgentTask, DownRecord, UpCall } from '../../kernel/core/protocol.js';
+import type {
+  AgentGreeting,
+  AgentReturn,
+  AgentSubscribe,
+  AgentTask,
+  DownRecord,
+  UpCall,
+} from '../../kernel/core/protocol.js';
 import { Resources } from '../../kernel/core/resources/index.js';
 import type {
   AgentRecord,
@@ -268,20 +275,25 @@ export class TestAgent {
   }
 
   subscribe(more: Partial<AgentSubscribe> = {}): void {
+    this.begin({ tasks: [], executors: [], operations: [], frameworks: [], ...more });
+  }
+
+  /** Without telling its books. */
+  comeBack(digest: string): void {
+    this.begin({ digest });
+  }
+
+  private begin(more: Omit<AgentSubscribe, keyof AgentGreeting> | Pick<AgentReturn, 'digest'>): void {
     this.connection = this.master.connection();
     this.seq = 0;
-    const subscribe: AgentSubscribe = {
+    const greeting: AgentGreeting = {
       protocol: 1,
       agentInfo: { hostname: 'host', port: 5051, ...(this.id !== undefined && { id: { value: this.id } }) },
       address: `10.0.0.${this.connection.slice(7)}:5051`,
       resources: resources(this.text),
       version: '0.1.0',
-      tasks: [],
-      executors: [],
-      operations: [],
-      frameworks: [],
-      ...more,
     };
+    const subscribe = { ...greeting, ...more };
     this.master.dispatch({ type: 'agentSubscribed', connection: this.connection, subscribe });
     this.id ??= this.records.find((record) => record.type === 'registered')?.agentId;
   }

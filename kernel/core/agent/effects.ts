@@ -6,7 +6,7 @@ import type {
   ContainerSpec,
 } from '@mezzo/sdk/points/containerizer';
 import type { ContainerReply } from './container-messages.js';
-import type { AgentSubscribe, UpCall } from '../protocol.js';
+import type { AgentReturn, AgentSubscribe, UpCall } from '../protocol.js';
 
 export interface HttpProbe {
   readonly kind: 'http';
@@ -38,7 +38,7 @@ export type AgentEffect =
   | { readonly type: 'createVolume'; readonly volume: PersistentVolume; readonly fresh: boolean }
   | { readonly type: 'destroyVolume'; readonly volume: PersistentVolume }
   /** Opens the stream to the leading master. Every event of it carries `connection`; an older one is closed first. */
-  | { readonly type: 'connectMaster'; readonly connection: number; readonly subscribe: AgentSubscribe }
+  | { readonly type: 'connectMaster'; readonly connection: number; readonly subscribe: AgentSubscribe | AgentReturn }
   | { readonly type: 'disconnectMaster'; readonly connection: number }
   | { readonly type: 'sendMaster'; readonly call: UpCall }
   | { readonly type: 'recoverContainers'; readonly containers: readonly RecoverableContainer[] }

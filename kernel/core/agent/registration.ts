@@ -10,20 +10,24 @@ import { leave } from './leave.js';
 import { acknowledgeOperation, applyOperation, sendOperation } from './operations.js';
 import { count, emit, type Turn } from './turn.js';
 import { acknowledge, resend } from './updates.js';
-import { subscribeOf } from './views.js';
+import { returnOf, subscribeOf } from './views.js';
 
 export const PING_TIMER = 'ping';
 export const RECONNECT_TIMER = 'reconnect';
 const BACKOFF_MAX_MS = 60_000;
 
-/** Registers, or registers again with all that is known. What the old connection still says is ignored. */
+/** Registers, or registers again. What the old connection still says is ignored. */
 export function connect(turn: Turn): void {
-  const { link } = turn.state;
+  const { state } = turn;
+  const { link } = state;
+  const subscribe = link.isKnown ? returnOf(state) : subscribeOf(state);
+  // If this does not do, whatever the reason, everything is told.
+  link.isKnown = false;
   link.connection += 1;
   link.phase = 'connecting';
   link.downSeq = 0;
   link.session = undefined;
-  emit(turn, { type: 'connectMaster', connection: link.connection, subscribe: subscribeOf(turn.state) });
+  emit(turn, { type: 'connectMaster', connection: link.connection, subscribe });
   awaitPing(turn);
 }
 
@@ -49,7 +53,8 @@ export function masterSilent(turn: Turn): void {
 export function masterRecordReceived(turn: Turn, connection: number, record: DownRecord): void {
   const { link } = turn.state;
   if (connection !== link.connection || link.phase === 'idle' || record.seq <= link.downSeq) return;
-  const inPlace = record.type === 'refused' || (record.type === 'registered') === (link.phase === 'connecting');
+  const isAnswer = record.type === 'registered' || record.type === 'tellAll';
+  const inPlace = record.type === 'refused' || isAnswer === (link.phase === 'connecting');
   if (record.seq !== link.downSeq + 1 || !inPlace) {
     emit(turn, { type: 'disconnectMaster', connection });
     return masterLost(turn, connection, `record ${record.seq} (${record.type}) after ${link.downSeq}`);
@@ -67,6 +72,8 @@ function obey(turn: Turn, message: DownMessage): void {
     case 'refused':
       emit(turn, { type: 'log', level: 'error', message: 'the master refuses this agent', fields: { ...message } });
       return leave(turn, 1, `the master refuses this agent: ${message.reason}`);
+    case 'tellAll':
+      return connect(turn);
     case 'ping':
       return emit(turn, { type: 'sendMaster', call: { type: 'pong' } });
     case 'runTask':
@@ -100,6 +107,7 @@ function registered(turn: Turn, message: Extract<DownMessage, { type: 'registere
   const { state } = turn;
   Object.assign(state.link, {
     phase: 'registered',
+    isKnown: true,
     attempt: 0,
     session: message.session,
     masterId: message.masterId,

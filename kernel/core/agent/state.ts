@@ -47,6 +47,8 @@ export interface MasterLink {
   /** Failed attempts since the last registration. */
   attempt: number;
   session: string | undefined;
+  /** The last connection was a registered one: the master may still have its books of this agent. */
+  isKnown: boolean;
   masterId: string | undefined;
   /** `seq` of the last record seen in this connection. */
   downSeq: number;
@@ -201,6 +203,7 @@ export function createAgentState(config: AgentConfig): AgentState {
       phase: 'idle',
       attempt: 0,
       session: undefined,
+      isKnown: false,
       masterId: undefined,
       downSeq: 0,
       pingTimeoutMs: 75_000,

@@ -8,7 +8,8 @@ import type {
 } from '@mezzo/sdk/api';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AgentWorld, aware, config, plain, task, types } from '../../../tests/support/agent-world.js';
-import type { DownMessage, DownRecord } from '../protocol.js';
+import { digestOf } from '../digest.js';
+import { bookItems, type DownMessage, type DownRecord } from '../protocol.js';
 import type { AgentEffect } from './effects.js';
 import type { CheckpointRecord } from './events.js';
 import { executorCallFault } from './executor-calls.js';
@@ -20,6 +21,13 @@ beforeEach(() => {
   world.start();
   world.register();
 });
+
+/** The master has no such books. */
+const tellAll = ({ state }: AgentWorld): AgentEffect | undefined => {
+  const record = { type: 'tellAll', seq: 1 } as const;
+  const effects = world.dispatch({ type: 'masterRecordReceived', connection: state.link.connection, record });
+  return effects.find(({ type }) => type === 'connectMaster');
+};
 
 describe('a command task', () => {
   test('goes from its sandbox to TASK_FINISHED, one acknowledged update at a time', () => {
@@ -310,7 +318,8 @@ describe('status updates', () => {
     const before = world.sent.length;
     world.fire(`update/${world.containerId}/t`);
     expect(world.sent).toHaveLength(before);
-    const [connect] = world.fire('reconnect');
+    world.fire('reconnect');
+    const connect = tellAll(world);
     expect(connect).toMatchObject({
       type: 'connectMaster',
       subscribe: {
@@ -330,6 +339,23 @@ describe('status updates', () => {
 });
 
 describe('the link to the master', () => {
+  test('begins again with a digest of the books, and with all of them when that does not do', () => {
+    world.run(task('t'));
+    const lose = () => world.dispatch({ type: 'masterLost', connection: world.state.link.connection, reason: 'gone' });
+    const subscribed = () =>
+      world.fire('reconnect').flatMap((e) => (e.type === 'connectMaster' ? [e.subscribe] : []))[0];
+    lose();
+    const [returned, digest] = [subscribed(), digestOf([bookItems.task('F', 't', 'TASK_RUNNING')])];
+    expect(returned).toMatchObject({ agentInfo: { id: { value: 'M-S0' } }, digest });
+    expect(returned).not.toHaveProperty('tasks');
+    expect(tellAll(world)).toMatchObject({ subscribe: { tasks: [{ state: 'TASK_RUNNING' }] } });
+    world.register();
+    lose();
+    expect(subscribed()).toMatchObject({ digest });
+    lose();
+    expect(subscribed()).toHaveProperty('tasks');
+  });
+
   test('is given up after 75 s of silence and tried again with growing waits', () => {
     expect(types(world.fire('ping'))).toContain('disconnectMaster');
     const waits = Array.from({ length: 8 }, () => {

@@ -1,7 +1,8 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentInfo, Resource } from '@mezzo/sdk/api';
-import type { AgentOperation, AgentSubscribe, AgentTask } from '../protocol.js';
-import { PROTOCOL_VERSION } from '../protocol.js';
+import { digestOf } from '../digest.js';
+import type { AgentGreeting, AgentOperation, AgentReturn, AgentSubscribe, AgentTask } from '../protocol.js';
+import { bookItems, PROTOCOL_VERSION } from '../protocol.js';
 import { type AgentFramework, type AgentState, type Operation, type Run, type Task } from './state.js';
 
 /** What others read of the state. */
@@ -15,16 +16,30 @@ export const agentInfoOf = ({ config, agentId }: AgentState): AgentInfo => ({
   ...(agentId !== undefined && { id: { value: agentId } }),
 });
 
+const greetingOf = (state: AgentState): AgentGreeting => ({
+  protocol: PROTOCOL_VERSION,
+  agentInfo: agentInfoOf(state),
+  address: `${state.config.ip}:${state.config.port}`,
+  resources: state.resources,
+  version: state.config.version,
+});
+
+/** For the master that had this agent last. */
+export function returnOf(state: AgentState): AgentReturn {
+  const tasks = [...state.frameworks.values()].flatMap(tasksOf);
+  const items = [
+    ...tasks.map(({ run, task }) => bookItems.task(run.frameworkId, task.info.taskId.value, task.state)),
+    ...executorRuns(state).map(({ frameworkId, info }) => bookItems.executor(frameworkId, info.executorId.value)),
+    ...[...state.operations.values()].map(({ uuid, status }) => bookItems.operation(uuid, status)),
+  ];
+  return { ...greetingOf(state), digest: digestOf(items) };
+}
+
 /** All that a master has to know of this agent. */
 export function subscribeOf(state: AgentState): AgentSubscribe {
-  const { config } = state;
   const frameworks = [...state.frameworks.values()];
   return {
-    protocol: PROTOCOL_VERSION,
-    agentInfo: agentInfoOf(state),
-    address: `${config.ip}:${config.port}`,
-    resources: state.resources,
-    version: config.version,
+    ...greetingOf(state),
     tasks: frameworks.flatMap((framework) => tasksOf(framework).map(({ run, task }) => agentTaskOf(run, task))),
     executors: executorRuns(state).map(({ frameworkId, info }) => ({ frameworkId, info })),
     operations: [...state.operations.values()].map(answered),

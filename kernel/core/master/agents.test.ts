@@ -1,3 +1,4 @@
+import type { TaskState } from '@mezzo/sdk/api';
 import { asId, type AgentId, type MasterId } from '@mezzo/sdk/contract';
 import { expect, test } from 'vitest';
 import {
@@ -9,6 +10,8 @@ import {
   task,
   TestAgent,
 } from '../../../tests/support/master-harness.js';
+import { digestOf } from '../digest.js';
+import { bookItems } from '../protocol.js';
 import type { AgentRecord } from './effects.js';
 
 const allocated = (id: string) =>
@@ -193,6 +196,36 @@ test('an agent that speaks another protocol or tells nonsense is refused', () =>
   const bad = master.agent(undefined, { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: -1 } }] });
   expect(bad.of('refused')[0]).toMatchObject({ reason: expect.stringContaining('invalid resources') });
   expect(master.state.agents.size).toBe(0);
+});
+
+const booksWith = (frameworkId: string, state: TaskState) => digestOf([bookItems.task(frameworkId, 't', state)]);
+
+test('an agent with the books that the master has is back at once; what was to end is killed again', () => {
+  const { master, scheduler, agent } = withTask();
+  scheduler.call({ type: 'KILL', kill: { taskId: { value: 't' } } });
+  agent.disconnect();
+  agent.comeBack(booksWith(scheduler.id, 'TASK_RUNNING'));
+  expect(agent.records.map(({ type }) => type)).toEqual(['registered', 'killTask']);
+  expect(scheduler.updates).toEqual(['t TASK_RUNNING']);
+  expect(master.state.counts.get('slave_reregistrations')).toBe(1);
+});
+
+test('an agent with other books, or with none, has to tell all first', () => {
+  const { scheduler, agent } = withTask();
+  agent.disconnect();
+  for (const told of [booksWith(scheduler.id, 'TASK_STARTING'), digestOf([])]) {
+    agent.comeBack(told);
+    expect(agent.records).toEqual([{ type: 'tellAll', seq: 1 }]);
+  }
+});
+
+test('an agent that the master does not know, or refuses, has to tell all first', () => {
+  const master = new MasterHarness();
+  const stranger = new TestAgent(master, 'cpus:4;mem:4096', { agentInfo: { hostname: 'h', id: { value: 'x-S0' } } });
+  stranger.disconnect();
+  master.operator({ type: 'MARK_AGENT_GONE', markAgentGone: { agentId: { value: 'x-S0' } } });
+  stranger.comeBack(digestOf([]));
+  expect(stranger.records).toEqual([{ type: 'tellAll', seq: 1 }]);
 });
 
 test('an agent that was marked gone is told so and stays away for ever', () => {

@@ -7,7 +7,15 @@ import {
   type TaskId,
   isTerminal,
 } from '@mezzo/sdk/contract';
-import { PROTOCOL_VERSION, type AgentSubscribe, type AgentTask } from '../protocol.js';
+import { digestOf } from '../digest.js';
+import {
+  bookItems,
+  PROTOCOL_VERSION,
+  type AgentGreeting,
+  type AgentReturn,
+  type AgentSubscribe,
+  type AgentTask,
+} from '../protocol.js';
 import { resourceError, Resources } from '../resources/index.js';
 import { checkDrained } from './draining.js';
 import type { AgentRecord } from './effects.js';
@@ -39,6 +47,7 @@ type Subscribed = Extract<MasterEvent, { type: 'agentSubscribed' }>;
 export function agentSubscribed(turn: Turn, { connection, subscribe }: Subscribed): void {
   const wait = domainFault(turn, subscribe);
   if (wait !== undefined) return turnAway(turn, connection, wait);
+  if ('digest' in subscribe) return agentReturned(turn, connection, subscribe);
   const reason = refusal(turn, subscribe);
   if (reason !== undefined) {
     endThere(turn, subscribe, reason);
@@ -50,6 +59,23 @@ export function agentSubscribed(turn: Turn, { connection, subscribe }: Subscribe
   join(turn, asId<AgentId>(wanted), connection, subscribe);
 }
 
+/** It is as if it had told all: nothing would be news. Otherwise it has to. */
+function agentReturned(turn: Turn, connection: ConnectionId, returned: AgentReturn): void {
+  const agent = turn.state.agents.get(asId<AgentId>(returned.agentInfo.id?.value ?? ''));
+  const isSame = agent !== undefined && refusal(turn, returned) === undefined && returned.digest === digestIn(agent);
+  if (isSame) return comeBack(turn, agent, connection, returned);
+  emit(turn, { type: 'sendAgent', connection, record: { type: 'tellAll', seq: 1 } });
+  emit(turn, { type: 'close', connection });
+}
+
+/** Of the agent as this master knows it. */
+export const digestIn = ({ tasks, executors, operations }: Agent): string =>
+  digestOf([
+    ...Array.from(tasks, ({ frameworkId, taskId, message }) => bookItems.task(frameworkId, taskId, message.state)),
+    ...Array.from(executors.values(), ({ frameworkId, executorId }) => bookItems.executor(frameworkId, executorId)),
+    ...Array.from(operations.values(), ({ uuid, status }) => bookItems.operation(uuid, status)),
+  ]);
+
 /** The answer to an agent's first subscription was lost, and it asks again: it is the one that was admitted then. */
 function untold({ state }: Turn, { agentInfo, address }: AgentSubscribe): Agent | undefined {
   const agent = agentInfo.id === undefined ? state.agents.get(state.addresses.get(address)!) : undefined;
@@ -57,8 +83,8 @@ function untold({ state }: Turn, { agentInfo, address }: AgentSubscribe): Agent 
 }
 
 /** Why the agent must not come in, now or ever. */
-function refusal(turn: Turn, subscribe: AgentSubscribe): string | undefined {
-  const { protocol, agentInfo, address, resources, tasks, executors } = subscribe;
+function refusal(turn: Turn, subscribe: AgentGreeting & Partial<AgentSubscribe>): string | undefined {
+  const { protocol, agentInfo, address, resources, tasks = [], executors = [] } = subscribe;
   if (protocol !== PROTOCOL_VERSION) return `protocol ${protocol} is not understood, only ${PROTOCOL_VERSION}`;
   if (turn.state.goneAgents.has(asId<AgentId>(agentInfo.id?.value ?? ''))) return 'Agent has been marked gone';
   const down = downReason(turn.state, agentInfo.hostname, address);
@@ -69,7 +95,7 @@ function refusal(turn: Turn, subscribe: AgentSubscribe): string | undefined {
 }
 
 /** Agents that say where they are must be comparable with the master. */
-function domainFault({ state: { options } }: Turn, { agentInfo }: AgentSubscribe): string | undefined {
+function domainFault({ state: { options } }: Turn, { agentInfo }: AgentGreeting): string | undefined {
   const has = agentInfo.domain?.faultDomain !== undefined;
   if (has && options.info.domain?.faultDomain === undefined) return 'it has a domain, and this master has none';
   return has || !options.requireAgentDomain ? undefined : 'it has no domain, and --require_agent_domain is set';
@@ -198,7 +224,7 @@ function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
 }
 
 /** A known agent begins a new session: what it says about its tasks counts, what it must still do is said again. */
-function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe: AgentSubscribe): void {
+function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe: AgentSubscribe | AgentReturn): void {
   const { state } = turn;
   if (agent.connection !== undefined) {
     state.sessions.delete(agent.connection);
@@ -215,17 +241,22 @@ function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe:
   agent.version = subscribe.version;
   agent.reregisteredAtMs = turn.atMs;
   connect(turn, agent, connection);
-  adoptFrameworks(turn, agent, subscribe, false);
-  dropLostTasks(turn, agent, subscribe);
-  for (const task of subscribe.tasks) adoptTask(turn, agent, task, false);
-  adoptExecutors(turn, agent, subscribe);
-  adoptOperations(turn, agent, subscribe.operations);
+  if ('digest' in subscribe) repeatKills(turn, agent);
+  else compareBooks(turn, agent, subscribe);
   agent.total = total;
   agentChanged(turn, agent);
   joinMachine(turn, agent);
   checkDrained(turn, agent);
   count(turn, 'slave_reregistrations');
   log(turn, 'info', 'agent re-registered', { agent: agent.id });
+}
+
+function compareBooks(turn: Turn, agent: Agent, subscribe: AgentSubscribe): void {
+  adoptFrameworks(turn, agent, subscribe, false);
+  dropLostTasks(turn, agent, subscribe);
+  for (const task of subscribe.tasks) adoptTask(turn, agent, task, false);
+  adoptExecutors(turn, agent, subscribe);
+  adoptOperations(turn, agent, subscribe.operations);
 }
 
 /** `trust`: take over frameworks that the registry does not have. Otherwise they were removed, and must end there too. */
@@ -276,15 +307,17 @@ function adoptTask(turn: Turn, agent: Agent, told: AgentTask, wasUnreachable: bo
   // An end is final: what says otherwise was said before it, by an earlier life of the agent, and came late.
   if (known !== undefined && !isTerminal(known.message.state)) setTaskState(turn, known, told.state);
   if (wasUnreachable && framework.unreachableTasks.delete(task.taskId)) sayItIsBack(turn, framework, task);
-  if (task.kill !== undefined && !isTerminal(told.state)) {
-    const killPolicy = task.kill.policy;
-    sendAgent(turn, agent, {
-      type: 'killTask',
-      frameworkId: framework.id,
-      taskId: task.taskId,
-      ...(killPolicy && { killPolicy }),
-    });
-  }
+  if (!isTerminal(told.state)) repeatKill(turn, agent, task);
+}
+
+function repeatKills(turn: Turn, agent: Agent): void {
+  for (const task of agent.tasks) if (!isTerminal(task.message.state)) repeatKill(turn, agent, task);
+}
+
+function repeatKill(turn: Turn, agent: Agent, { kill, frameworkId, taskId }: Task): void {
+  if (kill === undefined) return;
+  const killPolicy = kill.policy;
+  sendAgent(turn, agent, { type: 'killTask', frameworkId, taskId, ...(killPolicy && { killPolicy }) });
 }
 
 function recoverTask(turn: Turn, framework: Framework, agent: Agent, told: AgentTask): Task {

@@ -1,7 +1,7 @@
 import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
-import type { AgentSubscribe, UpBatch } from '../protocol.js';
+import type { AgentReturn, AgentSubscribe, UpBatch } from '../protocol.js';
 import type { AgentRecord, FrameworkRecord, MaintenanceRecord, RoleRecord } from './effects.js';
 
 /** Names a pending HTTP request; each gets exactly one `reply`. */
@@ -47,7 +47,11 @@ export type MasterEvent =
       readonly principal?: string | undefined;
     }
   /** An authenticated agent's stream is open. The connection's id becomes its session. */
-  | { readonly type: 'agentSubscribed'; readonly connection: ConnectionId; readonly subscribe: AgentSubscribe }
+  | {
+      readonly type: 'agentSubscribed';
+      readonly connection: ConnectionId;
+      readonly subscribe: AgentSubscribe | AgentReturn;
+    }
   | { readonly type: 'agentCalled'; readonly request: RequestId; readonly batch: UpBatch }
   /** Any stream broke, or was closed by its reader. */
   | { readonly type: 'connectionClosed'; readonly connection: ConnectionId }

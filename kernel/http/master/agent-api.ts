@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PROTOCOL_VERSION, type AgentSubscribe, type UpBatch } from '../../core/protocol.js';
+import { PROTOCOL_VERSION, type AgentReturn, type AgentSubscribe, type UpBatch } from '../../core/protocol.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import { verifyToken } from '@mezzo/sdk/secrets';
 import { fromWireJson } from '../../shell/wire-json.js';
@@ -35,13 +35,16 @@ export async function agentApi(
   if (body === undefined) return textAnswer(400, 'Expecting a JSON object');
   if (what === 'calls') return calls(shell, body as unknown as UpBatch);
   if (!isSubscribe(body))
-    return textAnswer(400, 'Expecting agentInfo, resources, tasks, executors, operations and frameworks');
+    return textAnswer(
+      400,
+      'Expecting agentInfo, address, resources, and either digest or tasks, executors, operations and frameworks',
+    );
   const connection = shell.newConnection();
   const sink = openStream(shell, response, connection, 'application/recordio', {
     'Message-Content-Type': 'application/json',
     'Mezzo-Protocol': String(PROTOCOL_VERSION),
   });
-  shell.subscribeAgent(connection, sink, body as unknown as AgentSubscribe);
+  shell.subscribeAgent(connection, sink, body as unknown as AgentSubscribe | AgentReturn);
   return undefined;
 }
 
@@ -65,7 +68,10 @@ function parse(body: Buffer): Record<string, unknown> | undefined {
 
 /** The outer shape; what is inside comes from an agent that holds a token of the cluster. */
 function isSubscribe(body: Record<string, unknown>): boolean {
-  const lists = [body.resources, body.tasks, body.executors, body.operations, body.frameworks];
+  const books = [body.tasks, body.executors, body.operations, body.frameworks];
+  const hasBooks =
+    typeof body.digest === 'string' ? books.every((list) => list === undefined) : books.every(Array.isArray);
   const info = body.agentInfo;
-  return typeof info === 'object' && info !== null && typeof body.address === 'string' && lists.every(Array.isArray);
+  const isGreeting = typeof info === 'object' && info !== null && typeof body.address === 'string';
+  return isGreeting && Array.isArray(body.resources) && hasBooks;
 }

@@ -4,6 +4,7 @@ import { MezzoError, messageOf, type Logger } from '@mezzo/sdk/contract';
 import { Agent, request, type Dispatcher } from 'undici';
 import {
   PROTOCOL_VERSION,
+  type AgentReturn,
   type AgentSubscribe,
   type DownRecord,
   type UpBatch,
@@ -68,7 +69,7 @@ export class MasterClient {
     this.http = newAgent(this.tls);
   }
 
-  connect(id: number, subscribe: AgentSubscribe): void {
+  connect(id: number, subscribe: AgentSubscribe | AgentReturn): void {
     this.disconnect();
     this.renewTls();
     const connection: Connection = {
@@ -120,7 +121,7 @@ export class MasterClient {
     await this.http.destroy();
   }
 
-  private async listen(connection: Connection, subscribe: AgentSubscribe): Promise<void> {
+  private async listen(connection: Connection, subscribe: AgentSubscribe | AgentReturn): Promise<void> {
     connection.authorization = this.authorization();
     const answer = await this.open(connection, toWireJson(subscribe));
     const decoder = new RecordDecoder();

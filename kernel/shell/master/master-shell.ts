@@ -9,7 +9,7 @@ import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import { masterMachine, type MasterEffect, type MasterEvent, type MasterState } from '../../core/master/index.js';
 import type { Machine } from '../../core/machine.js';
-import type { AgentSubscribe } from '../../core/protocol.js';
+import type { AgentReturn, AgentSubscribe } from '../../core/protocol.js';
 import type { Clock, Random } from '../../ports/clock.js';
 import type { Store } from '../../ports/store.js';
 import { MachineLoop } from '../loop.js';
@@ -121,7 +121,7 @@ export class MasterShell {
     this.dispatch({ type: 'operatorSubscribed', connection, principal });
   }
 
-  subscribeAgent(connection: ConnectionId, sink: Sink, subscribe: AgentSubscribe): void {
+  subscribeAgent(connection: ConnectionId, sink: Sink, subscribe: AgentSubscribe | AgentReturn): void {
     this.sinks.set(connection, sink);
     this.dispatch({ type: 'agentSubscribed', connection, subscribe });
   }
