@@ -7,6 +7,7 @@ const KEPT: readonly (readonly [seed: number, story: string])[] = [
   [20107, 'the subscription of a life that ended comes after that of the next'],
   [20322, 'the answer to the first subscription of an agent is lost, and tasks wait for it for ever'],
   [30220, 'of the end of a container a crash keeps one half, and loses that of its task'],
+  [60037, 'a new master is asked at once for an operation that only the agent knew, and tells where'],
   [40023, 'an agent is away while its machine is brought down, and comes back to be refused'],
   [5012, 'a task that ends as the world does: word of it may still be under way'],
   [12051, 'a schedule that says the same time of a machine in other words leaves its offers alone'],

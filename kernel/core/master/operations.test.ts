@@ -222,9 +222,9 @@ test('a new master learns operations from the agent, and passes on what their fr
   again.call({ type: 'RECONCILE_OPERATIONS', reconcileOperations: { operations: [] } });
   agent.call({ type: 'operationUpdated', operation: { ...operation, frameworkId: again.id } });
   const statuses = again.events.flatMap(({ updateOperationStatus }) => updateOperationStatus?.status ?? []);
-  expect(statuses.map(({ state, uuid }) => [state, uuid !== undefined])).toEqual([
-    ['OPERATION_FINISHED', false],
-    ['OPERATION_FINISHED', true],
+  expect(statuses.map(({ state, uuid, agentId }) => [state, uuid !== undefined, agentId?.value])).toEqual([
+    ['OPERATION_FINISHED', false, agent.id],
+    ['OPERATION_FINISHED', true, agent.id],
   ]);
   expect(scheduler.id).toBeDefined();
 });

@@ -159,7 +159,8 @@ export function adoptOperations(turn: Turn, agent: Agent, told: readonly AgentOp
 
 function adoptOperation(turn: Turn, agent: Agent, { uuid, frameworkId, info, status }: AgentOperation): Operation {
   const id = frameworkId === undefined ? undefined : asId<FrameworkId>(frameworkId);
-  const operation: Operation = { uuid, frameworkId: id, agentId: agent.id, info, status };
+  const known = { ...status, agentId: { value: agent.id } };
+  const operation: Operation = { uuid, frameworkId: id, agentId: agent.id, info, status: known };
   agent.operations.set(uuid, operation);
   if (id && info.id) turn.state.frameworks.get(id)?.operations.set(info.id.value, operation);
   return operation;
