@@ -63,7 +63,7 @@ export const idleAgentFlags = idleFlags(
     ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max'],
     ...['http_heartbeat_interval', 'oversubscribed_resources_interval', 'resource_estimator', 'qos_controller'],
     ...['qos_correction_interval_min', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
-    ...['seccomp_profile_name', 'modules', 'modules_dir', 'hooks', 'logbufsecs', 'perf_duration', 'master_detector'],
+    ...['seccomp_profile_name', 'logbufsecs', 'perf_duration', 'master_detector'],
     ...['perf_events', 'perf_interval', 'systemd_runtime_directory', 'secret_resolver', 'zk_session_timeout'],
     ...['reconfiguration_policy', 'disk_profile_adaptor', 'resource_provider_config_dir', 'csi_plugin_config_dir'],
     ...['xfs_project_range', 'domain_socket_location', 'volume_gid_range'],
@@ -147,3 +147,6 @@ const own = {
 
 export const agentFlags = { ...idleAgentFlags, ...own } as typeof own;
 export type AgentFlags = FlagValues<typeof own>;
+
+/** Flags of the field whose code would not be loaded: refused, rather than run without what it stands for. */
+export const unsupportedAgentFlags: readonly string[] = ['hooks', 'modules', 'modules_dir'];

@@ -25,7 +25,7 @@ import { agentAsks, agentGate } from './access.js';
 import { AgentPlugins } from './agent-plugins.js';
 import { authorizerFor } from './authorizers.js';
 import { agentConfig } from './agent-config.js';
-import { agentFlags, idleAgentFlags, type AgentFlags } from './agent-flags.js';
+import { agentFlags, idleAgentFlags, unsupportedAgentFlags, type AgentFlags } from './agent-flags.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
@@ -261,7 +261,7 @@ function complain(error: unknown): void {
 }
 
 async function main(): Promise<void> {
-  const flags = loadConfig(agentFlags, []);
+  const flags = loadConfig(agentFlags, unsupportedAgentFlags);
   if (flags.help) return void process.stdout.write(`Usage: mezzo agent [flags]\n\n${flagHelp(agentFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
   const plugins = new AgentPlugins();

@@ -54,6 +54,29 @@ const removalRate: Flag<{ readonly text: string; readonly intervalMs: number } |
   show: (rate) => rate?.text ?? '',
 };
 
+const removalLimit: Flag<number> = {
+  help: 'Part of the agents that may be removed for not coming back to a new master; with more it ends instead',
+  default: 1,
+  aliases: ['recovery_slave_removal_limit'],
+  parse: (given) => {
+    const [, percent] = /^(\d{1,3}(?:\.\d+)?)%$/.exec(given) ?? [];
+    if (!(Number(percent) <= 100)) throw new Error(`'${given}' is not a percentage, as 50%`);
+    return Number(percent) / 100;
+  },
+  show: (part) => `${part * 100}%`,
+};
+
+const whitelist: Flag<string | undefined> = {
+  help: 'File with the names of the hosts whose agents are offered, one a line; looked at again when it changes. * = all',
+  default: undefined,
+  parse: (given, file) => {
+    if (file !== '') return file;
+    if (given !== '*' && !given.startsWith('/')) throw new Error(`'${given}' is neither * nor the path of a file`);
+    return given === '*' ? undefined : given;
+  },
+  show: (file) => file ?? '*',
+};
+
 const minAllocatable: Flag<readonly string[]> = {
   help: 'An offer holds at least all of one of these sets of resources, separated by |',
   default: ['cpus:0.01', 'mem:32'],
@@ -115,7 +138,7 @@ const own = {
   role_sorter: onlyFlag('Which roles come first', 'drf'),
   framework_sorter: onlyFlag('Which frameworks of a role come first', 'drf'),
   fair_sharing_excluded_resource_names: names,
-  whitelist: onlyFlag('Host names whose agents are offered', '*'),
+  whitelist,
   min_allocatable_resources: minAllocatable,
   place_requests: bool('Offer frameworks at once what they ask for by REQUEST, of what nobody else wants', false),
   nested_quota: bool('Roles below others may have quota too, within that of those above', false),
@@ -139,10 +162,7 @@ const own = {
   registry_max_agent_age: duration('How long unreachable and gone agents are remembered', '2weeks'),
   registry_max_agent_count: number('How many unreachable, and how many gone agents are remembered', 102_400, 1, 1e7),
   agent_removal_rate_limit: removalRate,
-  recovery_agent_removal_limit: {
-    ...onlyFlag('Part of the agents that may be lost when masters change', '100%'),
-    aliases: ['recovery_slave_removal_limit'],
-  },
+  recovery_agent_removal_limit: removalLimit,
   publish_per_framework_metrics: bool('Metrics of each framework too', true),
   require_agent_domain: bool('Agents without --domain are not let in', false),
   ...sharedFlags,

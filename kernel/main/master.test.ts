@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -97,7 +97,23 @@ test('an address may come from a command, which must print one', async () => {
 test('what can only be one way here may be said, and nothing else', () => {
   expect(flags('--allocator=HierarchicalDRF', '--role_sorter=drf').allocator).toBe('hierarchical');
   expect(() => flags('--role_sorter=random')).toThrow(/only drf/);
-  expect(() => flags('--recovery_slave_removal_limit=5%')).toThrow(/only 100%/);
+});
+
+test('how many agents may be lost to a change of masters is a percentage', () => {
+  expect(flags('--recovery_slave_removal_limit=5%').recovery_agent_removal_limit).toBe(0.05);
+  expect(flags().recovery_agent_removal_limit).toBe(1);
+  for (const bad of ['5', '101%', '-1%', 'x%'])
+    expect(() => flags(`--recovery_agent_removal_limit=${bad}`)).toThrow(/recovery_agent_removal_limit/);
+});
+
+test('the whitelist is a file that is there, or all', async () => {
+  expect(flags('--whitelist=*').whitelist).toBeUndefined();
+  expect(() => flags('--whitelist=agents')).toThrow(/neither \* nor the path of a file/);
+  for (const given of [join(dir, 'none'), `file://${join(dir, 'none')}`])
+    await expect((async () => start(`--whitelist=${given}`))()).rejects.toMatchObject({ code: 'INVALID_FLAG' });
+  const file = join(dir, 'agents');
+  writeFileSync(file, 'a\n');
+  expect([flags(`--whitelist=${file}`).whitelist, flags(`--whitelist=file://${file}`).whitelist]).toEqual([file, file]);
 });
 
 test('the rate of removals is so many in a time', () => {

@@ -17,6 +17,7 @@ import { masterHttp } from '../http/master/server.js';
 import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
+import { WhitelistFile } from '../shell/master/whitelist-file.js';
 import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { LevelStore } from '../shell/store/level-store.js';
@@ -88,6 +89,7 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
     await coordination.contend(info);
     const store = flags.registry === 'in_memory' ? new MemoryStore() : await LevelStore.open(join(workDir, 'store'));
     opened.push(() => store.close());
+    const whitelist = flags.whitelist === undefined ? undefined : new WhitelistFile(flags.whitelist, log);
     const authorizer = authorizerFor(flags);
     const options = { ...masterOptions(flags, info, await store.startEpoch()), authorizer };
     const shell = new MasterShell({
@@ -120,6 +122,10 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
     };
     const { listener, app } = masterHttp(site);
     shell.start();
+    if (whitelist) {
+      const unfollow = whitelist.follow((hosts) => shell.offerOnly(hosts));
+      opened.push(() => Promise.resolve(unfollow()));
+    }
     listening.serve(listener);
     const url = urlOf(flags, listening);
     log.info('master is serving', { url, masterId, epoch: options.epoch });
@@ -178,6 +184,7 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   maxAgentPingTimeouts: flags.max_agent_ping_timeouts,
   agentReregisterTimeoutMs: flags.agent_reregister_timeout,
   agentRemovalIntervalMs: flags.agent_removal_rate_limit?.intervalMs ?? 0,
+  recoveryAgentRemovalLimit: flags.recovery_agent_removal_limit,
   offerTimeoutMs: flags.offer_timeout,
   allocationIntervalMs: flags.allocation_interval,
   minAllocatableResources: flags.min_allocatable_resources,

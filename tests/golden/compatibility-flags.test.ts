@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { agentFlags, idleAgentFlags } from '../../kernel/main/agent-flags.js';
+import { agentFlags, idleAgentFlags, unsupportedAgentFlags } from '../../kernel/main/agent-flags.js';
 import { loadFlags, type FlagTable } from '../../kernel/main/flags.js';
 import { idleMasterFlags, masterFlags, unsupportedMasterFlags } from '../../kernel/main/master-flags.js';
 import { codesOf, rowsOf } from './compatibility-page.js';
@@ -46,7 +46,7 @@ const OF_MESOS = {
 
 const cases: [who: 'master' | 'agent', table: FlagTable, idle: FlagTable, unsupported: readonly string[]][] = [
   ['master', masterFlags, idleMasterFlags, unsupportedMasterFlags],
-  ['agent', agentFlags, idleAgentFlags, []],
+  ['agent', agentFlags, idleAgentFlags, unsupportedAgentFlags],
 ];
 
 describe.each(cases)('flags of mezzo %s', (who, table, idle, unsupported) => {

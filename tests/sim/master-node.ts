@@ -179,6 +179,7 @@ export class MasterNode {
       maxAgentPingTimeouts: 5,
       agentReregisterTimeoutMs: 600_000,
       agentRemovalIntervalMs: 0,
+      recoveryAgentRemovalLimit: 1,
       offerTimeoutMs: this.time.random.chance(0.3) ? 60_000 : undefined,
       allocationIntervalMs: 1000,
       minAllocatableResources: ['cpus:0.01', 'mem:32'],

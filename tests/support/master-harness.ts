@@ -55,6 +55,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   maxAgentPingTimeouts: 5,
   agentReregisterTimeoutMs: 600_000,
   agentRemovalIntervalMs: 0,
+  recoveryAgentRemovalLimit: 1,
   offerTimeoutMs: undefined,
   allocationIntervalMs: 100,
   minAllocatableResources: ['cpus:0.01', 'mem:32'],

@@ -364,3 +364,23 @@ test('agents of an earlier master that stay away are removed no faster', () => {
   expect(master.state.recoveredAgents.size).toBe(0);
   expect(master.state.unreachableAgents.size).toBe(2);
 });
+
+test.each([
+  [0.5, 1, 0],
+  [0.4, 0, 1],
+  [0, 0, 1],
+])(
+  'with %d of the agents that may stay away %i of one that does is removed',
+  (recoveryAgentRemovalLimit, removed, ended) => {
+    const before = ['a', 'b'].map((id) => ({
+      op: 'putAgent' as const,
+      id: asId<AgentId>(id),
+      record: { fate: 'admitted' as const, info: { hostname: id, id: { value: id } }, sinceMs: 0 },
+    }));
+    const master = new MasterHarness({ recoveryAgentRemovalLimit }, before);
+    const back = master.agent(undefined, { agentInfo: { hostname: 'a', id: { value: 'a' } } });
+    master.pass(600_000, [back]);
+    expect(master.state.unreachableAgents.size).toBe(removed);
+    expect(master.effects.filter(({ type }) => type === 'fail')).toHaveLength(ended);
+  },
+);

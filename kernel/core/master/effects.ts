@@ -76,6 +76,8 @@ export type MasterEffect =
   /** One timer per id: setting it again moves it. */
   | { readonly type: 'setTimer'; readonly id: string; readonly atMs: number }
   | { readonly type: 'cancelTimer'; readonly id: string }
+  /** This master must end rather than go on. */
+  | { readonly type: 'fail'; readonly reason: string; readonly next: string }
   | {
       readonly type: 'log';
       readonly level: LogLevel;

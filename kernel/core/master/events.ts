@@ -16,6 +16,8 @@ export type MasterEvent =
       readonly roles: ReadonlyMap<string, RoleRecord>;
       readonly maintenance?: MaintenanceRecord | undefined;
     }
+  /** The agents of these hosts alone are offered, by name; undefined = all are. */
+  | { readonly type: 'whitelistChanged'; readonly hosts: readonly string[] | undefined }
   /** A scheduler's stream is open. The connection's id is its Mesos-Stream-Id. */
   | {
       readonly type: 'schedulerSubscribed';

@@ -11,6 +11,8 @@ export type Reason =
   | 'AGENT_AWAY'
   | 'DRAINING'
   | 'DEACTIVATED'
+  /** The master's whitelist does not have its host. */
+  | 'NOT_LISTED'
   /** Offers wait until more agents are back after a change of masters. */
   | 'RECOVERY_HOLD';
 
@@ -88,5 +90,6 @@ function reasonOf(
 
 function absence(agent: Agent): Reason {
   if (agent.connection === undefined) return 'AGENT_AWAY';
-  return agent.drain ? 'DRAINING' : 'DEACTIVATED';
+  if (agent.drain) return 'DRAINING';
+  return agent.deactivated ? 'DEACTIVATED' : 'NOT_LISTED';
 }

@@ -2,7 +2,7 @@ import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentId } from '@mezzo/sdk/contract';
 import { usersOf } from './inverse-offers.js';
 import { exclusive, Resources } from '../resources/index.js';
-import { usageOf } from './ledger.js';
+import { isListed, usageOf } from './ledger.js';
 import { keyOfAgent } from './machines.js';
 import type { Agent, Framework, MasterState } from './state.js';
 
@@ -48,6 +48,7 @@ function auditAgent(state: MasterState, agent: Agent, check: Check): void {
   }
   check(agent.connection !== undefined || agent.offers.size === 0, `agent ${id} is away and yet offered`);
   check(!agent.deactivated || agent.offers.size === 0, `agent ${id} is deactivated and yet offered`);
+  check(isListed(state.whitelist, agent) || agent.offers.size === 0, `agent ${id} is not listed and yet offered`);
   check(agent.drain?.state !== 'DRAINED' || agent.tasks.size === 0, `agent ${id} is drained and yet has tasks`);
 }
 

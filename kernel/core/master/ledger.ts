@@ -90,7 +90,7 @@ export const agentJoined = ({ state }: Turn, agent: Agent): void =>
   state.allocator.addAgent(agent.id, {
     total: agent.total,
     used: usageOf(agent),
-    active: agent.connection !== undefined && !agent.deactivated,
+    active: agent.connection !== undefined && !agent.deactivated && isListed(state.whitelist, agent),
     isRemote: isRemote(state, agent),
   });
 
@@ -105,7 +105,13 @@ export const agentChanged = agentJoined;
 
 export const agentPaused = ({ state }: Turn, { id }: Agent): void => state.allocator.deactivateAgent(id);
 
-export const agentResumed = ({ state }: Turn, { id }: Agent): void => state.allocator.activateAgent(id);
+export function agentResumed({ state }: Turn, agent: Agent): void {
+  if (isListed(state.whitelist, agent)) state.allocator.activateAgent(agent.id);
+}
+
+/** It may be offered, as far as the list of hosts goes. */
+export const isListed = (whitelist: MasterState['whitelist'], { info }: Agent): boolean =>
+  whitelist?.has(info.hostname) !== false;
 
 export const agentLeft = ({ state }: Turn, { id }: Agent): void => state.allocator.removeAgent(id);
 

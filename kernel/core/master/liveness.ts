@@ -91,6 +91,7 @@ export function reregisterTimedOut(turn: Turn, id: AgentId): void {
 export function recoveryTimedOut(turn: Turn): void {
   const { state } = turn;
   const { recoveredAgents, frameworks } = state;
+  if (areTooManyAway(turn)) return;
   for (const [id, record] of recoveredAgents) {
     if (state.nextRemovalMs > turn.atMs) return setTimer(turn, RECOVERY_TIMER, state.nextRemovalMs);
     takePermit(turn);
@@ -99,6 +100,21 @@ export function recoveryTimedOut(turn: Turn): void {
     for (const framework of frameworks.values()) sayFailure(turn, framework, id);
     count(turn, 'recovery_slave_removals');
   }
+}
+
+/** More likely it is this master that is cut off, or was told the wrong registry. Asked once. */
+function areTooManyAway(turn: Turn): boolean {
+  const { agentsToReturn: known, recoveredAgents, options } = turn.state;
+  turn.state.agentsToReturn = undefined;
+  const away = recoveredAgents.size;
+  if (known === undefined || away <= options.recoveryAgentRemovalLimit * known) return false;
+  const limit = `${options.recoveryAgentRemovalLimit * 100}%`;
+  emit(turn, {
+    type: 'fail',
+    reason: `${away} of ${known} agents have not come back, more than the ${limit} that may be removed`,
+    next: 'see why they do not reach this master, or give a higher --recovery_agent_removal_limit',
+  });
+  return true;
 }
 
 function markUnreachable(turn: Turn, agent: Agent, message: string): void {

@@ -13,6 +13,8 @@ export interface MasterOptions {
   readonly agentReregisterTimeoutMs: number;
   /** Between two agents that are removed for being lost; 0 = no limit. */
   readonly agentRemovalIntervalMs: number;
+  /** The part of an earlier master's agents that may stay away, from 0 to 1: with more this master ends, and removes none. */
+  readonly recoveryAgentRemovalLimit: number;
   /** Undefined: offers live for ever. */
   readonly offerTimeoutMs: number | undefined;
   readonly allocationIntervalMs: number;

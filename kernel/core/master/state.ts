@@ -195,6 +195,10 @@ export interface MasterState {
   /** Of the schedule, by host name and address. */
   readonly machines: Map<string, Machine>;
   readonly inverseOffers: Map<OfferId, InverseOffer>;
+  /** Names of the hosts whose agents are offered; undefined = all. */
+  whitelist: ReadonlySet<string> | undefined;
+  /** Of the agents that the last master knew of, so many were to come back; undefined = their time is over. */
+  agentsToReturn: number | undefined;
   /** Their users may have to be asked, at the end of the step. */
   readonly toAskAbout: Set<Agent>;
   /** Which framework or agent a stream belongs to. */
@@ -251,6 +255,8 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   schedule: {},
   machines: new Map(),
   inverseOffers: new Map(),
+  whitelist: undefined,
+  agentsToReturn: undefined,
   toAskAbout: new Set(),
   schedulers: new Map(),
   sessions: new Map(),

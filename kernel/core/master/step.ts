@@ -30,6 +30,7 @@ import { recoverRoles } from './sharing.js';
 import type { MasterState } from './state.js';
 import { beginTurn, cancelTimer, log, setTimer, type Turn } from './turn.js';
 import { agentCalled } from './updates.js';
+import { whitelistChanged } from './whitelist.js';
 
 /** Every event may free something: offers are made once, at the end of the step. */
 function step(state: MasterState, event: MasterEvent, atMs: number): MasterEffect[] {
@@ -48,6 +49,8 @@ function handle(turn: Turn, event: MasterEvent): void {
   switch (event.type) {
     case 'started':
       return started(turn, event);
+    case 'whitelistChanged':
+      return whitelistChanged(turn, event.hosts);
     case 'schedulerSubscribed':
       return schedulerSubscribed(turn, event);
     case 'schedulerCalled':
@@ -102,8 +105,8 @@ function started(turn: Turn, event: Extract<MasterEvent, { type: 'started' }>): 
   if (maintenance !== undefined) recoverMaintenance(turn, maintenance);
   holdOffers(turn);
   collectRegistry(turn);
-  if (state.recoveredAgents.size > 0)
-    setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
+  state.agentsToReturn = state.recoveredAgents.size;
+  if (state.agentsToReturn > 0) setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
   log(turn, 'info', 'master started', { agents: agents.size, frameworks: frameworks.size, epoch: state.options.epoch });
 }
 

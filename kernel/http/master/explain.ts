@@ -45,6 +45,7 @@ const WORDS: Readonly<Record<Reason, readonly [meaning: string, next: string]>> 
   AGENT_AWAY: ['it is not connected', 'see its log; tasks there are lost if it does not come back in time'],
   DRAINING: ['it is drained', '`mezzo node activate` takes it into use again'],
   DEACTIVATED: ['it is out of use', '`mezzo node activate` takes it into use again'],
+  NOT_LISTED: ["its host is not on the master's whitelist", 'write its name into the file of --whitelist'],
   RECOVERY_HOLD: [
     'it may be offered, but all offers wait for agents to come back',
     'wait; --allocator_agent_recovery_factor and --allocator_recovery_timeout of the master say how long',

@@ -5,7 +5,7 @@ import {
   type MessageTypes,
   type SchedulerCallSubscribe,
 } from '@mezzo/sdk/api';
-import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
+import { asId, MezzoError, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import { masterMachine, type MasterEffect, type MasterEvent, type MasterState } from '../../core/master/index.js';
 import type { Machine } from '../../core/machine.js';
@@ -78,6 +78,11 @@ export class MasterShell {
     const registry = readRegistry(this.parts.store);
     this.timings.registryFetchMs = performance.now() - beganMs;
     this.dispatch({ type: 'started', ...registry });
+  }
+
+  /** Undefined = the agents of all hosts are offered. */
+  offerOnly(hosts: readonly string[] | undefined): void {
+    this.dispatch({ type: 'whitelistChanged', hosts });
   }
 
   private timeAllocations(): void {
@@ -189,6 +194,10 @@ export class MasterShell {
         return this.setTimer(effect.id, effect.atMs);
       case 'cancelTimer':
         return this.cancelTimer(effect.id);
+      case 'fail': {
+        const { reason, next } = effect;
+        return this.parts.onFatal(new MezzoError('MASTER_GAVE_UP', reason, { blame: 'operator', next }));
+      }
       case 'log':
         return this.parts.log[effect.level](effect.message, effect.fields);
     }
