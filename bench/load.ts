@@ -1,11 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AgentTask } from '../kernel/core/protocol.js';
 import { EmulatedAgent, each } from './load/agents.js';
 import { Channel } from './load/channel.js';
 import { LoadFramework } from './load/framework.js';
 import { ask } from './load/http.js';
 import { LoadedMaster } from './load/master.js';
+import { taskOf } from './load/bodies.js';
 import { median, round, type Report } from './row.js';
 
 /** A master under load over real sockets, with agents and frameworks that are emulated here: they share the cores with it. */
@@ -85,8 +85,10 @@ async function reregister(
 ): Promise<void> {
   const bodies = agents.map((agent, i) => {
     const framework = frameworks[i % FRAMEWORKS]!;
-    const tasks = Array.from({ length: TASKS_PER_AGENT }, (_, j) => taskOf(framework, `${i}-${j}`, 'TASK_RUNNING'));
-    return { agent, body: agent.body({ tasks, frameworks: [infoOf(framework)] }) };
+    const tasks = Array.from({ length: TASKS_PER_AGENT }, (_, j) =>
+      taskOf(framework.id!.value, `${i}-${j}`, 'TASK_RUNNING'),
+    );
+    return { agent, tasks, body: agent.body({ tasks, frameworks: [infoOf(framework)] }) };
   });
   await master.stop();
   await master.start();
@@ -102,6 +104,12 @@ async function reregister(
     value: round((master.residentKib - before.kib) / tasks),
     unit: 'KiB',
   });
+  for (const agent of agents) agent.close();
+  const returns = bodies.map((one) => ({ agent: one.agent, body: one.agent.returnBody(one.tasks) }));
+  const { cpuMs } = master;
+  const againMs = await elapsed(() => each(returns, WIDTH, ({ agent, body }) => agent.register(body, channel)));
+  report({ name: 're-register 10k agents by digest', value: round(againMs), unit: 'ms' });
+  report({ name: 're-register by digest: CPU of the master', value: round(master.cpuMs - cpuMs), unit: 'ms' });
 }
 
 /** Agents that come with ended tasks and leave for good. */
@@ -113,7 +121,7 @@ async function complete(master: LoadedMaster, frameworks: readonly LoadFramework
   await each(each1000, 4, async (agent) => {
     const framework = frameworks[each1000.indexOf(agent) % FRAMEWORKS]!;
     const id = (i: number): string => `ended-${each1000.indexOf(agent)}-${i}`;
-    const tasks = Array.from({ length: 1000 }, (_, i) => taskOf(framework, id(i), 'TASK_FINISHED'));
+    const tasks = Array.from({ length: 1000 }, (_, i) => taskOf(framework.id!.value, id(i), 'TASK_FINISHED'));
     await agent.register(agent.body({ tasks, frameworks: [infoOf(framework)] }));
     await agent.leave();
   });
@@ -127,33 +135,6 @@ const infoOf = ({ info, id }: LoadFramework) => ({
   capabilities: [{ type: 'MULTI_ROLE' as const }, { type: 'PARTITION_AWARE' as const }],
   id: id!,
 });
-
-function taskOf({ id }: LoadFramework, taskId: string, state: AgentTask['state']): AgentTask {
-  const allocationInfo = { role: '*' };
-  const scalar = (name: string, value: number) => ({
-    name,
-    type: 'SCALAR' as const,
-    scalar: { value },
-    allocationInfo,
-  });
-  const status = {
-    taskId: { value: taskId },
-    state,
-    uuid: Buffer.from(taskId.padEnd(16, '-').slice(0, 16)).toString('base64'),
-    source: 'SOURCE_EXECUTOR' as const,
-    timestamp: 1_700_000_000,
-    containerStatus: { networkInfos: [{ ipAddresses: [{ protocol: 'IPv4' as const, ipAddress: '127.0.0.1' }] }] },
-  };
-  const info = {
-    name: 'task',
-    taskId: { value: taskId },
-    agentId: { value: '' },
-    resources: [scalar('cpus', 0.1), scalar('mem', 32)],
-    command: { value: 'exec sleep 1000' },
-    labels: { labels: Array.from({ length: 3 }, (_, i) => ({ key: `key${i}`, value: `value${i}` })) },
-  };
-  return { frameworkId: id!.value, info, state, statuses: [status] };
-}
 
 const VIEWS: Readonly<Record<string, (url: string) => Promise<{ status: number; bytes: number }>>> = {
   '/state': (url) => ask(`${url}/state`, 'GET'),

@@ -1,18 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { randomUUID } from 'node:crypto';
-import type { AgentSubscribe, AgentTask, DownRecord, UpCall } from '../../kernel/core/protocol.js';
-import { Resources } from '../../kernel/core/resources/index.js';
+import { digestOf } from '../../kernel/core/digest.js';
+import { bookItems, type AgentTask, type DownRecord, type UpCall } from '../../kernel/core/protocol.js';
+import { NO_HISTORY, subscribeOf } from './bodies.js';
 import { headOf, type Channel } from './channel.js';
 import { stream } from './http.js';
-
-const RESOURCES = Resources.parse('cpus:64;mem:262144;disk:1048576;ports:[31000-32000]').toMessages('post');
-
-export interface History {
-  readonly tasks: readonly AgentTask[];
-  readonly frameworks: AgentSubscribe['frameworks'];
-}
-
-const NONE: History = { tasks: [], frameworks: [] };
 
 /** An agent as the master sees it, on a real stream: runs what it is told to at once, one batch of news under way at a time. */
 export class EmulatedAgent {
@@ -40,20 +32,15 @@ export class EmulatedAgent {
   }
 
   /** The body that registers it, anew or with the id that it has. */
-  body({ tasks, frameworks }: History = NONE): string {
-    const hostname = `host${this.number}`;
-    const subscribe: AgentSubscribe = {
-      protocol: 1,
-      agentInfo: { hostname, port: 5051, ...(this.id !== undefined && { id: { value: this.id } }) },
-      address: `10.${(this.number >> 16) & 255}.${(this.number >> 8) & 255}.${this.number & 255}:5051`,
-      resources: RESOURCES,
-      version: '0.1.0',
-      tasks,
-      executors: [],
-      operations: [],
-      frameworks,
-    };
-    return JSON.stringify(subscribe);
+  body(history = NO_HISTORY): string {
+    return JSON.stringify(subscribeOf(this.number, this.id, history));
+  }
+
+  /** The body that brings it back to the master that knows these tasks of it. */
+  returnBody(tasks: readonly AgentTask[]): string {
+    const { protocol, agentInfo, address, resources, version } = subscribeOf(this.number, this.id, NO_HISTORY);
+    const items = tasks.map(({ frameworkId, info, state }) => bookItems.task(frameworkId, info.taskId.value, state));
+    return JSON.stringify({ protocol, agentInfo, address, resources, version, digest: digestOf(items) });
   }
 
   /** Resolves once it is registered. */

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { gzip } from 'node:zlib';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
+import { bodyOf, gzipped, lengthOf, writeBody, type Body } from './answer-body.js';
 
 /** A complete answer as data: handlers return it, `sendAnswer` writes it. */
 export interface Answer {
   readonly status: number;
   readonly type?: string;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | Body;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -43,13 +43,13 @@ export const methodNotAllowed = (expected: readonly string[], received: string):
   );
 
 /** JSON text, as a script when the caller asked for JSONP. */
-export const jsonAnswer = (json: string | Uint8Array, jsonp?: string): Answer =>
+export const jsonAnswer = (json: string | Body, jsonp?: string): Answer =>
   jsonp === undefined
     ? { status: 200, type: JSON_TYPE, body: json }
     : {
         status: 200,
         type: 'text/javascript',
-        body: `${jsonp}(${typeof json === 'string' ? json : Buffer.from(json).toString()});`,
+        body: [Buffer.from(`${jsonp}(`), ...bodyOf(json), Buffer.from(');')],
       };
 
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
@@ -77,26 +77,24 @@ export function errorAnswer(error: unknown): Answer {
 /** Writes the answer, compressed when the caller accepts it and it is worth it. */
 export function sendAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
-  const body = bufferOf(answer.body ?? '');
-  if (body.length < MIN_GZIP_BYTES || !acceptsGzip(request)) return write(request, response, answer, body);
-  gzip(body, { level: 1 }, (error, packed) => {
-    if (error) write(request, response, answer, body);
-    else write(request, response, { ...answer, headers: { ...answer.headers, 'Content-Encoding': 'gzip' } }, packed);
-  });
+  const body = bodyOf(answer.body ?? '');
+  if (lengthOf(body) < MIN_GZIP_BYTES || !acceptsGzip(request)) return write(request, response, answer, body);
+  gzipped(body).then(
+    (packed) =>
+      write(request, response, { ...answer, headers: { ...answer.headers, 'Content-Encoding': 'gzip' } }, packed),
+    () => write(request, response, answer, body),
+  );
 }
 
-/** Bytes are not copied: many may be sent the same. */
-const bufferOf = (body: string | Uint8Array): Buffer =>
-  typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-
-function write(request: IncomingMessage, response: ServerResponse, answer: Answer, body: Buffer): void {
+function write(request: IncomingMessage, response: ServerResponse, answer: Answer, body: Body): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(answer.status, {
     ...(answer.type !== undefined && { 'Content-Type': answer.type }),
-    'Content-Length': body.length,
+    'Content-Length': lengthOf(body),
     ...answer.headers,
   });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (request.method === 'HEAD') response.end();
+  else writeBody(response, body);
 }
 
 const acceptsGzip = (request: IncomingMessage): boolean =>

@@ -1,9 +1,15 @@
+import http, { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { stringifyJson } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
+import { sendAnswer } from './answer.js';
+import { Fragments } from './fragments.js';
 import { inSlices, jsonPieces, lazily, SharedRuns } from './slices.js';
 
-const written = async (value: unknown): Promise<string> => (await inSlices(jsonPieces(value))).toString();
+const { writeRun } = new Fragments();
+const written = async (value: unknown): Promise<string> =>
+  Buffer.concat(await inSlices(jsonPieces(value, writeRun))).toString();
 
 test('lazy lists are written like lists, wherever they are', async () => {
   const twice = (n: number) => ({ n: 2 * n, none: undefined, below: lazily([n], String) });
@@ -14,16 +20,56 @@ test('lazy lists are written like lists, wherever they are', async () => {
   expect(await written([1, 'ü'])).toBe('[1,"ü"]');
 });
 
-test('others have their turn while a long text is written', async () => {
-  let [turns, isOver] = [0, false];
-  const slow = (): string => {
-    for (const endMs = performance.now() + 1; performance.now() < endMs;);
-    return 'x';
+test('however many long answers are written, others have their turn after each slice of one of them', async () => {
+  let [ms, pieces] = [0, 0];
+  const clock = (): number => ms;
+  function* long() {
+    for (let i = 0; i < 1000; i++) {
+      ms++;
+      pieces++;
+      yield 'x';
+    }
+  }
+  const writing = Promise.all([inSlices(long(), clock), inSlices(long(), clock)]);
+  const perTurn: number[] = [];
+  while (pieces < 2000) {
+    const before = pieces;
+    await setImmediate();
+    perTurn.push(pieces - before);
+  }
+  expect(Math.max(...perTurn)).toBe(4);
+  for (const body of await writing) expect(Buffer.concat(body).toString()).toBe('x'.repeat(1000));
+});
+
+test('a request that comes while a big view is written is answered within a few slices', async () => {
+  let [ms, slices, isOver] = [0, 0, false];
+  const clock = (): number => {
+    if (ms % 5 === 0) slices++;
+    return ms;
   };
-  const writing = written(lazily(Array.from({ length: 50 }), slow)).then(() => (isOver = true));
-  for (; !isOver; turns++) await setImmediate();
-  await writing;
-  expect(turns).toBeGreaterThan(5);
+  function* big() {
+    for (; !isOver; ms++) yield 'x';
+  }
+  const server = createServer((request, response) => {
+    if (request.url === '/health') return void sendAnswer(request, response, { status: 200 });
+    void inSlices(big(), clock).then((body) => sendAnswer(request, response, { status: 200, body }));
+  });
+  const port = await new Promise<number>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+  );
+  const get = (path: string): Promise<unknown> =>
+    new Promise((resolve, reject) =>
+      http.get({ port, path, agent: false }, (answer) => answer.resume().on('end', resolve)).on('error', reject),
+    );
+  const view = get('/state');
+  while (slices < 10) await setImmediate();
+  const before = slices;
+  await get('/health');
+  const meanwhile = slices - before;
+  isOver = true;
+  await view;
+  server.close();
+  expect(meanwhile).toBeLessThan(100);
 });
 
 test('who asks during a run shares the next; a run that fails fails for those who share it alone', async () => {

@@ -1,36 +1,49 @@
-import { quote, stringifyJson } from '@mezzo/sdk/api';
+import { Lazy, quote, stringifyJson, type Piece, type Run, type WriteRun } from '@mezzo/sdk/api';
+import type { Body } from './answer-body.js';
+import { asBuffer } from './fragments.js';
 
-/** A list of an answer whose members are made one by one, when they are written. */
-export class Lazy {
-  constructor(readonly members: () => Iterable<unknown>) {}
+/** JSON text as it is. */
+export class JsonText {
+  constructor(readonly text: string) {}
 }
 
 /** The items are those of now, what is told of them is what is true when it is written. */
-export const lazily = <T>(items: readonly T[], view: (item: T) => unknown): Lazy =>
-  new Lazy(function* () {
-    for (const item of items) yield view(item);
-  });
+export const lazily = <T>(items: readonly T[], view: (item: T) => unknown, keeper?: object): Lazy =>
+  new Lazy([{ items, view, keeper } as Run]);
 
-/** JSON text in pieces: each a member of a `Lazy` list, or what lies between. */
-export function* jsonPieces(value: unknown): Generator<string> {
-  if (value instanceof Lazy) {
-    let mark = '[';
-    for (const member of value.members()) {
-      yield mark;
-      yield* jsonPieces(member);
-      mark = ',';
-    }
-    yield mark === '[' ? '[]' : ']';
-  } else if (isPlain(value) && Object.values(value).some((member) => member instanceof Lazy)) {
+/** JSON text in pieces: members of `Lazy` lists, and what lies between. */
+export function* jsonPieces(value: unknown, writeRun: WriteRun): Generator<Piece> {
+  if (value instanceof Lazy) yield* listPieces(value, writeRun);
+  else if (value instanceof JsonText) yield value.text;
+  else if (isPlain(value) && Object.values(value).some((member) => member instanceof Lazy)) {
     let mark = '{';
     for (const [key, member] of Object.entries(value)) {
       if (member === undefined) continue;
       yield `${mark}${quote(key)}:`;
-      yield* jsonPieces(member);
+      yield* jsonPieces(member, writeRun);
       mark = ',';
     }
     yield mark === '{' ? '{}' : '}';
   } else yield stringifyJson(value);
+}
+
+function* listPieces({ runs }: Lazy, writeRun: WriteRun): Generator<Piece> {
+  let mark = '[';
+  for (const run of runs) {
+    if (run.items.length === 0) continue;
+    if (run.keeper !== undefined) {
+      yield mark;
+      yield* writeRun(run, (item) => [...jsonPieces(run.view(item), writeRun)].join(''), ',');
+      mark = ',';
+    } else {
+      for (const item of run.items) {
+        yield mark;
+        yield* jsonPieces(run.view(item), writeRun);
+        mark = ',';
+      }
+    }
+  }
+  yield mark === '[' ? '[]' : ']';
 }
 
 const isPlain = (value: unknown): value is object =>
@@ -39,22 +52,46 @@ const isPlain = (value: unknown): value is object =>
 const SLICE_MS = 4;
 const CHUNK_CHARS = 256 * 1024;
 
-/** Puts a long text together a few milliseconds at a time: whoever else asks is answered in between. */
-export async function inSlices(pieces: Iterator<string>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+/** Puts a big answer together a few milliseconds at a time: whoever else asks is answered in between. */
+export async function inSlices(pieces: Iterable<Piece>, nowMs = (): number => performance.now()): Promise<Body> {
+  const body: Uint8Array[] = [];
+  const iterator = pieces[Symbol.iterator]();
   let text = '';
+  const flush = (): void => {
+    if (text !== '') body.push(asBuffer(text));
+    text = '';
+  };
   for (;;) {
-    const untilMs = performance.now() + SLICE_MS;
+    await turn();
+    const untilMs = nowMs() + SLICE_MS;
     do {
-      const { value, done } = pieces.next();
-      if (done) return Buffer.concat([...chunks, Buffer.from(text)]);
-      text += value;
-      if (text.length < CHUNK_CHARS) continue;
-      chunks.push(Buffer.from(text));
-      text = '';
-    } while (performance.now() < untilMs);
-    await new Promise((resolve) => setImmediate(resolve));
+      const { value, done } = iterator.next();
+      if (done) {
+        flush();
+        return body;
+      }
+      if (typeof value === 'string') text += value;
+      else if (value.length > 0) {
+        flush();
+        body.push(value);
+      }
+      if (text.length >= CHUNK_CHARS) flush();
+    } while (nowMs() < untilMs);
   }
+}
+
+const waiting: (() => void)[] = [];
+
+/** However many answers are written at the same time: one slice of one of them, then all others who ask. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    waiting.push(resolve);
+    if (waiting.length === 1) setImmediate(nextTurn);
+  });
+
+function nextTurn(): void {
+  waiting.shift()!();
+  if (waiting.length > 0) setImmediate(nextTurn);
 }
 
 /** Runs one at a time; who asks while one is under way shares the next with all others who do. */

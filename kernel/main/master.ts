@@ -14,6 +14,7 @@ import { RateLimiter } from '../http/auth/rate-limits.js';
 import { FileTree } from '../http/files.js';
 import { assertMayListen, isLoopback, listen, packedIp, type Listening } from '../http/listen.js';
 import { masterHttp } from '../http/master/server.js';
+import { Written } from '../http/written.js';
 import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
@@ -109,6 +110,7 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
       shell,
       clusterKey: key,
       agentTokens: agentTokenReader(key),
+      written: new Written(),
       gate,
       limiter,
       clusterName: flags.cluster,

@@ -23,7 +23,7 @@ import { schema, type MessageSchema } from './schema.js';
 export type MessageName = keyof MessageTypes;
 
 /** The functions of one message type. Each is compiled when it is first called, and then takes its own place. */
-class Codec {
+export class Codec {
   constructor(private readonly type: MessageSchema) {}
 
   read: JsonReader = (json, field, depth) => (this.read = compileReader(this.type, codecOf))(json, field, depth);
@@ -36,13 +36,13 @@ class Codec {
 
 const codecs = new Map<string, Codec>();
 
-function codecOf(type: MessageSchema): Codec {
+export function codecOf(type: MessageSchema): Codec {
   let codec = codecs.get(type.fullName);
   if (codec === undefined) codecs.set(type.fullName, (codec = new Codec(type)));
   return codec;
 }
 
-function typeOf(name: string): MessageSchema {
+export function typeOf(name: string): MessageSchema {
   const type = schema().messages.get(name);
   assert(type, `no message is called ${name}`);
   return type;

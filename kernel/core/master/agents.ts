@@ -31,6 +31,7 @@ import { agentRecord, executorKey, type Agent, type Framework, type Task } from 
 import {
   addExecutor,
   addTask,
+  amend,
   completeTask,
   conclude,
   forward,
@@ -333,9 +334,11 @@ function recoverTask(turn: Turn, framework: Framework, agent: Agent, told: Agent
     resources: resources.allocateMissing(role ?? framework.roles[0] ?? '*'),
     state: told.state,
   });
-  task.message.statuses = told.statuses.map(({ data: _, ...status }) => status);
-  task.message.statusUpdateState = told.unacknowledged?.state ?? told.statuses.at(-1)?.state;
-  task.message.statusUpdateUuid = told.unacknowledged?.uuid ?? told.statuses.at(-1)?.uuid;
+  amend(task, {
+    statuses: told.statuses.map(({ data: _, ...status }) => status),
+    statusUpdateState: told.unacknowledged?.state ?? told.statuses.at(-1)?.state,
+    statusUpdateUuid: told.unacknowledged?.uuid ?? told.statuses.at(-1)?.uuid,
+  });
   addTask(turn, framework, agent, task);
   return task;
 }

@@ -29,8 +29,11 @@ export interface Task {
   readonly executorId: ExecutorId | undefined;
   readonly role: string;
   readonly resources: Resources;
-  /** What the APIs show. `state` is the latest that the agent reported, `statusUpdateState` the latest that was forwarded. */
-  readonly message: TaskMessage;
+  /**
+   * What the APIs show. `state` is the latest that the agent reported, `statusUpdateState` the latest that was forwarded.
+   * Never changed, but replaced (`amend`): what was made of it, as its text, is true for as long as it is there.
+   */
+  message: Readonly<TaskMessage>;
   /** The forwarded status that the framework has yet to acknowledge. */
   unacknowledged: TaskStatus | undefined;
   /** Asked to end: told again to an agent that comes back. */
@@ -83,9 +86,9 @@ export interface Framework {
   /** Those that have an id, by that. */
   readonly operations: Map<string, Operation>;
   /** Oldest first, bounded. */
-  readonly unreachableTasks: Map<TaskId, TaskMessage>;
+  readonly unreachableTasks: Map<TaskId, Readonly<TaskMessage>>;
   /** Oldest first, bounded. */
-  readonly completedTasks: Map<string, TaskMessage>;
+  readonly completedTasks: Map<string, Readonly<TaskMessage>>;
   /** Calls and events by type, offers by fate: for the metrics. */
   readonly counts: Map<string, number>;
 }

@@ -98,7 +98,7 @@ export function completeTask(turn: Turn, framework: Framework, task: Task): void
 export function setTaskState(turn: Turn, task: Task, state: TaskState): void {
   const ends = isTerminal(state) && !isTerminal(task.message.state);
   if (ends) countEnd(turn, turn.state.frameworks.get(task.frameworkId), state);
-  task.message.state = state;
+  if (state !== task.message.state) amend(task, { state });
   if (isTerminal(state)) releaseTask(turn, task);
 }
 
@@ -115,13 +115,17 @@ export function releaseTask(turn: Turn, task: Task): void {
   release(turn, task.frameworkId, task.agentId, task.resources);
 }
 
+/** What the task shows from now on. */
+export function amend(task: Task, change: Partial<TaskMessage>): void {
+  task.message = { ...task.message, ...change };
+}
+
 /** One status per state is kept, without the framework's data. */
 export function recordStatus(task: Task, status: TaskStatus): void {
   const { data: _, ...kept } = status;
-  const statuses = (task.message.statuses ??= []);
-  if (statuses.at(-1)?.state === status.state) statuses.pop();
-  statuses.push(kept);
-  if (statuses.length > MAX_STATUSES) statuses.splice(0, statuses.length - MAX_STATUSES);
+  const before = task.message.statuses ?? [];
+  const earlier = before.at(-1)?.state === status.state ? before.slice(0, -1) : before;
+  amend(task, { statuses: [...earlier, kept].slice(-MAX_STATUSES) });
 }
 
 export interface MasterStatus {

@@ -8,7 +8,7 @@ import { removeAgent } from './liveness.js';
 import { rescindOffersOf } from './offers.js';
 import { operationUpdated } from './operations.js';
 import { executorKey, type Agent, type Framework } from './state.js';
-import { completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';
+import { amend, completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';
 import { count, log, reply, sendAgent, sendScheduler, type Turn } from './turn.js';
 
 type AgentCalled = Extract<MasterEvent, { type: 'agentCalled' }>;
@@ -67,8 +67,7 @@ function statusUpdate(turn: Turn, agent: Agent, { frameworkId, status, latestSta
   const task = framework.tasks.get(asId<TaskId>(status.taskId.value));
   if (task !== undefined && task.agentId === agent.id) {
     const again = task.message.statusUpdateUuid !== undefined && task.message.statusUpdateUuid === status.uuid;
-    task.message.statusUpdateState = status.state;
-    task.message.statusUpdateUuid = status.uuid;
+    if (!again) amend(task, { statusUpdateState: status.state, statusUpdateUuid: status.uuid });
     task.unacknowledged = told;
     if (!isTerminal(task.message.state)) setTaskState(turn, task, latestState);
     if (!again) {

@@ -11,12 +11,15 @@ import type {
   MasterResponseGetTasks,
   Operation as OperationMessage,
   Role,
+  Run,
   Task as TaskMessage,
 } from '@mezzo/sdk/api';
 import { asId, type FrameworkId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
+import { offeredBy, usedBy } from './holdings.js';
+import { lookOf } from './looks.js';
 import { seenAgent, seenAgentInfo, SEES_ALL, type Sight } from './sight.js';
-import type { Agent, Executor, Framework, MasterState, Offer, Operation, Task } from './state.js';
+import type { Agent, Framework, MasterState, Operation } from './state.js';
 import { timeInfo } from './turn.js';
 
 /** What our agents can do, in the field's words. */
@@ -29,26 +32,6 @@ export const AGENT_CAPABILITIES: readonly AgentInfoCapability[] = [
   { type: 'AGENT_DRAINING' },
   { type: 'TASK_RESOURCE_LIMITS' },
 ];
-
-const sum = (bags: Iterable<{ readonly resources: Resources }>): Resources => {
-  let total = Resources.empty;
-  for (const { resources } of bags) total = total.add(resources);
-  return total;
-};
-
-/** What tasks and executors hold: of an agent, or of a framework. */
-export function usedBy({ tasks, executors }: Holder): Resources {
-  const holding = [...tasks.values()].filter((task) => task.holds);
-  return sum([...holding, ...executors.values()]);
-}
-
-export interface Holder {
-  readonly tasks: { values(): Iterable<Task> };
-  readonly executors: { values(): Iterable<Executor> };
-  readonly offers: Iterable<Offer>;
-}
-
-export const offeredBy = ({ offers }: Holder): Resources => sum(offers);
 
 export const pidOf = (agent: Agent): string => `slave(1)@${agent.address}`;
 
@@ -110,25 +93,44 @@ function frameworkItself(framework: Framework): MasterResponseGetFrameworksFrame
   };
 }
 
-export const getAgents = (state: MasterState, sight = SEES_ALL): MasterResponseGetAgents => ({
-  agents: [...state.agents.values()].map((agent) => seenAgent(sight, agentView(state, agent))),
-  recoveredAgents: [...state.recoveredAgents.values()].map(({ info }) => seenAgentInfo(sight, info)),
+/** How lists of answers are made. */
+export type ListMaker = <T, M>(...runs: readonly Run<T, M>[]) => M[];
+
+/** As they are now. */
+export const atOnce: ListMaker = (...runs) => runs.flatMap(({ items, view }) => items.map((item) => view(item)));
+
+/** The agents, as `view` shows them from what `Look` says and no more. What was written of them may be kept where all is seen. */
+export const agentRun = <M>({ agents }: MasterState, sight: Sight, view: (agent: Agent) => M): Run<Agent, M> => ({
+  items: [...agents.values()],
+  view,
+  look: lookOf,
+  keeper: sight === SEES_ALL ? agents : undefined,
 });
 
-export function getFrameworks(state: MasterState, sight = SEES_ALL): MasterResponseGetFrameworks {
-  const seen = (all: Iterable<Framework>) => [...all].filter(({ info }) => sight.framework(info)).map(frameworkView);
+export const getAgents = (state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetAgents => ({
+  agents: list(agentRun(state, sight, (agent) => seenAgent(sight, agentView(state, agent)))),
+  recoveredAgents: list({
+    items: [...state.recoveredAgents.values()],
+    view: ({ info }) => seenAgentInfo(sight, info),
+  }),
+});
+
+export function getFrameworks(state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetFrameworks {
+  const seen = (all: Iterable<Framework>) =>
+    list({ items: [...all].filter(({ info }) => sight.framework(info)), view: frameworkView });
   return {
     frameworks: seen(state.frameworks.values()),
     completedFrameworks: seen(state.completedFrameworks.values()),
   };
 }
 
-export const getExecutors = (state: MasterState, sight = SEES_ALL): MasterResponseGetExecutors => ({
-  executors: [...state.agents.values()].flatMap((agent) =>
-    [...agent.executors.values()]
-      .filter(({ info, frameworkId }) => seesExecutor(state, sight, frameworkId, info))
-      .map(({ info, agentId }) => ({ executorInfo: info, agentId: { value: agentId } })),
-  ),
+export const getExecutors = (state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetExecutors => ({
+  executors: list({
+    items: [...state.agents.values()].flatMap((agent) =>
+      [...agent.executors.values()].filter(({ info, frameworkId }) => seesExecutor(state, sight, frameworkId, info)),
+    ),
+    view: ({ info, agentId }) => ({ executorInfo: info, agentId: { value: agentId } }),
+  }),
 });
 
 function seesExecutor(state: MasterState, sight: Sight, frameworkId: FrameworkId, info: ExecutorInfo): boolean {
@@ -136,15 +138,16 @@ function seesExecutor(state: MasterState, sight: Sight, frameworkId: FrameworkId
   return sight === SEES_ALL || (framework !== undefined && sight.executor(framework.info, info));
 }
 
-export const getOperations = (state: MasterState, sight = SEES_ALL): MasterResponseGetOperations => ({
-  operations: [...state.agents.values()].flatMap(({ operations }) =>
-    [...operations.values()]
-      .filter(({ frameworkId }) => {
+export const getOperations = (state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetOperations => ({
+  operations: list({
+    items: [...state.agents.values()].flatMap(({ operations }) =>
+      [...operations.values()].filter(({ frameworkId }) => {
         const framework = frameworkId && state.frameworks.get(frameworkId);
         return !framework || sight.framework(framework.info);
-      })
-      .map(operationView),
-  ),
+      }),
+    ),
+    view: operationView,
+  }),
 });
 
 const operationView = ({ uuid, frameworkId, agentId, info, status }: Operation): OperationMessage => ({
@@ -156,25 +159,60 @@ const operationView = ({ uuid, frameworkId, agentId, info, status }: Operation):
   uuid: { value: uuid },
 });
 
-export function getTasks(state: MasterState, sight = SEES_ALL): MasterResponseGetTasks {
-  const all = [...state.frameworks.values(), ...state.completedFrameworks.values()];
-  const seen = (tasksOf: (framework: Framework) => Iterable<TaskMessage>): TaskMessage[] =>
-    all.flatMap((framework) => {
-      const tasks = [...tasksOf(framework)];
-      return sight === SEES_ALL ? tasks : tasks.filter((task) => sight.task(framework.info, task));
-    });
+/** Tasks of a framework that may be seen. What was written of them may be kept unless some are left out. */
+function seenTasks<M>(
+  { info }: Framework,
+  keeper: object,
+  tasks: readonly TaskMessage[],
+  sight: Sight,
+  view: (task: TaskMessage) => M,
+): Run<TaskMessage, M> {
+  const items = sight === SEES_ALL ? tasks : tasks.filter((task) => sight.task(info, task));
+  return { items, view, keeper: items.length === tasks.length ? keeper : undefined };
+}
+
+type TaskRun<M> = (framework: Framework) => Run<TaskMessage, M>;
+
+/** The three lists of tasks of a framework. */
+export const taskRuns = <M>(
+  sight: Sight,
+  view: (task: TaskMessage) => M,
+): { readonly [List in 'tasks' | 'unreachableTasks' | 'completedTasks']: TaskRun<M> } => {
+  const over =
+    (list: 'unreachableTasks' | 'completedTasks'): TaskRun<M> =>
+    (framework) =>
+      seenTasks(framework, framework[list], [...framework[list].values()], sight, view);
   return {
-    tasks: seen(({ tasks }) => [...tasks.values()].map(({ message }) => message)),
-    unreachableTasks: seen(({ unreachableTasks }) => unreachableTasks.values()),
-    completedTasks: seen(({ completedTasks }) => completedTasks.values()),
+    tasks: (framework) => {
+      const { tasks } = framework;
+      return seenTasks(
+        framework,
+        tasks,
+        Array.from(tasks.values(), ({ message }) => message),
+        sight,
+        view,
+      );
+    },
+    unreachableTasks: over('unreachableTasks'),
+    completedTasks: over('completedTasks'),
+  };
+};
+
+export function getTasks(state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetTasks {
+  const all = [...state.frameworks.values(), ...state.completedFrameworks.values()];
+  const { tasks, unreachableTasks, completedTasks } = taskRuns(sight, (task) => task);
+  return {
+    tasks: list(...all.map(tasks)),
+    unreachableTasks: list(...all.map(unreachableTasks)),
+    completedTasks: list(...all.map(completedTasks)),
   };
 }
 
-export const getState = (state: MasterState, sight = SEES_ALL): MasterResponseGetState => ({
-  getTasks: getTasks(state, sight),
-  getExecutors: getExecutors(state, sight),
-  getFrameworks: getFrameworks(state, sight),
-  getAgents: getAgents(state, sight),
+export const getState = (state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetState => ({
+  getTasks: getTasks(state, sight, list),
+  getExecutors: getExecutors(state, sight, list),
+  getFrameworks: getFrameworks(state, sight, list),
+  getAgents: getAgents(state, sight, list),
 });
 
 export interface RoleView {

@@ -58,6 +58,21 @@ export class Resources {
     return new Resources(out);
   }
 
+  /** Of many, for less than adding them one by one. */
+  static sum(bags: readonly Resources[]): Resources {
+    if (bags.length < 2) return bags[0] ?? Resources.empty;
+    const totals = new Map<string, Entry>();
+    const scalars = new Map<Identity, number>();
+    for (const { entries } of bags) {
+      for (const entry of entries) {
+        const { id, amount } = entry;
+        if (typeof amount === 'number') scalars.set(id, (scalars.get(id) ?? 0) + amount);
+        else totals.set(id.key, totals.has(id.key) ? sum(totals.get(id.key)!, entry) : entry);
+      }
+    }
+    return normalised([...Array.from(scalars, ([id, amount]) => ({ id, amount })), ...totals.values()]);
+  }
+
   /** What `other` has beyond this is ignored: nothing gets negative. */
   subtract(other: Resources): Resources {
     if (other.isEmpty || this.isEmpty) return this;

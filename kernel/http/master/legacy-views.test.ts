@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { MasterHarness, task } from '../../../tests/support/master-harness.js';
+import { Fragments } from '../fragments.js';
 import { jsonPieces } from '../slices.js';
 import { frameworksView, slavesView, tasksView, type Json } from './legacy-views.js';
 
-const written = (view: Json): Json => JSON.parse([...jsonPieces(view)].join('')) as Json;
+const { writeRun } = new Fragments();
+const written = (view: Json): Json => JSON.parse([...jsonPieces(view, writeRun)].join('')) as Json;
 const page = { limit: 100, offset: 0, ascending: false, frameworkId: null, taskId: null };
 
 /** Two frameworks with two tasks each, which began one after another: a0, b0, a1, b1. The last has ended. */

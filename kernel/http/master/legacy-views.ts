@@ -1,7 +1,10 @@
 import {
+  Lazy,
   messageToObject,
+  stringifyJson,
   type DomainInfo,
   type Label,
+  type Run,
   type Task as TaskMessage,
   type TaskStatus,
 } from '@mezzo/sdk/api';
@@ -10,17 +13,18 @@ import type { Agent, Framework, MasterState, Offer } from '../../core/master/ind
 import {
   activeAgents,
   AGENT_CAPABILITIES,
+  agentRun,
   getRoles,
   isActive,
-  offeredBy,
   pidOf,
-  usedBy,
+  taskRuns,
 } from '../../core/master/views.js';
+import { offeredBy, usedBy } from '../../core/master/holdings.js';
 import { SEES_ALL, type Sight } from '../../core/master/sight.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import { executorView } from './executor-view.js';
 import type { Viewer } from './permissions.js';
-import { lazily, type Lazy } from '../slices.js';
+import { JsonText, lazily } from '../slices.js';
 import type { MasterSite } from './site.js';
 
 /** The JSON objects of the endpoints that were there before v1: snake_case, `slave` for agent, times in seconds. */
@@ -113,6 +117,8 @@ export function taskView(task: TaskMessage): Json {
   };
 }
 
+const taskText = (task: TaskMessage): JsonText => new JsonText(stringifyJson(taskView(task)));
+
 const limitsOf = (limits: Readonly<Record<string, { value: number }>>): Json =>
   Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value]));
 
@@ -143,11 +149,7 @@ function frameworkSummary(framework: Framework): Json {
 
 export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
   const { info } = framework;
-  const seen = (tasks: Iterable<TaskMessage>): Lazy =>
-    lazily(
-      [...tasks].filter((task) => sight.task(info, task)),
-      taskView,
-    );
+  const { tasks, unreachableTasks, completedTasks } = taskRuns(sight, taskText);
   const multiRole = framework.capabilities.has('MULTI_ROLE');
   const executors = [...framework.executors]
     .filter((executor) => sight.executor(info, executor.info))
@@ -163,9 +165,9 @@ export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
     resources: usedBy(framework).add(offeredBy(framework)).summary(),
     ...(isReregistered(framework) && { reregistered_time: seconds(framework.reregisteredAtMs!) }),
     ...(multiRole ? { roles: framework.roles } : { role: framework.roles[0] ?? '*' }),
-    tasks: seen([...framework.tasks.values()].map(({ message }) => message)),
-    unreachable_tasks: seen(framework.unreachableTasks.values()),
-    completed_tasks: seen(framework.completedTasks.values()),
+    tasks: new Lazy([tasks(framework) as Run]),
+    unreachable_tasks: new Lazy([unreachableTasks(framework) as Run]),
+    completed_tasks: new Lazy([completedTasks(framework) as Run]),
     offers: [...framework.offers].map(offerView),
     executors,
     ...(info.labels && { labels: labelsOf(info.labels.labels ?? []) }),
@@ -289,7 +291,7 @@ export function stateView(
       ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
       flags,
     }),
-    slaves: lazily([...state.agents.values()], (agent) => slaveView(agent, sight)),
+    slaves: new Lazy([agentRun(state, sight, (agent) => slaveView(agent, sight)) as Run]),
     recovered_slaves: slavesView(state, null).recovered_slaves,
     ...frameworksView(state, null, sight),
     orphan_tasks: [],

@@ -7,6 +7,7 @@ import { jsonAnswer, methodNotAllowed, notFound, sendAnswer, textAnswer, type An
 import { helpAnswer } from '../help.js';
 import { MASTER_DOORS } from './doors.js';
 import { FORBIDDEN } from '../auth/permission.js';
+import type { Body } from '../answer-body.js';
 import { readBody } from '../body.js';
 import { parseDuration } from '../duration.js';
 import { downloadFile, fileEndpoint } from '../file-endpoints.js';
@@ -24,7 +25,7 @@ import {
 } from './legacy-views.js';
 import { metricsSnapshot, prometheusText } from './metrics.js';
 import { registryView } from './registry-view.js';
-import { inSlices, jsonPieces, SharedRuns } from '../slices.js';
+import { inSlices, jsonPieces } from '../slices.js';
 import { changeCluster } from './operator-api.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
@@ -49,14 +50,15 @@ export function legacyRouter(site: MasterSite): Router {
   };
   const json = (path: string, view: (query: URLSearchParams, viewer: Viewer) => unknown): void =>
     at(path, async (query, ctx) => {
-      const text = await inSlices(jsonPieces(view(query, viewerOf(site, ctx.req))));
-      return jsonAnswer(text, jsonpOf(query));
+      const body = await inSlices(jsonPieces(view(query, viewerOf(site, ctx.req)), writeRun));
+      return jsonAnswer(body, jsonpOf(query));
     });
   const { state } = site.shell;
-  const wholeState = new SharedRuns(() => inSlices(jsonPieces(stateView(site, SEES_ALL_OF_IT))));
+  const writeRun = site.written.writeRun('legacy');
+  const written = (viewer: Viewer): Promise<Body> => inSlices(jsonPieces(stateView(site, viewer), writeRun));
   at('/state', async (query, { req }) => {
-    const seen = state.options.authorizer && inSlices(jsonPieces(stateView(site, viewerOf(site, req))));
-    return jsonAnswer(await (seen ?? wholeState.ask()), jsonpOf(query));
+    const seen = state.options.authorizer && written(viewerOf(site, req));
+    return jsonAnswer(await (seen ?? site.written.share('/state', () => written(SEES_ALL_OF_IT))), jsonpOf(query));
   });
   json('/state-summary', (_query, { sight }) => stateSummaryView(site, sight));
   json('/slaves', (query, { sight }) => slavesView(state, query.get('slave_id'), sight));

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
-  encodeMessage,
-  messageToJson,
+  Lazy,
+  messagePieces,
   type MasterCall,
   type MasterCallType,
   type MasterResponse,
+  type Run,
 } from '@mezzo/sdk/api';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import {
@@ -15,7 +16,9 @@ import {
   getState,
   getTasks,
   roleMessages,
+  type ListMaker,
 } from '../../core/master/views.js';
+import type { Body } from '../answer-body.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import { fileError } from '../file-endpoints.js';
@@ -25,6 +28,7 @@ import { FORBIDDEN } from '../auth/permission.js';
 import { masterCallError } from './call-validation.js';
 import { metricsSnapshot } from './metrics.js';
 import { mayCall, mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
+import { inSlices } from '../slices.js';
 import type { MasterSite } from './site.js';
 import { openStream } from './streams.js';
 
@@ -48,18 +52,35 @@ export async function operatorApi(
     return undefined;
   }
   const viewer = viewerOf(site, request);
-  const result = await carryOut(site, call, viewer);
-  if (isAnswer(result)) return result;
-  const message: MasterResponse = { type: call.type as MasterResponse['type'], ...result };
-  const name = 'mesos.v1.master.Response';
-  return { status: 200, type, body: type === JSON_TYPE ? messageToJson(name, message) : encodeMessage(name, message) };
+  const format = type === JSON_TYPE ? 'json' : 'protobuf';
+  const write = (result: Result): Promise<Body> => {
+    const message: MasterResponse = { type: call.type as MasterResponse['type'], ...result };
+    return inSlices(messagePieces(format, 'mesos.v1.master.Response', message, site.written.writeRun(format)));
+  };
+  const list = lists[call.type!];
+  if (list !== undefined && site.shell.state.options.authorizer === undefined) {
+    const body = site.written.share(`${call.type} ${format}`, () => write(list(site, viewer)));
+    return { status: 200, type, body: await body };
+  }
+  const result = list?.(site, viewer) ?? (await carryOut(site, call, viewer));
+  return isAnswer(result) ? result : { status: 200, type, body: await write(result) };
 }
 
-type View = (
-  site: MasterSite,
-  call: MasterCall,
-  viewer: Viewer,
-) => Omit<MasterResponse, 'type'> | Answer | Promise<Omit<MasterResponse, 'type'> | Answer>;
+type Result = Omit<MasterResponse, 'type'>;
+
+export const lazily: ListMaker = (...runs) => new Lazy(runs as readonly Run[]) as never;
+
+/** What may be big is written bit by bit, and shows what the caller may see. */
+const lists: Partial<Record<MasterCallType, (site: MasterSite, viewer: Viewer) => Result>> = {
+  GET_STATE: ({ shell }, { sight }) => ({ getState: getState(shell.state, sight, lazily) }),
+  GET_AGENTS: ({ shell }, { sight }) => ({ getAgents: getAgents(shell.state, sight, lazily) }),
+  GET_FRAMEWORKS: ({ shell }, { sight }) => ({ getFrameworks: getFrameworks(shell.state, sight, lazily) }),
+  GET_EXECUTORS: ({ shell }, { sight }) => ({ getExecutors: getExecutors(shell.state, sight, lazily) }),
+  GET_OPERATIONS: ({ shell }, { sight }) => ({ getOperations: getOperations(shell.state, sight, lazily) }),
+  GET_TASKS: ({ shell }, { sight }) => ({ getTasks: getTasks(shell.state, sight, lazily) }),
+};
+
+type View = (site: MasterSite, call: MasterCall, viewer: Viewer) => Result | Answer | Promise<Result | Answer>;
 
 const views: Partial<Record<MasterCallType, View>> = {
   GET_HEALTH: () => ({ getHealth: { healthy: true } }),
@@ -78,12 +99,6 @@ const views: Partial<Record<MasterCallType, View>> = {
   },
   LIST_FILES: listFiles,
   READ_FILE: readFile,
-  GET_STATE: ({ shell }, _, { sight }) => ({ getState: getState(shell.state, sight) }),
-  GET_AGENTS: ({ shell }, _, { sight }) => ({ getAgents: getAgents(shell.state, sight) }),
-  GET_FRAMEWORKS: ({ shell }, _, { sight }) => ({ getFrameworks: getFrameworks(shell.state, sight) }),
-  GET_EXECUTORS: ({ shell }, _, { sight }) => ({ getExecutors: getExecutors(shell.state, sight) }),
-  GET_OPERATIONS: ({ shell }, _, { sight }) => ({ getOperations: getOperations(shell.state, sight) }),
-  GET_TASKS: ({ shell }, _, { sight }) => ({ getTasks: getTasks(shell.state, sight) }),
   GET_ROLES: ({ shell }, _, { sight }) => ({ getRoles: { roles: roleMessages(shell.state, sight) } }),
   GET_WEIGHTS: ({ shell }, _, { sight }) => {
     const infos = weightInfos(shell.state, sight.role);
@@ -107,11 +122,7 @@ const views: Partial<Record<MasterCallType, View>> = {
   }),
 };
 
-async function carryOut(
-  site: MasterSite,
-  call: MasterCall,
-  viewer: Viewer,
-): Promise<Omit<MasterResponse, 'type'> | Answer> {
+async function carryOut(site: MasterSite, call: MasterCall, viewer: Viewer): Promise<Result | Answer> {
   const view = views[call.type!];
   if (view === undefined) return changeCluster(site, call, viewer);
   return mayCall(site, viewer, call) ? view(site, call, viewer) : FORBIDDEN;
@@ -124,11 +135,7 @@ export async function changeCluster(site: MasterSite, call: MasterCall, viewer: 
   return replyAnswer(await site.shell.call((request) => ({ type: 'operatorCalled', request, call, principal })));
 }
 
-async function listFiles(
-  { files }: MasterSite,
-  { listFiles }: MasterCall,
-  { may }: Viewer,
-): Promise<Omit<MasterResponse, 'type'> | Answer> {
+async function listFiles({ files }: MasterSite, { listFiles }: MasterCall, { may }: Viewer): Promise<Result | Answer> {
   if (!mayReadFile(may)) return FORBIDDEN;
   try {
     const entries = await files.browse(listFiles!.path);
@@ -145,11 +152,7 @@ async function listFiles(
   }
 }
 
-async function readFile(
-  { files }: MasterSite,
-  { readFile }: MasterCall,
-  { may }: Viewer,
-): Promise<Omit<MasterResponse, 'type'> | Answer> {
+async function readFile({ files }: MasterSite, { readFile }: MasterCall, { may }: Viewer): Promise<Result | Answer> {
   if (!mayReadFile(may)) return FORBIDDEN;
   const { path, offset, length } = readFile!;
   if (offset < 0) return textAnswer(400, `Negative offset provided: ${offset}`);

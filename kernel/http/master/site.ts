@@ -5,6 +5,7 @@ import type { Gate } from '../auth/gate.js';
 import type { RateLimiter } from '../auth/rate-limits.js';
 import type { TokenReader } from '../auth/tokens.js';
 import type { FileTree } from '../files.js';
+import type { Written } from '../written.js';
 
 /** What the master's HTTP side knows besides the machine. */
 export interface MasterSite {
@@ -19,6 +20,7 @@ export interface MasterSite {
   /** `version` is the Mesos version whose APIs we speak. */
   readonly version: VersionInfo & { readonly mezzo: string };
   readonly files: FileTree;
+  readonly written: Written;
   readonly log: Logger & { level: string };
   readonly logDir: string | undefined;
   readonly externalLogFile: string | undefined;

@@ -1,0 +1,19 @@
+import { Resources } from '../resources/index.js';
+import type { Executor, Offer, Task } from './state.js';
+
+/** What tasks and executors hold: of an agent, or of a framework. */
+export function usedBy({ tasks, executors }: Holder): Resources {
+  const bags: Resources[] = [];
+  for (const { holds, resources } of tasks.values()) if (holds) bags.push(resources);
+  for (const { resources } of executors.values()) bags.push(resources);
+  return Resources.sum(bags);
+}
+
+export interface Holder {
+  readonly tasks: { values(): Iterable<Task> };
+  readonly executors: { values(): Iterable<Executor> };
+  readonly offers: Iterable<Offer>;
+}
+
+export const offeredBy = ({ offers }: Holder): Resources =>
+  Resources.sum([...offers].map(({ resources }) => resources));
