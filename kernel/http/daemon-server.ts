@@ -86,10 +86,13 @@ function answerKoa(ctx: Koa.Context, answer: Answer): void {
   sendAnswer(ctx.req, ctx.res, answer);
 }
 
+/** What proxies put before a path. */
+const ORIGIN = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?(?=\/|$)/i;
+
 /** Slashes count once, and not at the end; what a proxy puts before the path does not count at all. */
 function normalised(url: string, prefix: RegExp): string {
   const at = url.indexOf('?');
-  const path = (at < 0 ? url : url.slice(0, at)).replace(/^https?:\/\/[^/]*/i, '');
+  const path = (at < 0 ? url : url.slice(0, at)).replace(ORIGIN, '');
   const clean = path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
   return clean.replace(prefix, '') + (at < 0 ? '' : url.slice(at)) || '/';
 }

@@ -55,10 +55,12 @@ test("an agent's doors ask for credentials as well", async () => {
     const answer = await fetch(url + path, { headers, method });
     return [answer.status, answer.headers.get('www-authenticate')];
   };
-  for (const path of ['/state', '/slave(1)/state', '/STATE', '/containers', '/files/debug', '/metrics', '/flags']) {
+  for (const path of ['/state', '/slave(1)/state', '/containers', '/files/debug', '/metrics', '/flags']) {
     expect(await ask(path), path).toEqual([401, 'Basic realm="mesos-agent-readonly"']);
     expect((await ask(path, basic('ops:s3cret2')))[0], path).toBe(200);
   }
+  expect((await ask('/STATE'))[0]).toBe(401);
+  expect((await ask('/STATE', basic('ops:s3cret2')))[0]).toBe(404);
   expect(await ask('/api/v1', {}, 'POST')).toEqual([401, 'Basic realm="mesos-agent-readwrite"']);
   expect(await ask('/api/v1/executor', basic('ops:s3cret2'), 'POST')).toEqual([
     401,
