@@ -35,11 +35,8 @@ export function setFrameworkMetrics(framework: Framework, set: (name: string, va
   for (const fate of OFFERS) tell(`offers/${fate}`);
   for (const role of roles) tell(`roles/${role}/suppressed`, suppressed.has(role) ? 1 : 0);
   tell('subscribed', connection === undefined ? 0 : 1);
-  const now = new Map([['unreachable', unreachableTasks.size]]);
-  for (const { message } of tasks.values()) {
-    const state = message.state.toLowerCase().replace('task_', '');
-    now.set(state, (now.get(state) ?? 0) + 1);
-  }
-  for (const state of ACTIVE) tell(`tasks/active/task_${state}`, now.get(state) ?? 0);
+  const now = new Map<string, number>([['TASK_UNREACHABLE', unreachableTasks.size]]);
+  for (const { message } of tasks.values()) now.set(message.state, (now.get(message.state) ?? 0) + 1);
+  for (const state of ACTIVE) tell(`tasks/active/task_${state}`, now.get(`TASK_${state.toUpperCase()}`) ?? 0);
   for (const state of ENDED) tell(`tasks/terminal/task_${state}`);
 }
