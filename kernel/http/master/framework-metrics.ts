@@ -1,4 +1,5 @@
 import type { Framework } from '../../core/master/index.js';
+import { bump } from '../../core/master/turn.js';
 
 /** What is counted by type, each with its sum. Those that nothing was counted of are 0. */
 const COUNTED: Readonly<Record<string, readonly string[]>> = {
@@ -20,9 +21,20 @@ const OFFERS = ['accepted', 'declined', 'rescinded', 'sent'];
 const ENDED = ['dropped', 'error', 'failed', 'finished', 'gone', 'gone_by_operator', 'killed', 'lost'];
 const ACTIVE = ['killing', 'running', 'staging', 'starting', 'unknown', 'unreachable'];
 
+/** Tasks that are not over, by state. */
+export function taskStatesOf({ tasks, unreachableTasks }: Framework): Map<string, number> {
+  const states = new Map<string, number>();
+  for (const { message } of tasks.values()) bump(states, message.state);
+  bump(states, 'TASK_UNREACHABLE', unreachableTasks.size);
+  return states;
+}
+
 /** Of one framework, each name below `master/frameworks/NAME/ID/`. */
-export function setFrameworkMetrics(framework: Framework, set: (name: string, value: number) => void): void {
-  const { id, info, counts, roles, suppressed, connection, tasks, unreachableTasks } = framework;
+export function setFrameworkMetrics(
+  { id, info, counts, roles, suppressed, connection }: Framework,
+  states: ReadonlyMap<string, number>,
+  set: (name: string, value: number) => void,
+): void {
   const prefix = `master/frameworks/${encodeURIComponent(info.name)}/${id}`;
   const tell = (name: string, value = counts.get(name) ?? 0): number => (set(`${prefix}/${name}`, value), value);
   for (const [what, types] of Object.entries(COUNTED)) {
@@ -35,8 +47,6 @@ export function setFrameworkMetrics(framework: Framework, set: (name: string, va
   for (const fate of OFFERS) tell(`offers/${fate}`);
   for (const role of roles) tell(`roles/${role}/suppressed`, suppressed.has(role) ? 1 : 0);
   tell('subscribed', connection === undefined ? 0 : 1);
-  const now = new Map<string, number>([['TASK_UNREACHABLE', unreachableTasks.size]]);
-  for (const { message } of tasks.values()) now.set(message.state, (now.get(message.state) ?? 0) + 1);
-  for (const state of ACTIVE) tell(`tasks/active/task_${state}`, now.get(`TASK_${state.toUpperCase()}`) ?? 0);
+  for (const state of ACTIVE) tell(`tasks/active/task_${state}`, states.get(`TASK_${state.toUpperCase()}`) ?? 0);
   for (const state of ENDED) tell(`tasks/terminal/task_${state}`);
 }

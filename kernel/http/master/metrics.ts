@@ -1,10 +1,11 @@
 import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
+import { bump } from '../../core/master/turn.js';
 import { activeAgents } from '../../core/master/views.js';
 import { milliOf, quantitiesOf, Resources, type Quantities } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
-import { setFrameworkMetrics } from './framework-metrics.js';
+import { setFrameworkMetrics, taskStatesOf } from './framework-metrics.js';
 import { setSystemMetrics } from '../system-stats.js';
 
 const TASK_STATES = ['staging', 'starting', 'running', 'killing', 'unreachable'];
@@ -150,18 +151,18 @@ function setFrameworks(state: MasterState, set: Set): void {
   set('master/frameworks_disconnected', state.frameworks.size - connected);
   set('master/frameworks_active', connected);
   set('master/frameworks_inactive', state.frameworks.size - connected);
-  if (!state.options.publishFrameworkMetrics) return;
-  for (const framework of state.frameworks.values()) setFrameworkMetrics(framework, set);
 }
 
-function setTasks(state: MasterState, set: Set): void {
-  const now = new Map<string, number>();
-  for (const { tasks, unreachableTasks } of state.frameworks.values()) {
-    for (const { message } of tasks.values()) now.set(message.state, (now.get(message.state) ?? 0) + 1);
-    now.set('TASK_UNREACHABLE', (now.get('TASK_UNREACHABLE') ?? 0) + unreachableTasks.size);
+/** Each task is looked at once, for its framework and for all. */
+function setTasks({ frameworks, options, counts }: MasterState, set: Set): void {
+  const all = new Map<string, number>();
+  for (const framework of frameworks.values()) {
+    const states = taskStatesOf(framework);
+    for (const [name, tasks] of states) bump(all, name, tasks);
+    if (options.publishFrameworkMetrics) setFrameworkMetrics(framework, states, set);
   }
-  for (const name of TASK_STATES) set(`master/tasks_${name}`, now.get(`TASK_${name.toUpperCase()}`) ?? 0);
-  for (const name of ENDED_STATES) set(`master/tasks_${name}`, state.counts.get(`tasks_${name}`) ?? 0);
+  for (const name of TASK_STATES) set(`master/tasks_${name}`, all.get(`TASK_${name.toUpperCase()}`) ?? 0);
+  for (const name of ENDED_STATES) set(`master/tasks_${name}`, counts.get(`tasks_${name}`) ?? 0);
 }
 
 function setResources(state: MasterState, set: Set): void {
@@ -194,8 +195,6 @@ function addScalars(sums: Map<string, number>, { entries }: Resources): void {
     if (entry.id.type === 'SCALAR')
       bump(sums, entry.id.name + (entry.id.revocable ? '_revocable' : ''), milliOf(entry));
 }
-
-const bump = (sums: Map<string, number>, name: string, by = 1): void => void sums.set(name, (sums.get(name) ?? 0) + by);
 
 function setSharing(state: MasterState, set: Set): void {
   const { allocator, quotas } = state;
@@ -237,7 +236,7 @@ function offeredByRole({ offers }: MasterState): Map<string, Map<string, number>
       const above = role.slice(0, end);
       const sums = byRole.get(above) ?? new Map<string, number>();
       byRole.set(above, sums);
-      for (const [name, milli] of bound) sums.set(name, (sums.get(name) ?? 0) + milli);
+      for (const [name, milli] of bound) bump(sums, name, milli);
     }
   }
   return byRole;
