@@ -121,6 +121,8 @@ export type DownMessage =
       readonly frameworkId: string;
       readonly taskId: string;
       readonly killPolicy?: KillPolicy;
+      /** The role that it gives way to; its framework did not ask for its end. */
+      readonly preemptedFor?: string;
     }
   /** Turn `from`, which the agent has, into `to`: reservations are made or undone, volumes come or go. */
   | {

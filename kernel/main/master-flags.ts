@@ -141,6 +141,10 @@ const own = {
   whitelist,
   min_allocatable_resources: minAllocatable,
   place_requests: bool('Offer frameworks at once what they ask for by REQUEST, of what nobody else wants', false),
+  preemption: bool(
+    'For requests that fit nowhere, tasks of roles of lower priority give way; with place_requests',
+    false,
+  ),
   nested_quota: bool('Roles below others may have quota too, within that of those above', false),
   filter_gpu_resources: bool('Hide agents with GPUs from frameworks without GPU_RESOURCES', true),
   root_submissions: bool('Frameworks may run as root', true),

@@ -58,6 +58,15 @@ test('unique hosts: of three instances on two agents two run, the third says wha
   expect((await cluster.mezzo(['app', 'remove', '/sleeper'])).code).toBe(0);
 });
 
+test('a role gets its weight and priority, and is listed with them and its quota', async () => {
+  const { code, stdout } = await cluster.mezzo(['role', 'set', 'prod', '--weight', '2.5', '--priority', '100']);
+  expect([code, stdout]).toEqual([0, "'prod' has weight 2.5 and priority 100\n"]);
+  const roles = await cluster.json<object[]>('role', 'list');
+  expect(roles).toContainEqual(expect.objectContaining({ name: 'prod', weight: 2.5, priority: 100, frameworks: [] }));
+  expect((await cluster.mezzo(['role', 'set', 'prod'])).stderr).toMatch(/NOTHING_TO_SET/);
+  expect((await cluster.mezzo(['role', 'set', 'prod', '--weight', 'much'])).code).toBe(1);
+});
+
 test('nodes share the machine and no task port', async () => {
   const nodes = await cluster.json<{ resources: { cpus: number; ports: string } }[]>('node', 'list');
   expect(nodes.length).toBe(2);

@@ -2,6 +2,8 @@ import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { agentBreach } from '../../kernel/core/agent/invariants.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
 import { Resources } from '../../kernel/core/resources/index.js';
+import type { AgentNode } from './agent-node.js';
+import { FIRST } from './operator-node.js';
 import { Violation, type World } from './world.js';
 
 /** After every step: what each machine that was told something believes holds together. */
@@ -27,7 +29,7 @@ export function auditEnd(world: World): void {
   const broken = [
     ...agentsAreBack(world),
     ...viewsAgree(world),
-    ...everybodyIsServed(world),
+    ...(world.isTight ? theFirstAreServed(world) : everybodyIsServed(world)),
     ...groupsAreWhole(world),
     ...operationsAreSettled(world),
     ...nobodyIsHomeless(world),
@@ -111,6 +113,32 @@ function* everybodyIsServed(world: World): Generator<string> {
     if (wish.lifeMs === 0 && live.filter(({ state }) => state === 'TASK_RUNNING').length < wish.tasks)
       yield `${name} (${manners}) wants ${wish.tasks} tasks and has ${live.map(({ id, state }) => `${id} ${state}`).join(', ') || 'none'}`;
   }
+}
+
+/** Where there is not enough for all: who is first and asks has what it wants, unless nobody is left who could give way. */
+function* theFirstAreServed(world: World): Generator<string> {
+  for (const { wish, live, name, role, asks } of world.frameworks) {
+    if (role !== FIRST || !asks || wish.lifeMs > 0 || live.length >= wish.tasks) continue;
+    for (const agent of world.agents) {
+      const others = [...agent.host.containers.values()].filter(
+        ({ running, spec }) => running && spec.parent === undefined && !isOfFirst(world, agent, spec.containerId),
+      );
+      const yields = others.reduce((sum, { spec }) => sum + spec.resources.cpusMilli, 0);
+      const room = yields + freeOn(world, agent);
+      if (room >= wish.cpus * 1000)
+        yield `${name} has ${live.length} of ${wish.tasks} tasks, and ${agent.name} has room of ${room} for it`;
+    }
+  }
+}
+
+function freeOn({ cpus }: World, { host }: AgentNode): number {
+  const containers = [...host.containers.values()].filter(({ running, spec }) => running && spec.parent === undefined);
+  return containers.reduce((left, { spec }) => left - spec.resources.cpusMilli, cpus * 1000);
+}
+
+function isOfFirst({ frameworks }: World, { state }: AgentNode, containerId: string): boolean {
+  const run = state?.runs.get(containerId);
+  return frameworks.some(({ id, role }) => role === FIRST && id === run?.frameworkId);
 }
 
 /** Master and agents have the same resources, nobody waits for an operation, and a volume that was said to be there is there. */

@@ -98,6 +98,10 @@ export class FrameworkNode {
     if (this.manners === 'flapping') this.flap();
   }
 
+  get role(): string {
+    return this.name.startsWith('a') ? 'apps' : 'jobs';
+  }
+
   get live(): TaskView[] {
     return [...this.tasks.values()].filter(({ state }) => !GONE.has(state));
   }
@@ -121,7 +125,7 @@ export class FrameworkNode {
             name: this.name,
             failoverTimeout: 604_800,
             checkpoint: true,
-            roles: [this.name.startsWith('a') ? 'apps' : 'jobs'],
+            roles: [this.role],
             ...(this.id === undefined ? {} : { id: { value: this.id } }),
             capabilities: [
               { type: 'MULTI_ROLE' },
@@ -167,6 +171,7 @@ export class FrameworkNode {
     this.call({ type: 'RECONCILE', reconcile: {} });
     this.keeper?.reconcile();
     if (this.missing > 0) this.call({ type: 'REVIVE' });
+    if (this.missing > 0 && this.asks && this.world.isTight) this.call(this.request());
     if (this.world.calm) for (const offer of this.unanswered.splice(0)) this.answer(offer);
   }
 
@@ -270,6 +275,7 @@ export class FrameworkNode {
       });
     }
     if (task === undefined || status.state === undefined) return;
+    if (status.state === 'TASK_KILLED') this.world.toldKilled(this, id, status.reason);
     // A state that ended is final, save that an agent thought lost may come back with its tasks.
     if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;
     // To frameworks that are not partition-aware a partition looks like an end, by the protocol.
@@ -279,7 +285,7 @@ export class FrameworkNode {
   }
 
   /** Some say what they want before they take whatever is offered. */
-  private get asks(): boolean {
+  get asks(): boolean {
     return this.partitionAware && !this.wish.grouped;
   }
 

@@ -10,6 +10,7 @@ import type {
   RoleRecord,
 } from '../../kernel/core/master/effects.js';
 import type { MasterEvent } from '../../kernel/core/master/events.js';
+import type { Priorities } from '../../kernel/core/master/priorities.js';
 import type { MasterOptions } from '../../kernel/core/master/options.js';
 import { createMasterState, type MasterState } from '../../kernel/core/master/state.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
@@ -141,6 +142,14 @@ export class MasterNode {
     this.dispatch({ type: 'operatorCalled', request, call });
   }
 
+  /** As above. */
+  setPriorities(priorities: Priorities, answered: (status: number) => void): void {
+    if (this.life === undefined) return;
+    const request = this.nextRequest++;
+    this.life.replies.set(request, answered);
+    this.dispatch({ type: 'prioritiesSet', request, priorities });
+  }
+
   private request(event: (request: number) => MasterEvent): number | undefined {
     if (this.life === undefined) return undefined;
     const request = this.nextRequest++;
@@ -190,6 +199,7 @@ export class MasterNode {
       filterGpuResources: true,
       nestedQuota: false,
       placeRequests: true,
+      preemption: true,
       rootSubmissions: true,
       maxCompletedFrameworks: 50,
       maxCompletedTasksPerFramework: 1000,

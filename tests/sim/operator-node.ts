@@ -5,6 +5,9 @@ import { Maintainer } from './maintainer.js';
 import type { World } from './world.js';
 
 const ROLES = ['apps', 'jobs'];
+/** Where there is not enough for all, the others give way to this one. */
+export const FIRST = 'apps';
+const PRIORITY = 10;
 const PATIENCE_MS = 5000;
 
 /** Sets weights and quota and drains agents now and then, asks again until it is answered, and remembers what it was told is done. */
@@ -14,6 +17,7 @@ export class OperatorNode {
   private readonly drained = new Set<string>();
   readonly maintainer: Maintainer;
   private asking = false;
+  private isPrioritised = false;
 
   constructor(private readonly world: World) {
     this.maintainer = new Maintainer(world);
@@ -46,6 +50,14 @@ export class OperatorNode {
     else this.ask({ type: 'REACTIVATE_AGENT', reactivateAgent: { agentId: { value: agentId } } });
   }
 
+  /** Once and for all. */
+  prioritise(): void {
+    const { master, time } = this.world;
+    if (this.isPrioritised) return;
+    master.setPriorities(new Map([[FIRST, PRIORITY]]), (status) => (this.isPrioritised ||= status === 200));
+    time.after(PATIENCE_MS, () => this.prioritise());
+  }
+
   /** Whether the master still knows what it said of machines, after any step. */
   auditMachines(): string[] {
     return this.asking ? [] : this.maintainer.audit();
@@ -57,6 +69,7 @@ export class OperatorNode {
     if (state === undefined || this.asking) return yield 'the operator was never answered';
     for (const id of this.drained) yield `the agent ${id} was never drained`;
     yield* this.maintainer.audit();
+    if (this.isPrioritised && state.priorities.get(FIRST) !== PRIORITY) yield `the priority of ${FIRST} is forgotten`;
     const known = new Map(weightInfos(state).map(({ role, weight }) => [role, weight]));
     for (const [role, weight] of this.weights)
       if (known.get(role) !== weight) yield `the weight of ${role} is ${known.get(role)}, and ${weight} was promised`;

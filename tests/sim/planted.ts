@@ -6,7 +6,7 @@ import type { MasterEffect } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
 import type { MasterMachine } from './master-node.js';
-import type { Planted } from './world.js';
+import { isTight, isWithOperations, type Planted } from './world.js';
 
 /** Machines with a bug planted in what they do: each must be caught, or the auditors are asleep. */
 
@@ -28,9 +28,11 @@ export const planted: Readonly<Record<string, Planted>> = {
     agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key.startsWith('tasks/') ? [] : [effect])),
   },
   'the agent checkpoints no reservations': {
+    worlds: isWithOperations,
     agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key === 'resources' ? [] : [effect])),
   },
   'the master acknowledges not every operation': {
+    worlds: isWithOperations,
     master: masterThat((effect) =>
       effect.type === 'sendAgent' &&
       effect.record.type === 'acknowledgeOperation' &&
@@ -61,9 +63,11 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the agent spares the rest of a group': {
+    worlds: isWithOperations,
     agent: agentThat((effect) => (effect.type === 'killContainer' && effect.graceMs === 3000 ? [] : [effect])),
   },
   'the agent forgets what runs in pods': {
+    worlds: isWithOperations,
     agent: agentThat((effect) =>
       effect.type === 'checkpoint' && effect.key.startsWith('containers/') ? [] : [effect],
     ),
@@ -81,6 +85,33 @@ export const planted: Readonly<Record<string, Planted>> = {
         ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putRole') }]
         : [effect],
     ),
+  },
+  'the master offers room before it is there': {
+    worlds: isTight,
+    master: {
+      step: (state, event, atMs) => {
+        Object.assign(state.allocator, { isOvercommitted: () => false });
+        return masterMachine.step(state, event, atMs);
+      },
+    },
+  },
+  'the master tells nobody to give way': {
+    worlds: isTight,
+    master: masterThat((effect) =>
+      effect.type === 'sendAgent' && 'preemptedFor' in effect.record ? [inPlaceOf(effect)] : [effect],
+    ),
+  },
+  'the agent does not say why tasks give way': {
+    worlds: isTight,
+    agent: agentThat((effect) => {
+      if (effect.type !== 'sendMaster' || effect.call.type !== 'statusUpdate') return [effect];
+      const { reason: _, ...status } = effect.call.status;
+      return [
+        effect.call.status.reason === 'REASON_CONTAINER_PREEMPTED'
+          ? { ...effect, call: { ...effect.call, status } }
+          : effect,
+      ];
+    }),
   },
   'the master forgets to write maintenance down': {
     master: masterThat((effect) =>

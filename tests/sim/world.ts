@@ -9,15 +9,24 @@ import { ContainerCaller } from './container-caller.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
 import { call, CALM, type Stream, type Weather } from './network.js';
-import { OperatorNode } from './operator-node.js';
+import { FIRST, OperatorNode } from './operator-node.js';
 import { Timeline } from './timeline.js';
 
 export interface Planted {
   readonly master?: MasterMachine;
   readonly agent?: AgentMachine;
+  /** Worlds in which it could show: to look elsewhere is a waste. */
+  readonly worlds?: (seed: number) => boolean;
 }
 
+/** Frameworks reserve resources and make volumes of them, and launch groups. */
+export const isWithOperations = (seed: number): boolean => seed % 4 === 1;
+/** There is not enough for all: some give way to others. */
+export const isTight = (seed: number): boolean => seed % 5 === 4;
+
 const CPUS = 4;
+/** Less than all together wish for. */
+const FEW_CPUS = 0.4;
 const MEM_MIB = 4096;
 const STORM_MS = 20 * 60_000;
 /** No crash any more, and no broken stream that makes peers start over; single calls are still lost. */
@@ -66,7 +75,7 @@ export class World {
     this.master = new MasterNode(this.time, this.weather, planted.master);
     this.agents = Array.from(
       { length: random.between(1, 4) },
-      (_, i) => new AgentNode(this, i, agentConfig(i, this.withOperations ? DISK : []), planted.agent),
+      (_, i) => new AgentNode(this, i, agentConfig(i, this.cpus, this.withOperations ? DISK : []), planted.agent),
     );
     const manners: Manners[] = ['polite', 'polite', 'greedy', 'silent', 'doubling', 'flapping'];
     this.frameworks = Array.from({ length: random.between(1, 4) }, (_, i) => {
@@ -76,15 +85,23 @@ export class World {
         mem: random.between(32, 128),
         lifeMs: random.chance(0.5) ? 0 : random.between(1000, 600_000),
         // Not drawn: the seeds that are kept tell their stories by what is drawn.
-        grouped: seed % 4 === 1 && i % 2 === 0,
+        grouped: isWithOperations(seed) && i % 2 === 0,
       };
       return new FrameworkNode(this, `${i % 2 ? 'a' : 'b'}fw${i}`, random.pick(manners), wish, random.chance(0.7));
     });
   }
 
-  /** Frameworks reserve resources and make volumes of them. */
   get withOperations(): boolean {
-    return this.seed % 4 === 1;
+    return isWithOperations(this.seed);
+  }
+
+  get isTight(): boolean {
+    return isTight(this.seed);
+  }
+
+  /** Of each agent. */
+  get cpus(): number {
+    return this.isTight ? FEW_CPUS : CPUS;
   }
 
   /** A storm of faults, a drizzle of lost calls, then calm long enough for everything to settle; the auditors look after every step and at the end. */
@@ -94,6 +111,7 @@ export class World {
     for (const framework of this.frameworks) framework.start();
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
     if (this.seed % 3 === 0) this.operator.start();
+    if (this.isTight) this.operator.prioritise();
     if (this.seed % 8 === 6) new ContainerCaller(this).start();
     this.scheduleFaults();
     this.time.advance(STORM_MS, () => audit(this));
@@ -197,8 +215,8 @@ export class World {
     const used = [...agent.host.containers.values()]
       .filter((container) => container.running && container.spec.parent === undefined)
       .reduce((sum, container) => sum + container.spec.resources.cpusMilli, spec.resources.cpusMilli);
-    if (used > CPUS * 1000)
-      throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${CPUS * 1000}`);
+    if (used > this.cpus * 1000)
+      throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${this.cpus * 1000}`);
   }
 
   /** An agent has read its books after a restart: what frameworks were told runs, and does run, is in them. */
@@ -216,6 +234,14 @@ export class World {
     }
   }
 
+  /** Nobody ends a task that its framework wants without saying why, and only the lesser give way. */
+  toldKilled(framework: FrameworkNode, taskId: string, reason: string | undefined): void {
+    const isAbove = reason === 'REASON_CONTAINER_PREEMPTED' && (!this.isTight || framework.role === FIRST);
+    // In a group, tasks also follow one that ended.
+    if (isAbove || (reason === undefined && !framework.wish.grouped))
+      throw new Violation(`${framework.name} (${framework.role}) was told that ${taskId} is killed: ${reason}`);
+  }
+
   /** A framework is told that a task is over, or not known: then its container may not have been running for long. */
   toldOver(framework: FrameworkNode, taskId: string, state: string): void {
     const launch = this.launches.get(`${framework.id}/${taskId}`);
@@ -231,7 +257,7 @@ export class World {
 
 const DISK: Resource[] = [{ name: 'disk', type: 'SCALAR', scalar: { value: 100 } }];
 
-const agentConfig = (index: number, more: readonly Resource[]): AgentConfig => ({
+const agentConfig = (index: number, cpus: number, more: readonly Resource[]): AgentConfig => ({
   owner: `sim-${index}`,
   workDir: `/sim/${index}`,
   hostname: `host-${index}`,
@@ -239,7 +265,7 @@ const agentConfig = (index: number, more: readonly Resource[]): AgentConfig => (
   port: 5051,
   version: '1.12.0',
   resources: [
-    { name: 'cpus', type: 'SCALAR', scalar: { value: CPUS } },
+    { name: 'cpus', type: 'SCALAR', scalar: { value: cpus } },
     { name: 'mem', type: 'SCALAR', scalar: { value: MEM_MIB } },
     { name: 'disk', type: 'SCALAR', scalar: { value: 1024 } },
     { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31_000, end: 32_000 }] } },

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutorInfo, FrameworkInfo, Offer, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type { ExecutorInfo, FrameworkInfo, Offer, Resource, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
 import { connectScheduler, type SchedulerClient } from '@mezzo/sdk/framework';
 import { agentFlags } from '../../kernel/main/agent-flags.js';
 import { startAgent, type AgentDaemon } from '../../kernel/main/agent.js';
@@ -167,6 +167,10 @@ export class TestScheduler {
 
   runIn(executor: ExecutorInfo, id: string): Promise<void> {
     return this.launch({ taskId: { value: id }, executor });
+  }
+
+  async request(resources: Resource[]): Promise<void> {
+    await this.client.call('REQUEST', { requests: [{ resources }] });
   }
 
   async kill(id: string): Promise<void> {

@@ -66,6 +66,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   filterGpuResources: true,
   nestedQuota: false,
   placeRequests: false,
+  preemption: false,
   rootSubmissions: true,
   maxCompletedFrameworks: 2,
   maxCompletedTasksPerFramework: 3,

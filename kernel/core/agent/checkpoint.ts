@@ -62,6 +62,7 @@ export interface TaskRecord {
   readonly updates: readonly TaskStatus[];
   readonly delivered: boolean;
   readonly killing: boolean;
+  readonly preemptedFor?: string;
   readonly group?: string;
   readonly containerId?: string;
 }
@@ -120,11 +121,12 @@ export function saveContainer(turn: Turn, container: Container): void {
 }
 
 export function saveTask(turn: Turn, run: Run, task: Task): void {
-  const { info, state, delivered, killing, group, containerId } = task;
+  const { info, state, delivered, killing, preemptedFor, group, containerId } = task;
   const value: TaskRecord = {
     ...{ version: CHECKPOINT_VERSION, info, state, delivered, killing },
     statuses: [...task.statuses],
     updates: [...task.updates],
+    ...(preemptedFor !== undefined && { preemptedFor }),
     ...(group !== undefined && { group }),
     ...(containerId !== undefined && { containerId }),
   };

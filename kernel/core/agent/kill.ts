@@ -18,10 +18,17 @@ const KILLED_DURING_LAUNCH: TaskEnd = {
 };
 
 /** Ends one task; of a custom executor, by asking the executor. */
-export function killTask(turn: Turn, frameworkId: string, taskId: string, policy?: KillPolicy): void {
+export function killTask(
+  turn: Turn,
+  frameworkId: string,
+  taskId: string,
+  policy?: KillPolicy,
+  preemptedFor?: string,
+): void {
   const run = turn.state.frameworks.get(frameworkId)?.taskRuns.get(taskId);
   const task = run?.tasks.get(taskId);
   if (run === undefined || task === undefined || isTerminal(task.state)) return;
+  if (!task.killing) task.preemptedFor = preemptedFor;
   if (run.kind === 'custom') return killInExecutor(turn, run, task, policy);
   const vessel = vesselOf(turn.state, run, task);
   if (run.kind === 'command' && run.phase === 'preparing') return neverRan(turn, run, KILLED_DURING_LAUNCH);

@@ -186,6 +186,7 @@ export const newTask = (info: TaskInfo, group?: string): Task => ({
   retryMs: 0,
   delivered: false,
   killing: false,
+  preemptedFor: undefined,
   tooLong: false,
   healthy: undefined,
   checkStatus: checkStatusOf(info.check),

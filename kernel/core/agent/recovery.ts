@@ -155,11 +155,11 @@ function readBooks(turn: Turn, records: readonly CheckpointRecord[]): void {
       emit(turn, { type: 'forget', key });
       continue;
     }
-    const { info, state: taskState, statuses, updates, delivered, killing, group, containerId: inner } = record;
+    const { info, state: taskState, statuses, updates, delivered, killing, preemptedFor, group } = record;
     const last = statuses.at(-1);
     addTask(framework, run, {
       ...newTask(info, group),
-      ...{ state: taskState, delivered, killing, containerId: inner },
+      ...{ state: taskState, delivered, killing, preemptedFor, containerId: record.containerId },
       statuses: [...statuses],
       updates: [...updates],
       healthy: last?.healthy,

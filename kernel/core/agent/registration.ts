@@ -81,7 +81,7 @@ function obey(turn: Turn, message: DownMessage): void {
     case 'runTaskGroup':
       return serving ? runTaskGroup(turn, message.framework, message.executor, message.tasks) : undefined;
     case 'killTask':
-      return killTask(turn, message.frameworkId, message.taskId, message.killPolicy);
+      return killTask(turn, message.frameworkId, message.taskId, message.killPolicy, message.preemptedFor);
     case 'applyOperation':
       return serving ? applyOperation(turn, message) : undefined;
     case 'acknowledgeOperation':

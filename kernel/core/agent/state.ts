@@ -78,6 +78,8 @@ export interface Task {
   /** Handed to its custom executor; in a pod, its container was asked for. */
   delivered: boolean;
   killing: boolean;
+  /** The role that it gives way to. */
+  preemptedFor: string | undefined;
   tooLong: boolean;
   healthy: boolean | undefined;
   checkStatus: CheckStatusInfo | undefined;

@@ -165,6 +165,21 @@ describe('a kill', () => {
   const kill = (killPolicy?: { gracePeriod: { nanoseconds: number } }) =>
     world.master({ type: 'killTask', frameworkId: 'F', taskId: 't', ...(killPolicy && { killPolicy }) });
 
+  test('that makes room for another role says so, after a restart too', () => {
+    world.run(task('t'));
+    world.acknowledge();
+    world.acknowledge();
+    world.master({ type: 'killTask', frameworkId: 'F', taskId: 't', preemptedFor: 'prod' });
+    kill();
+    const told = { reason: 'REASON_CONTAINER_PREEMPTED', message: "Gives way to role 'prod'" };
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_KILLING', ...told });
+    world.acknowledge();
+    world.start([world.containerId]);
+    world.register();
+    world.exited({ signal: 'SIGTERM' });
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_KILLED', ...told });
+  });
+
   test('is told as TASK_KILLING and TASK_KILLED', () => {
     world.run(task('t'));
     world.acknowledge();

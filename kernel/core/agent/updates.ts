@@ -42,7 +42,7 @@ export function report(turn: Turn, run: Run, task: Task, state: TaskState, detai
 /** Takes a complete status, the agent's own or a custom executor's. False when the task has ended before. */
 export function enqueue(turn: Turn, run: Run, task: Task, told: TaskStatus): boolean {
   if (isTerminal(task.state)) return false;
-  const status = asDrained(turn.state, frameworkOf(turn.state, run).info, told);
+  const status = asOrdered(turn.state, frameworkOf(turn.state, run).info, task, told);
   task.state = status.state;
   task.statuses.push(status);
   if (task.statuses.length > STATUSES_KEPT) task.statuses.shift();
@@ -63,11 +63,20 @@ export function enqueue(turn: Turn, run: Run, task: Task, told: TaskStatus): boo
   return true;
 }
 
-/** Whoever learns that a task was killed here for the agent's sake learns why, and that it will not come back where it was. */
-function asDrained({ drain }: AgentState, framework: FrameworkInfo, told: TaskStatus): TaskStatus {
-  if (drain === undefined || (told.state !== 'TASK_KILLED' && told.state !== 'TASK_KILLING')) return told;
-  const isGone = told.state === 'TASK_KILLED' && drain.config.markGone && hasCapability(framework, 'PARTITION_AWARE');
-  return { ...told, reason: 'REASON_AGENT_DRAINING', ...(isGone && { state: 'TASK_GONE_BY_OPERATOR' as const }) };
+/** Whoever learns of a kill that its framework did not ask for learns why: the agent is drained, or another role needs the place. */
+function asOrdered(
+  { drain }: AgentState,
+  framework: FrameworkInfo,
+  { preemptedFor }: Task,
+  told: TaskStatus,
+): TaskStatus {
+  if (told.state !== 'TASK_KILLED' && told.state !== 'TASK_KILLING') return told;
+  if (drain !== undefined) {
+    const isGone = told.state === 'TASK_KILLED' && drain.config.markGone && hasCapability(framework, 'PARTITION_AWARE');
+    return { ...told, reason: 'REASON_AGENT_DRAINING', ...(isGone && { state: 'TASK_GONE_BY_OPERATOR' as const }) };
+  }
+  if (preemptedFor === undefined) return told;
+  return { ...told, reason: 'REASON_CONTAINER_PREEMPTED', message: `Gives way to role '${preemptedFor}'` };
 }
 
 /** How long what is sent waits for its acknowledgement: 10 s, doubling with each retry to 10 min. */

@@ -5,7 +5,7 @@ import { Filters } from './filters.js';
 import { Judge, type Rules } from './judge.js';
 import { KNOWS, Ledger, type AgentSlot, type Client, type FrameworkState } from './ledger.js';
 import { Salts, shuffled } from './order.js';
-import { Placement, type Wish } from './place.js';
+import { Clearing, Placement, type Wish } from './place.js';
 import type { Quota } from './quota.js';
 import { minimumsOf } from './vector.js';
 
@@ -332,13 +332,24 @@ export class Allocator {
 
   /**
    * Grants a framework just what it wishes, of what a run left: nobody else wants it now. Wishes that fit on no agent are left
-   * out. To be called when `isIdle`.
+   * out: undefined. To be called when `isIdle`.
    */
-  place(frameworkId: string, wishes: readonly Wish[]): Grant[] {
+  place(frameworkId: string, wishes: readonly Wish[]): (Grant | undefined)[] {
     const framework = this.#ledger.frameworks.get(frameworkId);
     if (!framework) return [];
     const placement = new Placement(this.#ledger, this.#judge(), framework);
-    return wishes.map((wish) => placement.grant(wish)).filter((grant) => grant !== undefined);
+    return wishes.map((wish) => placement.grant(wish));
+  }
+
+  /** How a wish could be fulfilled on an agent if others made room there. Undefined for who or what is not known. */
+  clearing(frameworkId: string, agentId: string, wish: Wish): Clearing | undefined {
+    const [framework, agent] = [this.#ledger.frameworks.get(frameworkId), this.#agent(agentId)];
+    return framework && agent && new Clearing(this.#ledger, this.#judge(), framework, agent, wish);
+  }
+
+  /** More is held on the agent than it has: claims there, or what it had is gone. */
+  isOvercommitted(agentId: string): boolean {
+    return this.#agent(agentId)?.isOvercommitted === true;
   }
 
   #judge(): Judge {

@@ -1,6 +1,6 @@
 import { isWithinRole, Resources } from '../resources/index.js';
 import type { Filters } from './filters.js';
-import { KNOWS, type AgentSlot, type Client, type Ledger } from './ledger.js';
+import { KNOWS, type AgentSlot, type Client, type FrameworkState, type Ledger } from './ledger.js';
 import type { Stage } from './quota.js';
 import { isAllocatable, type Minimum } from './vector.js';
 
@@ -98,15 +98,32 @@ export class Judge {
   verdict(client: Client, heedsRefusals = true): Verdict {
     const { framework, role } = client;
     const agent = this.#agent;
-    if (agent.isRemote && !framework.capabilities.has('REGION_AWARE')) return 'REGION';
-    if (agent.hasGpus && this.rules.filterGpus && !framework.capabilities.has('GPU_RESOURCES')) return 'GPUS';
+    const barred = this.#barred(framework);
+    if (barred !== undefined) return barred;
     if (this.#role !== role || (this.#knows !== framework.knows && !agent.isPlain)) this.#cut(client);
     const resources = this.#part;
     const minimum = this.hasOwnMinimum ? framework.minAllocatable.get(role) : undefined;
     if (minimum ? !isAllocatable(resources, minimum) : !this.#isPartEnough) return 'SIZE';
     if (heedsRefusals && this.filters.hides(agent, client, resources)) return 'REFUSED';
-    if (framework.accepts && !framework.accepts(role, agent.id)) return 'CONSTRAINTS';
+    if (!this.#isAccepted(client)) return 'CONSTRAINTS';
     return resources;
+  }
+
+  /** All that a client could have of the rest, however little; undefined where it never gets anything. */
+  reach(client: Client): Resources | undefined {
+    if (this.#barred(client.framework) !== undefined || !this.#isAccepted(client)) return undefined;
+    this.#cut(client);
+    return this.#part;
+  }
+
+  #barred({ capabilities }: FrameworkState): 'REGION' | 'GPUS' | undefined {
+    const { isRemote, hasGpus } = this.#agent;
+    if (isRemote && !capabilities.has('REGION_AWARE')) return 'REGION';
+    return hasGpus && this.rules.filterGpus && !capabilities.has('GPU_RESOURCES') ? 'GPUS' : undefined;
+  }
+
+  #isAccepted({ framework: { accepts }, role }: Client): boolean {
+    return accepts === undefined || accepts(role, this.#agent.id);
   }
 
   /** The part of the rest that reservations, capabilities and quota leave to a client. */

@@ -1,4 +1,4 @@
-import { Resources, type Entry } from '../resources/index.js';
+import { Resources, type Entry, type Quantities } from '../resources/index.js';
 import type { Grant } from './cycle.js';
 import type { Judge } from './judge.js';
 import type { AgentSlot, Client, FrameworkState, Ledger } from './ledger.js';
@@ -33,8 +33,8 @@ export class Placement {
   }
 
   grant({ role, resources, agentId }: Wish): Grant | undefined {
-    const client = this.framework.clients.get(role);
-    if (!client || !this.framework.isActive || !this.framework.roles.has(role)) return undefined;
+    const client = clientOf(this.framework, role);
+    if (!client) return undefined;
     if (agentId !== undefined) return this.#on(this.ledger.agents.get(agentId), client, resources);
     const key = `${role} ${resources}`;
     for (let i = this.#cursors.get(key) ?? 0; i < this.#agents.length; i++) {
@@ -54,10 +54,69 @@ export class Placement {
     if (!resources) return undefined;
     this.ledger.charge(client, agent, resources);
     this.ledger.tree.grant(client.node, resources);
-    const { id: frameworkId } = this.framework;
-    return { frameworkId, role: client.role, agentId: agent.id, resources: resources.allocate(client.role) };
+    return grantOf(client, agent, resources);
   }
 }
+
+/** What a framework wishes for on one agent that does not have it free: all or part of it has to be cleared first. */
+export class Clearing {
+  readonly #client: Client | undefined;
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly judge: Judge,
+    framework: FrameworkState,
+    private readonly agent: AgentSlot,
+    private readonly wish: Wish,
+  ) {
+    this.#client = clientOf(framework, wish.role);
+  }
+
+  /** Thousandths by name that have to become free, unreserved, for the wish; undefined when not even that would help. */
+  lacks(): Quantities | undefined {
+    const free = this.#reach();
+    if (free === undefined) return undefined;
+    const there = free.quantities();
+    const gaps = [...this.wish.resources.quantities()].map(([name, n]) => [name, n - (there.get(name) ?? 0)] as const);
+    const lacks = new Map(gaps.filter(([, milli]) => milli > 0));
+    return this.#part(free, lacks) && lacks;
+  }
+
+  /** Charges the wish as if `freed` were free. Until it is, the agent holds more than it has, and offers that to nobody. */
+  claim(freed: Quantities): Grant | undefined {
+    const free = this.#reach();
+    const resources = free && this.#part(free, freed);
+    if (resources === undefined) return undefined;
+    this.ledger.chargeUsed(this.#client!, this.agent, resources);
+    return grantOf(this.#client!, this.agent, resources);
+  }
+
+  #reach(): Resources | undefined {
+    if (!this.#client || !this.agent.isActive) return undefined;
+    this.judge.face(this.agent, 2);
+    return this.judge.reach(this.#client);
+  }
+
+  #part(free: Resources, freed: Quantities): Resources | undefined {
+    const part = partOf(free.add(scalarsOf(freed)), this.wish.resources);
+    const allowed = part && this.ledger.quotas.chop(part, this.#client!.level, 'limits').part;
+    return allowed === part ? part : undefined;
+  }
+}
+
+function clientOf(framework: FrameworkState, role: string): Client | undefined {
+  return framework.isActive && framework.roles.has(role) ? framework.clients.get(role) : undefined;
+}
+
+const grantOf = ({ framework, role }: Client, { id }: AgentSlot, resources: Resources): Grant => ({
+  frameworkId: framework.id,
+  role,
+  agentId: id,
+  resources: resources.allocate(role),
+});
+
+const scalarsOf = (quantities: Quantities): Resources =>
+  Resources.of([...quantities].map(([name, milli]) => ({ name, type: 'SCALAR', scalar: { value: milli / 1000 } })));
 
 /** What satisfies the wish, of the reserved first; undefined when something is missing. */
 function partOf(offerable: Resources, wish: Resources): Resources | undefined {

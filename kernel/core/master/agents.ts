@@ -38,6 +38,7 @@ import {
   makeTask,
   masterStatus,
   removeExecutor,
+  sendKill,
   setTaskState,
 } from './tasks.js';
 import { cancelTimer, count, emit, log, persist, publish, sendAgent, setTimer, trim, type Turn } from './turn.js';
@@ -242,8 +243,8 @@ function comeBack(turn: Turn, agent: Agent, connection: ConnectionId, subscribe:
   agent.version = subscribe.version;
   agent.reregisteredAtMs = turn.atMs;
   connect(turn, agent, connection);
-  if ('digest' in subscribe) repeatKills(turn, agent);
-  else compareBooks(turn, agent, subscribe);
+  if (!('digest' in subscribe)) compareBooks(turn, agent, subscribe);
+  else for (const task of agent.tasks) sendKill(turn, task);
   agent.total = total;
   agentChanged(turn, agent);
   joinMachine(turn, agent);
@@ -308,17 +309,7 @@ function adoptTask(turn: Turn, agent: Agent, told: AgentTask, wasUnreachable: bo
   // An end is final: what says otherwise was said before it, by an earlier life of the agent, and came late.
   if (known !== undefined && !isTerminal(known.message.state)) setTaskState(turn, known, told.state);
   if (wasUnreachable && framework.unreachableTasks.delete(task.taskId)) sayItIsBack(turn, framework, task);
-  if (!isTerminal(told.state)) repeatKill(turn, agent, task);
-}
-
-function repeatKills(turn: Turn, agent: Agent): void {
-  for (const task of agent.tasks) if (!isTerminal(task.message.state)) repeatKill(turn, agent, task);
-}
-
-function repeatKill(turn: Turn, agent: Agent, { kill, frameworkId, taskId }: Task): void {
-  if (kill === undefined) return;
-  const killPolicy = kill.policy;
-  sendAgent(turn, agent, { type: 'killTask', frameworkId, taskId, ...(killPolicy && { killPolicy }) });
+  sendKill(turn, task);
 }
 
 function recoverTask(turn: Turn, framework: Framework, agent: Agent, told: AgentTask): Task {

@@ -1,5 +1,5 @@
 import type { SchedulerCall, SchedulerCallKill } from '@mezzo/sdk/api';
-import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@mezzo/sdk/contract';
+import { asId, type AgentId, type FrameworkId, type TaskId } from '@mezzo/sdk/contract';
 import { accept } from './accept.js';
 import { registrationDenied } from './authorization.js';
 import type { MasterEvent } from './events.js';
@@ -12,6 +12,7 @@ import { place } from './placing.js';
 import { reconcile, reconcileTask } from './reconcile.js';
 import type { Framework } from './state.js';
 import { bump, count, log, reply, sendAgent, type Turn } from './turn.js';
+import { sendKill } from './tasks.js';
 import { acknowledge } from './updates.js';
 
 type Called = Extract<MasterEvent, { type: 'schedulerCalled' }>;
@@ -124,8 +125,6 @@ function kill(turn: Turn, framework: Framework, { taskId, agentId, killPolicy }:
   if (agentId !== undefined && agentId.value !== task.agentId) {
     return log(turn, 'warn', 'kill names the wrong agent', { task: task.taskId, agent: agentId.value });
   }
-  if (!isTerminal(task.message.state)) task.kill = { policy: killPolicy };
-  const agent = turn.state.agents.get(task.agentId);
-  const ids = { frameworkId: framework.id, taskId: task.taskId };
-  sendAgent(turn, agent, { type: 'killTask', ...ids, ...(killPolicy && { killPolicy }) });
+  task.kill = killPolicy ? { killPolicy } : {};
+  sendKill(turn, task);
 }

@@ -38,6 +38,7 @@ export interface FrameworkRecord {
 export interface RoleRecord {
   readonly weight?: number;
   readonly quota?: QuotaConfig;
+  readonly priority?: number;
 }
 
 /** What operators plan: machines of the schedule drain, save those that are down. */

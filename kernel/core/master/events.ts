@@ -2,6 +2,7 @@ import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/s
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import type { AgentReturn, AgentSubscribe, UpBatch } from '../protocol.js';
+import type { Priorities } from './priorities.js';
 import type { AgentRecord, FrameworkRecord, MaintenanceRecord, RoleRecord } from './effects.js';
 
 /** Names a pending HTTP request; each gets exactly one `reply`. */
@@ -48,6 +49,7 @@ export type MasterEvent =
       /** As above. */
       readonly principal?: string | undefined;
     }
+  | { readonly type: 'prioritiesSet'; readonly request: RequestId; readonly priorities: Priorities }
   /** An authenticated agent's stream is open. The connection's id becomes its session. */
   | {
       readonly type: 'agentSubscribed';

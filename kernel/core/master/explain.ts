@@ -1,5 +1,6 @@
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import type { AgentFinding, RoleExplanation } from '../allocator/index.js';
+import { priorityOf } from './priorities.js';
 import type { Agent, Framework, MasterState } from './state.js';
 
 /** Why a framework gets no offer of an agent: what the allocator says, told apart by what only the master knows. */
@@ -29,6 +30,10 @@ export interface Finding {
 export interface Explained extends Omit<RoleExplanation, 'agents'> {
   /** Offers of this role that the framework has not answered. */
   readonly offers: number;
+  /** Of the role: whose tasks give way to whose. */
+  readonly priority: number;
+  /** Agents on which others give way for what it asked for. */
+  readonly claims: number;
   /** Most agents first. */
   readonly findings: readonly Finding[];
 }
@@ -48,7 +53,17 @@ export function explainFramework(state: MasterState, framework: Framework, query
     .map(({ agents, ...rest }) => {
       const asked = agents.filter(({ agentId }) => query.agentId === undefined || agentId === query.agentId);
       const offers = [...framework.offers].filter(({ role }) => role === rest.role).length;
-      return { ...rest, offers, findings: summed(state, framework, rest.role, asked, query.examples) };
+      const claims = [...state.claims.values()].filter(
+        ({ frameworkId, role }) => frameworkId === framework.id && role === rest.role,
+      ).length;
+      const priority = priorityOf(state, rest.role);
+      return {
+        ...rest,
+        offers,
+        priority,
+        claims,
+        findings: summed(state, framework, rest.role, asked, query.examples),
+      };
     });
 }
 

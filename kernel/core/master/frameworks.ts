@@ -14,7 +14,7 @@ import {
 } from './framework-validation.js';
 import { frameworkChanged, frameworkJoined, frameworkLeft, frameworkPaused, frameworkResumed } from './ledger.js';
 import { forgetInverseOffers } from './inverse-offers.js';
-import { removeOffer, rescindOffer } from './offers.js';
+import { dropClaim, rescindOffer, withdrawOffers } from './offers.js';
 import { forgetOperationsOf } from './operations.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { noteUse, type Agent, type Framework, type MasterState } from './state.js';
@@ -156,7 +156,7 @@ function takeOver(turn: Turn, framework: Framework, connection: ConnectionId): v
     sendScheduler(turn, framework, { type: 'ERROR', error: { message: 'Framework failed over' } });
     emit(turn, { type: 'close', connection: old });
   }
-  for (const offer of framework.offers) removeOffer(turn, offer);
+  withdrawOffers(turn, framework);
   forgetInverseOffers(turn, framework);
   cancelTimer(turn, failoverTimer(framework.id));
 }
@@ -203,6 +203,8 @@ function update(turn: Turn, framework: Framework, request: SubscriptionRequest):
   framework.suppressed.clear();
   for (const role of request.suppressedRoles ?? []) framework.suppressed.add(role);
   for (const offer of framework.offers) if (!framework.roles.includes(offer.role)) rescindOffer(turn, offer);
+  for (const claim of turn.state.claims.values())
+    if (claim.frameworkId === framework.id && !framework.roles.includes(claim.role)) dropClaim(turn, claim);
   framework.info = info;
   frameworkChanged(turn, framework);
   if (!changed) return;
@@ -238,7 +240,7 @@ export function schedulerDisconnected(turn: Turn, connection: ConnectionId): voi
   schedulers.delete(connection);
   if (framework?.connection !== connection) return;
   framework.connection = undefined;
-  for (const offer of framework.offers) removeOffer(turn, offer);
+  withdrawOffers(turn, framework);
   forgetInverseOffers(turn, framework);
   frameworkPaused(turn, framework);
   startFailoverTimer(turn, framework, 0);
@@ -267,7 +269,7 @@ export function removeFramework(turn: Turn, framework: Framework): void {
   for (const agent of agentsOf(turn, framework)) {
     sendAgent(turn, agent, { type: 'shutdownFramework', frameworkId: framework.id });
   }
-  for (const offer of framework.offers) removeOffer(turn, offer);
+  withdrawOffers(turn, framework);
   forgetInverseOffers(turn, framework);
   for (const task of framework.tasks.values()) {
     if (!isTerminal(task.message.state)) endWithFramework(turn, framework, task);

@@ -13,6 +13,7 @@ export function auditMaster(state: MasterState): string[] {
   for (const agent of state.agents.values()) auditAgent(state, agent, check);
   for (const framework of state.frameworks.values()) auditFramework(state, framework, check);
   auditOffers(state, check);
+  auditClaims(state, check);
   auditMaintenance(state, check);
   auditStreams(state, check);
   auditBounds(state, check);
@@ -25,16 +26,18 @@ type Check = (holds: boolean, fault: string) => void;
 function auditAgent(state: MasterState, agent: Agent, check: Check): void {
   const { id, total } = agent;
   const offers = [...agent.offers].map(({ frameworkId, role, resources }) => ({ frameworkId, role, resources }));
-  const held = sumByHolder([...usageOf(agent), ...offers]);
+  const claim = state.claims.get(id);
+  const held = sumByHolder([...usageOf(agent), ...offers, ...(claim ? [claim] : [])]);
   const booked = sumByHolder(state.allocator.allocations(id));
   check(sameBooks(held, booked), `agent ${id}: held ${printBooks(held)} but booked ${printBooks(booked)}`);
-  const all = [...held.values()].reduce((sum, bag) => sum.add(exclusive(bag.unallocate())), Resources.empty);
+  const settled = claim ? sumByHolder([...usageOf(agent), ...offers]) : held;
+  const all = [...settled.values()].reduce((sum, bag) => sum.add(exclusive(bag.unallocate())), Resources.empty);
   check(total.contains(all), `agent ${id}: ${String(all)} is promised out of ${String(total)}`);
   const free = state.allocator.available(id) ?? Resources.empty;
-  check(
-    free.add(all).equals(total),
-    `agent ${id}: free ${String(free)} and held ${String(all)} are not ${String(total)}`,
-  );
+  const rest = total.subtract(all.add(claim?.resources.unallocate() ?? Resources.empty));
+  check(free.equals(rest), `agent ${id}: ${String(free)} is free, and not ${String(rest)} of ${String(total)}`);
+  check(claim === undefined || agent.connection !== undefined, `room is made on agent ${id}, which is away`);
+  check(!claim || !agent.deactivated, `room is made on agent ${id}, which is out of use`);
   for (const task of agent.tasks) {
     const framework = state.frameworks.get(task.frameworkId);
     check(framework?.tasks.get(task.taskId) === task, `task ${task.taskId} on ${id} is not its framework's`);
@@ -138,6 +141,16 @@ function auditMaintenance(state: MasterState, check: Check): void {
     check(connection !== undefined || inverseOffers.size + quietAbout.size === 0, `framework ${id} is away and asked`);
     for (const agent of quietAbout)
       check(agent.maintenance?.quiet.has(id) === true, `framework ${id} is quiet about ${agent.id} for nothing`);
+  }
+}
+
+/** Room is made for those who are there to get it. */
+function auditClaims({ claims, frameworks, allocator }: MasterState, check: Check): void {
+  for (const { frameworkId, agentId, role } of claims.values()) {
+    const framework = frameworks.get(frameworkId);
+    check(framework?.connection !== undefined, `room is made for ${frameworkId}, which is away`);
+    check(framework?.roles.includes(role) === true, `room is made for ${frameworkId} in ${role}, which it left`);
+    check(allocator.isOvercommitted(agentId), `there is room on ${agentId} for ${frameworkId}, and it was not told`);
   }
 }
 

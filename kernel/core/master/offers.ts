@@ -3,7 +3,7 @@ import { asId, type AgentId, type OfferId } from '@mezzo/sdk/contract';
 import type { Refusal } from '../allocator/index.js';
 import { allocate, release, type Grant } from './ledger.js';
 import { firstRepeated } from './names.js';
-import { noteUse, type Agent, type Framework, type Offer } from './state.js';
+import { noteUse, type Agent, type Claim, type Framework, type Offer } from './state.js';
 import { bump, cancelTimer, count, sendScheduler, setTimer, type Turn } from './turn.js';
 
 /** How long refused resources stay hidden from the framework: the allocator knows the defaults and bounds. */
@@ -109,6 +109,23 @@ export function rescindOffer(turn: Turn, offer: Offer): void {
 
 export function rescindOffersOf(turn: Turn, agent: Agent): void {
   for (const offer of agent.offers) rescindOffer(turn, offer);
+  const claim = turn.state.claims.get(agent.id);
+  if (claim) dropClaim(turn, claim);
+}
+
+/** Of a framework that is away, or leaves. */
+export function withdrawOffers(turn: Turn, framework: Framework): void {
+  for (const offer of framework.offers) removeOffer(turn, offer);
+  for (const claim of turn.state.claims.values()) if (claim.frameworkId === framework.id) dropClaim(turn, claim);
+}
+
+export const claimTimer = (id: AgentId): string => `claim/${id}`;
+
+/** Those who were told to make room end all the same. */
+export function dropClaim(turn: Turn, { frameworkId, agentId, resources }: Claim): void {
+  turn.state.claims.delete(agentId);
+  cancelTimer(turn, claimTimer(agentId));
+  release(turn, frameworkId, agentId, resources);
 }
 
 export function offerTimedOut(turn: Turn, id: OfferId): void {

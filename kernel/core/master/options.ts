@@ -33,6 +33,8 @@ export interface MasterOptions {
   readonly nestedQuota: boolean;
   /** REQUEST calls are heeded. */
   readonly placeRequests: boolean;
+  /** For requests that fit nowhere, tasks of roles of lower priority give way. */
+  readonly preemption: boolean;
   /** Names that do not count for fairness. */
   readonly fairSharingExcluded: readonly string[];
   /** Unreachable and gone agents are forgotten after so long, looked for so often, ... */

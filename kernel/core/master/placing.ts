@@ -3,6 +3,7 @@ import type { Wish } from '../allocator/index.js';
 import { resourceError, Resources } from '../resources/index.js';
 import { idsOf } from './ledger.js';
 import { makeOffers, offer } from './offers.js';
+import { preempt } from './preemption.js';
 import type { Framework } from './state.js';
 import { log, type Turn } from './turn.js';
 
@@ -11,15 +12,21 @@ const MAX_REQUESTS = 1000;
 
 /**
  * REQUEST: offers of just what a framework asks for, at once, out of what everybody else has had the chance to take. Each
- * request is one offer. What fits nowhere is left out: the framework sees which offers it got.
+ * request is one offer. What fits nowhere is left out, or others give way: the framework sees which offers it got.
  */
 export function place(turn: Turn, framework: Framework, requests: readonly Request[]): void {
   const { state } = turn;
   if (!state.options.placeRequests || state.awaitedAgents !== undefined) return;
   makeOffers(turn);
+  const open = [...framework.offers];
   const wishes = requests.slice(0, MAX_REQUESTS).flatMap((request) => wishOf(turn, framework, request) ?? []);
   const grants = state.allocator.place(framework.id, wishes);
-  offer(turn, grants.map(idsOf));
+  offer(
+    turn,
+    grants.flatMap((grant) => (grant ? idsOf(grant) : [])),
+  );
+  const left = wishes.filter((_, i) => grants[i] === undefined);
+  if (state.options.preemption) preempt(turn, framework, wishes, left, open);
 }
 
 function wishOf(turn: Turn, framework: Framework, { agentId, resources = [] }: Request): Wish | undefined {

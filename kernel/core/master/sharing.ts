@@ -3,7 +3,7 @@ import { isWithinRole, quantitiesOf, roleError, Resources, type Quantities } fro
 import type { RoleRecord } from './effects.js';
 import type { RequestId } from './events.js';
 import { firstRepeated } from './names.js';
-import { rescindOffer } from './offers.js';
+import { dropClaim, rescindOffer } from './offers.js';
 import { mayUseRole } from './options.js';
 import type { MasterState } from './state.js';
 import { log, persist, reply, type Turn } from './turn.js';
@@ -18,8 +18,9 @@ const MAX_OTHER = 10 ** 12;
 /** What an earlier master was told wins over flags; quota of nested roles is not for a master without nested quota. */
 export function recoverRoles(turn: Turn, roles: ReadonlyMap<string, RoleRecord>): void {
   const { state } = turn;
-  for (const [role, { weight, quota }] of roles) {
+  for (const [role, { weight, quota, priority }] of roles) {
     if (weight !== undefined) state.weights.set(role, weight);
+    if (priority !== undefined) state.priorities.set(role, priority);
     if (quota === undefined) continue;
     if (state.options.nestedQuota || !role.includes('/')) applyQuota(state, quota);
     else log(turn, 'warn', 'quota of a nested role is ignored without --nested_quota', { role });
@@ -47,7 +48,7 @@ function weightError(state: MasterState, { role = '', weight }: WeightInfo): str
   return ` for role '${role}': Invalid weight '${weight}': Weights must be positive`;
 }
 
-const unknownRole = ({ options }: MasterState, role: string): string | undefined =>
+export const unknownRole = ({ options }: MasterState, role: string): string | undefined =>
   mayUseRole(options, role) ? undefined : `'${role}' is not on the roles whitelist`;
 
 /** All or nothing. Offers that go beyond a new limit, or that a new guarantee needs, are rescinded. */
@@ -69,6 +70,8 @@ const repeatedRole = (configs: readonly QuotaConfig[]): string | undefined => {
 
 function change(turn: Turn, request: RequestId, configs: readonly QuotaConfig[]): void {
   for (const config of configs) applyQuota(turn.state, config);
+  for (const claim of turn.state.claims.values())
+    if (configs.some(({ role }) => isWithinRole(claim.role, role))) dropClaim(turn, claim);
   for (const { role, limits } of configs) rescindBeyond(turn, role, quantitiesOf(limits));
   for (const { role, guarantees } of configs) rescindFor(turn, role, quantitiesOf(guarantees));
   persistRoles(
@@ -130,16 +133,17 @@ function applyQuota({ quotas, allocator }: MasterState, config: QuotaConfig): vo
   allocator.setQuota(config.role, { guarantee: quantitiesOf(config.guarantees), limit: quantitiesOf(config.limits) });
 }
 
-function persistRoles(turn: Turn, roles: Iterable<string>): void {
-  const { weights, quotas } = turn.state;
+export function persistRoles(turn: Turn, roles: Iterable<string>): void {
+  const { weights, quotas, priorities } = turn.state;
   for (const role of roles) {
-    const [weight, quota] = [weights.get(role), quotas.get(role)];
-    const kept = quota !== undefined && !isEmpty(quota) ? quota : undefined;
-    if (weight === undefined && kept === undefined) persist(turn, { op: 'deleteRole', id: role });
-    else {
-      const record = { ...(weight !== undefined && { weight }), ...(kept && { quota: kept }) };
-      persist(turn, { op: 'putRole', id: role, record });
-    }
+    const [weight, quota, priority] = [weights.get(role), quotas.get(role), priorities.get(role)];
+    const record: RoleRecord = {
+      ...(weight !== undefined && { weight }),
+      ...(quota !== undefined && !isEmpty(quota) && { quota }),
+      ...(priority !== undefined && { priority }),
+    };
+    if (Object.keys(record).length === 0) persist(turn, { op: 'deleteRole', id: role });
+    else persist(turn, { op: 'putRole', id: role, record });
   }
 }
 
@@ -234,12 +238,12 @@ function capacityError({ agents, quotas }: MasterState, configs: readonly QuotaC
     : `quota guarantees '${print(total)}' exceed cluster capacity '${print(capacity)}'`;
 }
 
-/** What counts against a quota without offers, which can be taken back. */
+/** What counts against a quota without offers and claims, which can be taken back. */
 function usedBy(state: MasterState, role: string): Quantities {
   const used = state.allocator.quotaConsumption(role);
-  for (const offer of state.offers.values()) {
-    if (!isWithinRole(offer.role, role)) continue;
-    for (const [name, milli] of bound(offer.resources)) used.set(name, (used.get(name) ?? 0) - milli);
+  for (const { role: holder, resources } of [...state.offers.values(), ...state.claims.values()]) {
+    if (!isWithinRole(holder, role)) continue;
+    for (const [name, milli] of bound(resources)) used.set(name, (used.get(name) ?? 0) - milli);
   }
   return used;
 }
@@ -276,7 +280,7 @@ function missing(wanted: Quantities, there: Quantities, unnamed: number): Map<st
   return new Map(gaps.filter(([, milli]) => milli > 0));
 }
 
-function sum(all: Iterable<Quantities>): Quantities {
+export function sum(all: Iterable<Quantities>): Map<string, number> {
   const total = new Map<string, number>();
   for (const one of all) for (const [name, milli] of one) total.set(name, (total.get(name) ?? 0) + milli);
   return total;

@@ -36,8 +36,8 @@ export interface Task {
   message: Readonly<TaskMessage>;
   /** The forwarded status that the framework has yet to acknowledge. */
   unacknowledged: TaskStatus | undefined;
-  /** Asked to end: told again to an agent that comes back. */
-  kill: { readonly policy: KillPolicy | undefined } | undefined;
+  /** Asked to end: told again to an agent that comes back. `preemptedFor`: the role that it gives way to. */
+  kill: { readonly killPolicy?: KillPolicy; readonly preemptedFor?: string } | undefined;
   /** Its resources are accounted to it: from launch until a terminal state or the loss of the agent. */
   holds: boolean;
 }
@@ -135,6 +135,16 @@ export interface Offer {
   readonly message: OfferMessage;
 }
 
+/** Room that is made on an agent for what a framework asked for. Held by it already, and offered to it once it is there. */
+export interface Claim {
+  readonly frameworkId: FrameworkId;
+  readonly agentId: AgentId;
+  readonly role: string;
+  readonly resources: Resources;
+  /** What it asked for: the same asked again is not another. */
+  readonly wish: string;
+}
+
 /** A question to a framework: will it have left the agent by then? */
 export interface InverseOffer {
   readonly id: OfferId;
@@ -172,6 +182,8 @@ export interface MasterState {
   readonly allocator: Allocator;
   /** By role; 1 for all others. */
   readonly weights: Map<string, number>;
+  /** By role; those below it without one of their own have it too. 0 for all others. */
+  readonly priorities: Map<string, number>;
   /** By top-level role. */
   readonly quotas: Map<string, QuotaConfig>;
   /** So many agents must be back before anything is offered: else the first to come would get what others have a right to. */
@@ -194,6 +206,8 @@ export interface MasterState {
   /** Refused for ever. Oldest first, bounded. */
   readonly goneAgents: Map<AgentId, AgentRecord>;
   readonly offers: Map<OfferId, Offer>;
+  /** At most one on an agent. Oldest first, bounded. */
+  readonly claims: Map<AgentId, Claim>;
   schedule: MaintenanceSchedule;
   /** Of the schedule, by host name and address. */
   readonly machines: Map<string, Machine>;
@@ -243,6 +257,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   nextOperation: 1,
   allocator: newAllocator(options),
   weights: new Map(options.weights),
+  priorities: new Map(),
   quotas: new Map(),
   awaitedAgents: undefined,
   nextRemovalMs: 0,
@@ -255,6 +270,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   unreachableAgents: new Map(),
   goneAgents: new Map(),
   offers: new Map(),
+  claims: new Map(),
   schedule: {},
   machines: new Map(),
   inverseOffers: new Map(),

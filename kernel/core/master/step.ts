@@ -26,6 +26,8 @@ import { ALLOCATE_TIMER } from './ledger.js';
 import { recoverMaintenance } from './maintenance.js';
 import { makeOffers, offerTimedOut } from './offers.js';
 import { operatorCalled, operatorGone, operatorSubscribed } from './operators.js';
+import { claimTimedOut, offerClaims } from './preemption.js';
+import { setPriorities } from './priorities.js';
 import { recoverRoles } from './sharing.js';
 import type { MasterState } from './state.js';
 import { beginTurn, cancelTimer, log, setTimer, type Turn } from './turn.js';
@@ -36,6 +38,7 @@ import { whitelistChanged } from './whitelist.js';
 function step(state: MasterState, event: MasterEvent, atMs: number): MasterEffect[] {
   const turn = beginTurn(state, atMs);
   handle(turn, event);
+  offerClaims(turn);
   if ((isAllocateTimer(event) || !state.allocator.isIdle) && !isHeld(turn)) makeOffers(turn);
   makeInverseOffers(turn);
   return turn.effects;
@@ -59,6 +62,8 @@ function handle(turn: Turn, event: MasterEvent): void {
       return operatorSubscribed(turn, event);
     case 'operatorCalled':
       return operatorCalled(turn, event);
+    case 'prioritiesSet':
+      return setPriorities(turn, event.request, event.priorities);
     case 'agentSubscribed':
       return agentSubscribed(turn, event);
     case 'agentCalled':
@@ -130,6 +135,8 @@ function timerFired(turn: Turn, timer: string): void {
       return drainEnded(turn, asId<AgentId>(id));
     case 'offer':
       return offerTimedOut(turn, asId<OfferId>(id));
+    case 'claim':
+      return claimTimedOut(turn, asId<AgentId>(id));
     case 'inverseOffer':
       return inverseOfferTimedOut(turn, asId<OfferId>(id));
     case 'quiet':

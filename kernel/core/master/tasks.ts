@@ -12,7 +12,7 @@ import type { Resources } from '../resources/index.js';
 import { release } from './ledger.js';
 import { isPartitionState } from './names.js';
 import { executorKey, noteUse, type Agent, type Executor, type Framework, type Task } from './state.js';
-import { bump, count, publish, seconds, sendScheduler, setTimer, trim, type Turn } from './turn.js';
+import { bump, count, publish, seconds, sendAgent, sendScheduler, setTimer, trim, type Turn } from './turn.js';
 
 const MAX_STATUSES = 16;
 
@@ -77,6 +77,12 @@ export function addTask(turn: Turn, framework: Framework, agent: Agent, task: Ta
   agent.tasks.add(task);
   noteUse(turn.state, agent);
   publish(turn, () => ({ type: 'TASK_ADDED', taskAdded: { task: task.message } }));
+}
+
+/** Nothing for a task that nobody wants to end, or that has ended. */
+export function sendKill(turn: Turn, { agentId, frameworkId, taskId, kill, message }: Task): void {
+  if (kill === undefined || isTerminal(message.state)) return;
+  sendAgent(turn, turn.state.agents.get(agentId), { type: 'killTask', frameworkId, taskId, ...kill });
 }
 
 /** Set for at once: to look whether an agent that drains is done, in a step of its own. */

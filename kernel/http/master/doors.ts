@@ -29,7 +29,7 @@ export const MASTER_DOORS: DoorPlan<MasterPart> = {
     ],
     readwrite: [
       ...['/api/v1', '/logging/toggle', '/teardown', '/reserve', '/unreserve', '/create-volumes', '/destroy-volumes'],
-      ...['/weights', '/quota', '/quota/', '/maintenance/schedule', '/machine/'],
+      ...['/weights', '/priorities', '/quota', '/quota/', '/maintenance/schedule', '/machine/'],
     ],
   },
   others: ['readwrite', 'readonly'],

@@ -100,6 +100,8 @@ function roleView(role: Explained, framework: Framework, nowMs: number): object 
     summary: summaryOf(role, framework),
     suppressed: role.isSuppressed,
     offers: role.offers,
+    priority: role.priority,
+    claims: role.claims,
     reasons: role.findings.map((finding) => findingView(finding, nowMs)),
     shares: role.shares,
     quota: role.quota.map(({ guarantee, limit, consumed, ...rest }) => ({
@@ -123,11 +125,13 @@ const findingView = ({ reason, agents, agentIds, untilMs }: Finding, nowMs: numb
 });
 
 /** The one thing to know. */
-function summaryOf({ role, isSuppressed, offers, findings }: Explained, framework: Framework): string {
+function summaryOf({ role, isSuppressed, offers, claims, findings }: Explained, framework: Framework): string {
   if (framework.connection === undefined)
     return 'The framework is not connected: it gets offers once it subscribes again';
   if (isSuppressed)
     return `The framework suppressed offers in the role '${role}': as frameworks do that have nothing to launch: it gets them after REVIVE`;
+  if (claims > 0)
+    return `Tasks of roles of lower priority are ending to make room for what it asked for, on agents: ${claims}`;
   if (offers > 0) return `The framework has offers that it did not answer: ${offers}`;
   const [first] = findings;
   if (first === undefined) return 'No agent is registered';

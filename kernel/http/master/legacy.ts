@@ -24,6 +24,7 @@ import {
   type TaskQuery,
 } from './legacy-views.js';
 import { metricsSnapshot, prometheusText } from './metrics.js';
+import { prioritiesEndpoint } from './priorities.js';
 import { registryView } from './registry-view.js';
 import { inSlices, jsonPieces } from '../slices.js';
 import { changeCluster } from './operator-api.js';
@@ -106,6 +107,7 @@ function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => voi
     at(path, (_query, ctx) => changeAgent(site, path, ctx));
   }
   at('/weights', (query, ctx) => weights(site, query, ctx));
+  at('/priorities', (query, ctx) => prioritiesEndpoint(site, query, ctx));
   at('/quota', (query, ctx) => quota(site, query, ctx));
   at('/quota/*role', (query, ctx) => quota(site, query, ctx));
   at('/maintenance/schedule', (query, ctx) => maintenanceSchedule(site, query, ctx));

@@ -89,6 +89,8 @@ export function metricsSnapshot(
   set('master/elected', 1);
   set('master/uptime_secs', (nowMs - state.startedAtMs) / 1000);
   set('master/outstanding_offers', state.offers.size);
+  set('master/outstanding_claims', state.claims.size);
+  set('master/tasks_preempted', state.counts.get('tasks_preempted') ?? 0);
   set('master/operator_event_stream_subscribers', state.operators.size);
   setAgents(state, set);
   setFrameworks(state, set);
