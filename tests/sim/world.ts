@@ -1,7 +1,8 @@
 import type { Resource, SchedulerCall } from '@mezzo/sdk/api';
-import type { ConnectionId } from '@mezzo/sdk/contract';
+import { isTerminal, type ConnectionId } from '@mezzo/sdk/contract';
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import type { AgentConfig } from '../../kernel/core/agent/state.js';
+import { Resources } from '../../kernel/core/resources/index.js';
 import type { AgentReturn, AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
 import { type AgentMachine, AgentNode } from './agent-node.js';
 import { audit, auditEnd } from './auditors.js';
@@ -209,12 +210,17 @@ export class World {
     this.launches.set(key, { where: `${spec.containerId} on ${agent.name}`, agent, containerId: spec.containerId });
   }
 
-  /** Containers in containers are accounted with the outermost one. */
+  /** Containers in containers are accounted with the outermost one: what tasks held that have ended there is free. */
   private noMoreThanThereIs(agent: AgentNode, spec: ContainerSpec): void {
     if (spec.parent !== undefined) return;
-    const used = [...agent.host.containers.values()]
-      .filter((container) => container.running && container.spec.parent === undefined)
-      .reduce((sum, container) => sum + container.spec.resources.cpusMilli, spec.resources.cpusMilli);
+    let used = spec.resources.cpusMilli;
+    for (const [id, container] of agent.host.containers) {
+      if (!container.running || container.spec.parent !== undefined) continue;
+      const run = agent.state?.runs.get(id);
+      const live = [...(run?.tasks.values() ?? [])].filter(({ state }) => !isTerminal(state));
+      const held = [run?.info, ...live.map(({ info }) => info)].map((info) => Resources.of(info?.resources));
+      used += run?.kind === 'default' ? Resources.sum(held).scalar('cpus') : container.spec.resources.cpusMilli;
+    }
     if (used > this.cpus * 1000)
       throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${this.cpus * 1000}`);
   }
