@@ -14,3 +14,6 @@ export function uuidToBase64(uuid: string): string {
   }
   return text.slice(0, 22) + '==';
 }
+
+/** Whether base64 is that of a UUID: 16 bytes, of a version from 1 to 5. */
+export const isUuid = (base64: string): boolean => /^[A-Za-z0-9+/]{8}[E-X][A-Za-z0-9+/]{13}==$/.test(base64);

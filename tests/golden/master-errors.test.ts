@@ -91,6 +91,17 @@ const table: [what: string, path: string, ask: Ask, status: number, text: string
     'Failed to validate scheduler::Call: Not a valid UUID',
   ],
   [
+    'a uuid of a version that is none',
+    SCHEDULER,
+    json({
+      ...ID,
+      type: 'ACKNOWLEDGE_OPERATION_STATUS',
+      acknowledge_operation_status: { operation_id: { value: 'o' }, uuid: Buffer.alloc(16).toString('base64') },
+    }),
+    400,
+    'Failed to validate scheduler::Call: Not a valid UUID',
+  ],
+  [
     'two framework ids',
     SCHEDULER,
     json({ type: 'SUBSCRIBE', ...ID, subscribe: framework({ id: { value: 'b' } }) }),

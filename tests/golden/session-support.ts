@@ -129,6 +129,7 @@ export class Session {
     const text = JSON.stringify(normal(body, master.daemon))
       .replaceAll(`:${agent.daemon.port}`, ':5051')
       .replaceAll(agent.home, '/agent')
+      .replace(/MASTER-O\d+/g, 'MASTER-O')
       .replace(/"uuid":"[^"]*"/g, '"uuid":"UUID"')
       .replace(/"(executor_pid)":\d+/g, '"$1":"PID"');
     return JSON.parse(text, (key, value: unknown) => (key === 'flags' ? 'FLAGS' : value));

@@ -1,5 +1,5 @@
 // A custom executor with nothing but what its environment tells it: runs what it is given until it is told otherwise.
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 const { MESOS_AGENT_ENDPOINT, MESOS_FRAMEWORK_ID, MESOS_EXECUTOR_ID, MESOS_DIRECTORY } = process.env;
 const { MESOS_EXECUTOR_AUTHENTICATION_TOKEN: token } = process.env;
@@ -21,7 +21,7 @@ const post = (call) =>
   });
 
 async function update(taskId, state, message = '') {
-  const uuid = randomBytes(16).toString('base64');
+  const uuid = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64');
   const status = { task_id: { value: taskId }, state, message, source: 'SOURCE_EXECUTOR', uuid };
   updates.set(uuid, { status });
   await post({ type: 'UPDATE', update: { status } }).catch(() => {});

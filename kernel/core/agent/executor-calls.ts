@@ -1,5 +1,6 @@
 import type { ExecutorCall } from '@mezzo/sdk/api';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
+import { isUuid } from '../uuid.js';
 import { liveExecutor } from './custom-executors.js';
 import type { AgentState } from './state.js';
 
@@ -45,7 +46,7 @@ function invalidity(call: ExecutorCall): string | undefined {
   const status = call.update?.status;
   if (status === undefined) return "Expecting 'update' to be present";
   if (status.uuid === undefined) return "Expecting 'uuid' to be present";
-  if (!/^[A-Za-z0-9+/]{22}==$/.test(status.uuid)) return 'Not a valid UUID';
+  if (!isUuid(status.uuid)) return 'Not a valid UUID';
   const who = `executor ${call.executorId.value} of framework ${call.frameworkId.value}`;
   if (status.executorId !== undefined && status.executorId.value !== call.executorId.value)
     return `ExecutorID in Call: ${call.executorId.value} does not match ExecutorID in TaskStatus: ${status.executorId.value}`;

@@ -561,7 +561,7 @@ describe('a custom executor', () => {
       connection,
       call: { ...ids, type: 'SUBSCRIBE', subscribe: { unacknowledgedTasks } },
     });
-  const uuid = (n: number) => `${String(n).padStart(22, 'A')}==`;
+  const uuid = (n: number) => `${String(n).padStart(22, 'E')}==`;
   const update = (n: number, id: string, state: TaskStatus['state']) =>
     world.dispatch({
       type: 'executorCalled',

@@ -7,7 +7,17 @@ import { refusalOf, removeOffer, takeOffers } from './offers.js';
 import { operate, refuseOperation } from './operations.js';
 import type { Executor, Framework, Task } from './state.js';
 import { checkGroup, checkTask, type Checked, type Site } from './task-validation.js';
-import { addExecutor, addTask, countEnd, forward, makeTask, masterStatus } from './tasks.js';
+import {
+  addExecutor,
+  addTask,
+  asKnownTo,
+  countEnd,
+  countReason,
+  forward,
+  makeTask,
+  masterStatus,
+  type MasterStatus,
+} from './tasks.js';
 import { bump, sendAgent, type Turn } from './turn.js';
 
 export function accept(turn: Turn, framework: Framework, call: SchedulerCallAccept): void {
@@ -159,10 +169,18 @@ function reject(
   message: string,
 ): void {
   for (const { taskId, agentId } of tasks) {
-    countEnd(turn, framework, 'TASK_ERROR');
     const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_ERROR', reason, message } as const;
-    forward(turn, framework, masterStatus(turn, about));
+    sayEnd(turn, framework, about);
   }
+}
+
+/** Of a task that never began. */
+function sayEnd(turn: Turn, framework: Framework, about: MasterStatus): void {
+  const status = masterStatus(turn, about);
+  const known = asKnownTo(framework, status);
+  countEnd(turn, framework, known.state);
+  countReason(turn, known);
+  forward(turn, framework, known);
 }
 
 function dropOperation(turn: Turn, framework: Framework, operation: OfferOperation, error: string): void {
@@ -170,9 +188,8 @@ function dropOperation(turn: Turn, framework: Framework, operation: OfferOperati
   for (const { taskId, agentId } of tasksOf(operation)) {
     // A second copy of an ACCEPT that was served: to call its running tasks dropped would be a lie.
     if (framework.tasks.has(asId<TaskId>(taskId.value))) continue;
-    countEnd(turn, framework, 'TASK_DROPPED');
     const about = { taskId: taskId.value, agentId: agentId.value, state: 'TASK_DROPPED', message } as const;
-    forward(turn, framework, masterStatus(turn, { ...about, reason: 'REASON_INVALID_OFFERS' }));
+    sayEnd(turn, framework, { ...about, reason: 'REASON_INVALID_OFFERS' });
   }
   const isServed = operation.id !== undefined && framework.operations.has(operation.id.value);
   if (!operation.launch && !operation.launchGroup && !isServed) {

@@ -13,6 +13,7 @@ import {
 import { digestOf } from '../digest.js';
 import { bookItems } from '../protocol.js';
 import type { AgentRecord } from './effects.js';
+import { getTasks } from './views.js';
 
 const allocated = (id: string) =>
   task(id, { agentId: { value: 'm-S0' } }, undefined, {
@@ -53,13 +54,17 @@ test('an agent that answers stays, however few pings it may miss', () => {
   expect(master.state.agents.size).toBe(1);
 });
 
-test('a framework that knows no partitions is told TASK_LOST instead', () => {
+test('a framework that knows no partitions is told TASK_LOST instead, and so is who asks', () => {
   const master = new MasterHarness();
   const scheduler = master.scheduler({ capabilities: [MULTI_ROLE] });
   master.agent();
   scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!));
   master.pass(100_000);
   expect(scheduler.lastStatus).toMatchObject({ state: 'TASK_LOST', reason: 'REASON_AGENT_REMOVED' });
+  expect(getTasks(master.state).unreachableTasks).toMatchObject([{ taskId: { value: 't' }, state: 'TASK_LOST' }]);
+  expect(master.state.counts.get('task_lost/source_master/reason_slave_removed')).toBe(1);
+  master.operator({ type: 'MARK_AGENT_GONE', markAgentGone: { agentId: { value: 'm-S0' } } });
+  expect(getTasks(master.state)).toMatchObject({ unreachableTasks: [], completedTasks: [{ state: 'TASK_LOST' }] });
 });
 
 test('an unreachable agent comes back with its tasks', () => {

@@ -40,6 +40,7 @@ import {
   removeExecutor,
   sendKill,
   setTaskState,
+  stateKnownTo,
 } from './tasks.js';
 import { cancelTimer, count, emit, log, persist, publish, sendAgent, setTimer, trim, type Turn } from './turn.js';
 import { agentView } from './views.js';
@@ -128,7 +129,8 @@ function endThere(turn: Turn, { agentInfo, tasks }: AgentSubscribe, message: str
     const taskId = asId<TaskId>(info.taskId.value);
     const known = framework.unreachableTasks.get(taskId);
     framework.unreachableTasks.delete(taskId);
-    if (known !== undefined) framework.completedTasks.set(taskId, { ...known, state: 'TASK_GONE' });
+    if (known !== undefined)
+      framework.completedTasks.set(taskId, { ...known, state: stateKnownTo(framework, 'TASK_GONE') });
     trim(framework.completedTasks, turn.state.options.maxCompletedTasksPerFramework);
     const about = { taskId, agentId: id, message, state: 'TASK_GONE', reason: 'REASON_AGENT_REMOVED' } as const;
     forward(turn, framework, masterStatus(turn, about));

@@ -1,6 +1,7 @@
 import type { ExecutorInfo, Offer, OfferOperation, TaskInfo } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
 import { MasterHarness, resources, task } from '../../../tests/support/master-harness.js';
+import { getFrameworks } from './views.js';
 
 function offered(text?: string) {
   const master = new MasterHarness();
@@ -240,4 +241,13 @@ test('operations that cannot be done say so to whoever gave them an id, and cost
     },
   });
   expect(scheduler.updates).toEqual([]);
+});
+
+test('an offer is told in the format that the framework knows, and shown in that of today', () => {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler({ capabilities: [{ type: 'MULTI_ROLE' }] });
+  master.agent();
+  expect(scheduler.offers[0]!.resources![0]).toMatchObject({ name: 'cpus', role: '*' });
+  const [shown] = getFrameworks(master.state).frameworks!;
+  expect(shown!.offers![0]!.resources![0]).not.toHaveProperty('role');
 });

@@ -8,6 +8,7 @@ import { operatorOperates } from './operations.js';
 import { SCHEDULER_HEARTBEAT_SECONDS } from './options.js';
 import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js';
 import { SEES_ALL, sightOf } from './sight.js';
+import { stateKnownTo } from './tasks.js';
 import { emit, log, reply, type Turn } from './turn.js';
 import { getState } from './views.js';
 
@@ -88,11 +89,12 @@ function markGone(turn: Turn, request: RequestId, text: string): void {
     recoveredAgents.delete(id);
     unreachableAgents.delete(id);
     remember(turn, 'gone', id, { ...away, fate: 'gone', sinceMs: turn.atMs });
-    for (const { unreachableTasks, completedTasks } of frameworks.values()) {
+    for (const framework of frameworks.values()) {
+      const { unreachableTasks, completedTasks } = framework;
       for (const [taskId, task] of unreachableTasks) {
         if (task.agentId.value !== id) continue;
         unreachableTasks.delete(taskId);
-        completedTasks.set(taskId, { ...task, state: 'TASK_GONE_BY_OPERATOR' });
+        completedTasks.set(taskId, { ...task, state: stateKnownTo(framework, 'TASK_GONE_BY_OPERATOR') });
       }
     }
   } else if (!goneAgents.has(id)) return reply(turn, request, 404, `Agent '${id}' not found`);

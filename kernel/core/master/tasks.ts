@@ -115,6 +115,12 @@ export function countEnd(turn: Turn, framework: Framework | undefined, state: Ta
   if (framework) bump(framework.counts, `tasks/terminal/${name}`);
 }
 
+/** Why, when it is told: `task_lost/source_master/reason_slave_removed`, in the words of old. */
+export function countReason(turn: Turn, { state, source, reason }: TaskStatus): void {
+  if (source === undefined || reason === undefined) return;
+  count(turn, `${state}/${source}/${reason}`.toLowerCase().replaceAll('agent', 'slave'));
+}
+
 export function releaseTask(turn: Turn, task: Task): void {
   if (!task.holds) return;
   task.holds = false;
@@ -157,10 +163,14 @@ export const masterStatus = (turn: Turn, about: MasterStatus): TaskStatus => ({
 
 /** What the framework can understand: older ones know no states of partition. */
 export function asKnownTo(framework: Framework, status: TaskStatus): TaskStatus {
-  if (framework.capabilities.has('PARTITION_AWARE') || !isPartitionState(status.state)) return status;
+  const state = stateKnownTo(framework, status.state);
+  if (state === status.state) return status;
   const reason = status.reason === 'REASON_AGENT_REMOVED_BY_OPERATOR' ? 'REASON_AGENT_REMOVED' : status.reason;
-  return { ...status, state: 'TASK_LOST', ...(reason && { reason }) };
+  return { ...status, state, ...(reason && { reason }) };
 }
+
+export const stateKnownTo = ({ capabilities }: Framework, state: TaskState): TaskState =>
+  capabilities.has('PARTITION_AWARE') || !isPartitionState(state) ? state : 'TASK_LOST';
 
 export const forward = (turn: Turn, framework: Framework, status: TaskStatus): void =>
   sendScheduler(turn, framework, { type: 'UPDATE', update: { status: asKnownTo(framework, status) } });
@@ -170,17 +180,20 @@ export function conclude(turn: Turn, framework: Framework, task: Task, about: Om
   const status = masterStatus(turn, { ...about, taskId: task.taskId, agentId: about.agentId ?? task.agentId });
   const known = asKnownTo(framework, status);
   task.unacknowledged = undefined;
-  setTaskState(turn, task, about.state);
+  setTaskState(turn, task, known.state);
   recordStatus(task, known);
   forward(turn, framework, status);
   publishUpdate(turn, framework.id, known, known.state);
 }
 
-export const publishUpdate = (turn: Turn, frameworkId: FrameworkId, status: TaskStatus, state: TaskState): void =>
+/** News of a task for operators and metrics. */
+export function publishUpdate(turn: Turn, frameworkId: FrameworkId, status: TaskStatus, state: TaskState): void {
+  if (isTerminal(status.state) || status.state === 'TASK_UNREACHABLE') countReason(turn, status);
   publish(turn, () => ({
     type: 'TASK_UPDATED',
     taskUpdated: { frameworkId: { value: frameworkId }, status, state },
   }));
+}
 
 export function addExecutor(framework: Framework, agent: Agent, executor: Executor): void {
   agent.executors.set(executorKey(framework.id, executor.executorId), executor);

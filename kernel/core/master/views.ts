@@ -68,7 +68,12 @@ export function agentView(_state: MasterState, agent: Agent): MasterResponseGetA
 export const frameworkView = (framework: Framework): MasterResponseGetFrameworksFramework => ({
   ...frameworkItself(framework),
   ...(framework.unregisteredAtMs !== undefined && { unregisteredTime: timeInfo(framework.unregisteredAtMs) }),
-  offers: [...framework.offers].map((offer) => offer.message),
+  offerConstraints: framework.offerConstraints ?? {},
+  // As they are, and not in the format that the framework is told them in.
+  offers: [...framework.offers].map(({ message, resources }) => ({
+    ...message,
+    resources: resources.toMessages('post'),
+  })),
   allocatedResources: usedBy(framework).toMessages('both'),
   offeredResources: offeredBy(framework).toMessages('both'),
 });
@@ -89,7 +94,6 @@ function frameworkItself(framework: Framework): MasterResponseGetFrameworksFrame
     recovered: framework.recovered,
     registeredTime: timeInfo(framework.registeredAtMs),
     ...(reregisteredAtMs !== undefined && { reregisteredTime: timeInfo(reregisteredAtMs) }),
-    offerConstraints: framework.offerConstraints ?? {},
   };
 }
 

@@ -1,4 +1,5 @@
 import type { MasterCall, SchedulerCall } from '@mezzo/sdk/api';
+import { isUuid } from '../../core/uuid.js';
 
 /** Why a call that parses is still not one, in the field's words. Undefined when it is. `principal`: who authenticated. */
 export function schedulerCallError(call: SchedulerCall, principal?: string): string | undefined {
@@ -87,6 +88,6 @@ const sameId = (call: SchedulerCall, id: string | undefined, where: string): str
 function detailFault(call: SchedulerCall): string | undefined {
   if (call.type === 'UPDATE_FRAMEWORK')
     return sameId(call, call.updateFramework!.frameworkInfo.id?.value, 'update_framework');
-  const uuid = call.type === 'ACKNOWLEDGE' ? call.acknowledge!.uuid : undefined;
-  return uuid !== undefined && Buffer.from(uuid, 'base64').length !== 16 ? 'Not a valid UUID' : undefined;
+  const { uuid } = (call.type === 'ACKNOWLEDGE' ? call.acknowledge : call.acknowledgeOperationStatus) ?? {};
+  return uuid !== undefined && !isUuid(uuid) ? 'Not a valid UUID' : undefined;
 }

@@ -25,7 +25,7 @@ const ACTIVE = ['killing', 'running', 'staging', 'starting', 'unknown', 'unreach
 export function taskStatesOf({ tasks, unreachableTasks }: Framework): Map<string, number> {
   const states = new Map<string, number>();
   for (const { message } of tasks.values()) bump(states, message.state);
-  bump(states, 'TASK_UNREACHABLE', unreachableTasks.size);
+  for (const { state } of unreachableTasks.values()) bump(states, state);
   return states;
 }
 

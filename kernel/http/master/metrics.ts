@@ -99,6 +99,7 @@ export function metricsSnapshot(
   setSharing(state, set);
   for (const name of QUEUES) set(name, 0);
   for (const name of COUNTERS) set(`master/${name}`, state.counts.get(name) ?? 0);
+  for (const [name, value] of state.counts) if (name.startsWith('task_')) set(`master/${name}`, value);
   for (const [name, counted] of Object.entries(MESSAGES))
     set(`master/messages_${name}`, state.counts.get(counted) ?? 0);
   setOperations(state, set);
