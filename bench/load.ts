@@ -6,9 +6,16 @@ import { LoadFramework } from './load/framework.js';
 import { ask } from './load/http.js';
 import { LoadedMaster } from './load/master.js';
 import { taskOf } from './load/bodies.js';
-import { median, round, type Report } from './row.js';
+import { partsOf, withDeadline } from './load/parts.js';
+import { median, percentile, round, type Report } from './row.js';
 
-/** A master under load over real sockets, with agents and frameworks that are emulated here: they share the cores with it. */
+/**
+ * A master under load over real sockets, with agents and frameworks that are emulated here: they share the cores with it.
+ * `npm run bench -- load [PART...] [--timeout=SECONDS]`: all parts by default, each at most 600 s.
+ */
+const PARTS = ['launches', 'reconcile', 'reregister', 'views', 'pollers'] as const;
+type Part = (typeof PARTS)[number];
+
 const LAUNCH_AGENTS = 1_000;
 const LAUNCHES = { 10: 20_000, 1: 5_000 } as const;
 const AGENTS = 10_000;
@@ -16,35 +23,61 @@ const FRAMEWORKS = 100;
 const TASKS_PER_AGENT = 10;
 const COMPLETED = 100_000;
 const POLLERS = 20;
+const POLLS = 10;
 const WIDTH = 100;
 const CHANNELS = 16;
 
 export async function run(report: Report): Promise<void> {
-  await launches(report);
-  await size(report);
+  const { parts, timeoutMs } = partsOf(PARTS, process.argv.slice(2));
+  const wanted = (...names: readonly Part[]): boolean => names.some((name) => parts.has(name));
+  if (wanted('launches', 'reconcile'))
+    await withDeadline('launches and reconcile', timeoutMs, () => small(parts, report));
+  if (wanted('reregister', 'views', 'pollers'))
+    await withDeadline('reregister, views and pollers', timeoutMs, () => size(parts, report));
 }
 
-async function launches(report: Report): Promise<void> {
+/** 1,000 agents, and frameworks that launch on them. */
+async function small(parts: ReadonlySet<Part>, report: Report): Promise<void> {
   const master = new LoadedMaster();
   await master.start();
   const agents = await join(master, LAUNCH_AGENTS);
-  for (const count of [1, FRAMEWORKS]) {
-    const frameworks = Array.from({ length: count }, (_, i) => new LoadFramework(master.url, `f${count}-${i}`));
-    await Promise.all(frameworks.map((framework) => framework.subscribe()));
-    for (const perAccept of [10, 1] as const) {
-      const tasks = LAUNCHES[perAccept];
-      const cpuMs = master.cpuMs;
-      const ms = await elapsed(() => Promise.all(frameworks.map((one) => one.run(tasks / count, perAccept))));
-      const label = `launch from ${count}, ${perAccept} per ACCEPT`;
-      report({ name: label, value: round((1000 * tasks) / ms), unit: 'tasks/s' });
-      report({ name: `${label}: CPU of the master`, value: round((master.cpuMs - cpuMs) / tasks), unit: 'ms/task' });
-    }
-    if (count === 1)
-      report({ name: 'reconcile 100k', value: round(await frameworks[0]!.reconcile(100_000)), unit: 'ms' });
-    await Promise.all(frameworks.map((framework) => framework.teardown()));
+  if (parts.has('launches')) for (const count of [1, FRAMEWORKS]) await launches(master, count, report);
+  if (parts.has('reconcile')) {
+    const [framework] = await subscribe(master, 1);
+    report({ name: 'reconcile 100k', value: round(await framework!.reconcile(100_000)), unit: 'ms' });
+    await framework!.teardown();
   }
   for (const agent of agents) agent.close();
   await master.remove();
+}
+
+async function launches(master: LoadedMaster, count: number, report: Report): Promise<void> {
+  const frameworks = await subscribe(master, count);
+  for (const perAccept of [10, 1] as const) {
+    const tasks = LAUNCHES[perAccept];
+    const cpuMs = master.cpuMs;
+    const latencies: number[] = [];
+    const run = async (one: LoadFramework): Promise<void> => {
+      for (const ms of await one.run(tasks / count, perAccept)) latencies.push(ms);
+    };
+    const ms = await elapsed(() => Promise.all(frameworks.map(run)));
+    const label = `launch from ${count}, ${perAccept} per ACCEPT`;
+    report({ name: label, value: round((1000 * tasks) / ms), unit: 'tasks/s' });
+    report({ name: `${label}: CPU of the master`, value: round((master.cpuMs - cpuMs) / tasks), unit: 'ms/task' });
+    spread(`${label}: ACCEPT to TASK_RUNNING`, latencies, report);
+  }
+  await Promise.all(frameworks.map((framework) => framework.teardown()));
+}
+
+async function subscribe(master: LoadedMaster, count: number): Promise<LoadFramework[]> {
+  const frameworks = Array.from({ length: count }, (_, i) => new LoadFramework(master.url, `f${count}-${i}`));
+  await Promise.all(frameworks.map((framework) => framework.subscribe()));
+  return frameworks;
+}
+
+function spread(name: string, times: readonly number[], report: Report): void {
+  report({ name: `${name}, p50`, value: round(median(times)), unit: 'ms' });
+  report({ name: `${name}, p99`, value: round(percentile(times, 99)), unit: 'ms' });
 }
 
 async function join(master: LoadedMaster, count: number): Promise<EmulatedAgent[]> {
@@ -57,7 +90,7 @@ async function join(master: LoadedMaster, count: number): Promise<EmulatedAgent[
 }
 
 /** 10,000 agents with 100,000 tasks, and as many that ended. */
-async function size(report: Report): Promise<void> {
+async function size(parts: ReadonlySet<Part>, report: Report): Promise<void> {
   const master = new LoadedMaster([`--max_completed_tasks_per_framework=${COMPLETED}`]);
   const kib = (name: string, before: number, count: number): void =>
     report({ name: `memory of ${name}`, value: round((master.residentKib - before) / count), unit: 'KiB' });
@@ -66,12 +99,12 @@ async function size(report: Report): Promise<void> {
   const agents = await join(master, AGENTS);
   kib('an agent', empty, AGENTS);
   const before = master.residentKib;
-  const frameworks = Array.from({ length: FRAMEWORKS }, (_, i) => new LoadFramework(master.url, `f${i}`));
-  await Promise.all(frameworks.map((framework) => framework.subscribe()));
+  const frameworks = await subscribe(master, FRAMEWORKS);
   kib('a framework', before, FRAMEWORKS);
   await reregister(master, agents, frameworks, report);
-  await complete(master, frameworks);
-  await views(master, report);
+  if (parts.has('views') || parts.has('pollers')) await complete(master, frameworks);
+  if (parts.has('views')) await views(master, report);
+  if (parts.has('pollers')) await pollers(master, report);
   for (const agent of agents) agent.close();
   await master.remove();
 }
@@ -145,29 +178,48 @@ const VIEWS: Readonly<Record<string, (url: string) => Promise<{ status: number; 
 const getState = (url: string, accept: string) =>
   ask(`${url}/api/v1`, 'POST', { 'Content-Type': 'application/json', Accept: accept }, '{"type":"GET_STATE"}');
 
-async function views({ url }: LoadedMaster, report: Report): Promise<void> {
+/** Each view once, when nothing of it is kept, and then again and again. */
+async function views(master: LoadedMaster, report: Report): Promise<void> {
   for (const [name, view] of Object.entries(VIEWS)) {
     let bytes = 0;
-    const times: number[] = [];
-    const health = await healthMeanwhile(url, async () => {
-      for (let i = 0; i < 3; i++) times.push(await elapsed(async () => void ({ bytes } = await view(url))));
-    });
-    report({ name, value: round(median(times)), unit: 'ms' });
+    const poll = async (): Promise<void> => void ({ bytes } = await view(master.url));
+    await watched(`${name}, first`, master, 1, poll, report);
     report({ name: `${name}: size`, value: round(bytes / 2 ** 20), unit: 'MiB' });
-    report({ name: `${name}: /health meanwhile, worst`, value: round(health.worst), unit: 'ms' });
+    await watched(name, master, POLLS, poll, report);
   }
-  const times: number[] = [];
-  const health = await healthMeanwhile(url, async () => {
-    const poller = async (): Promise<void> => void times.push(await elapsed(() => VIEWS['/state']!(url)));
-    await Promise.all(Array.from({ length: POLLERS }, poller));
-  });
-  report({ name: `/state by ${POLLERS} pollers`, value: round(median(times)), unit: 'ms' });
-  report({ name: `/state by ${POLLERS} pollers: /health, p50`, value: round(health.p50), unit: 'ms' });
-  report({ name: `/state by ${POLLERS} pollers: /health, worst`, value: round(health.worst), unit: 'ms' });
 }
 
-/** Latency of `/health` during `work`, less what this process is late itself. */
-async function healthMeanwhile(url: string, work: () => Promise<void>): Promise<{ p50: number; worst: number }> {
+async function pollers(master: LoadedMaster, report: Report): Promise<void> {
+  const poll = (): Promise<unknown> => VIEWS['/state']!(master.url);
+  await poll();
+  const times: number[] = [];
+  const all = () => Promise.all(Array.from({ length: POLLERS }, async () => void times.push(await elapsed(poll))));
+  await watched(`/state by ${POLLERS} pollers`, master, 1, all, report);
+  spread(`/state by ${POLLERS} pollers, each`, times, report);
+}
+
+/** `work` so many times: how long, at what cost, and how long `/health` took meanwhile. */
+async function watched(
+  name: string,
+  master: LoadedMaster,
+  count: number,
+  work: () => Promise<unknown>,
+  report: Report,
+): Promise<void> {
+  const times: number[] = [];
+  const { cpuMs } = master;
+  const health = await healthMeanwhile(master.url, async () => {
+    for (let i = 0; i < count; i++) times.push(await elapsed(work));
+  });
+  if (count > 1) spread(name, times, report);
+  else report({ name, value: round(times[0]!), unit: 'ms' });
+  report({ name: `${name}: CPU of the master`, value: round((master.cpuMs - cpuMs) / count), unit: 'ms' });
+  spread(`${name}: /health meanwhile`, health, report);
+  report({ name: `${name}: /health meanwhile, worst`, value: round(Math.max(...health)), unit: 'ms' });
+}
+
+/** Latencies of `/health` during `work`, less what this process is late itself. */
+async function healthMeanwhile(url: string, work: () => Promise<void>): Promise<number[]> {
   const own = monitorEventLoopDelay({ resolution: 1 });
   const times: number[] = [];
   let isOver = false;
@@ -184,7 +236,7 @@ async function healthMeanwhile(url: string, work: () => Promise<void>): Promise<
   await work();
   isOver = true;
   await probe;
-  return { p50: median(times), worst: Math.max(...times) };
+  return times;
 }
 
 async function elapsed(work: () => Promise<unknown>): Promise<number> {

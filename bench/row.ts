@@ -18,5 +18,9 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** The value that so many in a hundred do not exceed, of at least one. */
+export const percentile = (values: readonly number[], percent: number): number =>
+  [...values].sort((a, b) => a - b)[Math.ceil((values.length * percent) / 100) - 1]!;
+
 /** Three significant digits. */
 export const round = (value: number): number => Number(value.toPrecision(3));

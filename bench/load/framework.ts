@@ -30,6 +30,9 @@ export class LoadFramework {
   private open = 0;
   private settle: (() => void) | undefined;
   private updates = 0;
+  /** When tasks were accepted, and what it took until they ran, in milliseconds. */
+  private readonly acceptedMs = new Map<string, number>();
+  private latencies: number[] = [];
 
   constructor(
     private readonly url: string,
@@ -67,13 +70,15 @@ export class LoadFramework {
     });
   }
 
-  /** Resolves when all tasks run and every update was acknowledged. */
-  async run(tasks: number, perAccept: number): Promise<void> {
+  /** Resolves when all tasks run and every update was acknowledged. Answers how long each task took from its ACCEPT, in milliseconds. */
+  async run(tasks: number, perAccept: number): Promise<readonly number[]> {
+    this.latencies = [];
     Object.assign(this, { wanted: tasks, perAccept, launched: 0, open: tasks });
     const over = new Promise<void>((resolve) => (this.settle = resolve));
     await this.call('REVIVE', {});
     await over;
     await this.call('SUPPRESS', {});
+    return this.latencies;
   }
 
   /** Milliseconds until `count` tasks that nobody knows are answered for. */
@@ -110,12 +115,15 @@ export class LoadFramework {
       resources,
       command: { value: 'exec sleep 1000' },
     }));
+    for (const { task_id } of task_infos) this.acceptedMs.set(task_id.value, performance.now());
     const operations = [{ type: 'LAUNCH', launch: { task_infos } }];
     await this.call('ACCEPT', { accept: { offer_ids: [offer], operations, filters: { refuse_seconds: 0 } } });
   }
 
   private async acknowledge({ task_id, agent_id, uuid, state }: NonNullable<Event['update']>['status']): Promise<void> {
     if (uuid !== undefined) {
+      this.latencies.push(performance.now() - this.acceptedMs.get(task_id.value)!);
+      this.acceptedMs.delete(task_id.value);
       if (state !== 'TASK_RUNNING') throw new Error(`${task_id.value} is ${state}`);
       await this.call('ACKNOWLEDGE', { acknowledge: { task_id, agent_id, uuid } });
     }

@@ -28,6 +28,10 @@ export class LoadedMaster {
     const args = [`--work_dir=${this.workDir}`, `--port=${this.port}`, '--quiet', ...this.flags];
     const main = join(root, 'kernel/dist/main/master.js');
     this.child = spawn(process.execPath, [...PROFILE, main, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const { child } = this;
+    const end = (): void => void child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('exit', () => process.off('exit', end));
     await until('the master to serve', () => ask(`${this.url}/health`, 'GET').then(isFine, () => false), 30_000, 20);
   }
 
