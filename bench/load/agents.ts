@@ -47,6 +47,8 @@ export class EmulatedAgent {
   register(body: string, channel = this.channel): Promise<void> {
     this.channel = channel;
     this.seq = 0;
+    this.news.length = 0;
+    this.isSending = false;
     return new Promise((resolve, reject) => {
       const onRecord = (record: unknown): void => {
         const told = record as DownRecord;
@@ -69,8 +71,10 @@ export class EmulatedAgent {
     return new Promise((resolve) => this.answer!.once('close', resolve));
   }
 
+  /** With the channel that it shares. */
   close(): void {
     this.answer?.destroy();
+    this.channel.close();
   }
 
   private take(told: DownRecord): void {
