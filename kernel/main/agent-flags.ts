@@ -3,6 +3,8 @@ import { parseMessage, stringifyJson } from '@mezzo/sdk/api';
 import { printNamedValues } from '@mezzo/sdk/contract';
 import { parseAttributes, Resources } from '../core/resources/index.js';
 import { agentAccessFlags } from './access-flags.js';
+import { FIXED_ESTIMATOR, LOAD_CONTROLLER } from '../shell/agent/oversubscription.js';
+import { parseModules, type ModuleParameters } from './modules.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, sharedFlags } from './shared-flags.js';
@@ -48,6 +50,13 @@ const environment: Flag<Readonly<Record<string, string>>> = {
   show: (value) => stringifyJson(value),
 };
 
+const modules: Flag<ModuleParameters | undefined> = {
+  help: 'JSON with the parameters of the resource estimator and the QoS controller that there are, by the names of their modules',
+  default: undefined,
+  parse: parseModules,
+  show: (given) => given?.text ?? '',
+};
+
 export const idleAgentFlags = idleFlags(
   [
     ...['runtime_dir', 'isolation', 'launcher', 'launcher_dir', 'host_path_volume_force_creation'],
@@ -61,8 +70,7 @@ export const idleAgentFlags = idleFlags(
     ...['container_disk_watch_interval', 'network_cni_config_dir', 'network_cni_plugins_dir', 'sandbox_directory'],
     ...['credential', 'authenticatee', 'executor_reregistration_retry_interval', 'container_ports_watch_interval'],
     ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max'],
-    ...['http_heartbeat_interval', 'oversubscribed_resources_interval', 'resource_estimator', 'qos_controller'],
-    ...['qos_correction_interval_min', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
+    ...['http_heartbeat_interval', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
     ...['seccomp_profile_name', 'logbufsecs', 'perf_duration', 'master_detector'],
     ...['perf_events', 'perf_interval', 'systemd_runtime_directory', 'secret_resolver', 'zk_session_timeout'],
     ...['reconfiguration_policy', 'disk_profile_adaptor', 'resource_provider_config_dir', 'csi_plugin_config_dir'],
@@ -121,6 +129,15 @@ const own = {
   gc_delay: duration('How long the sandboxes of ended tasks are kept, at most', '1weeks'),
   gc_disk_headroom: number('Part of the disk that is kept free by removing sandboxes earlier', 0.1, 0, 1),
   disk_watch_interval: duration('Time between looks at the disk', '1mins'),
+  resource_estimator: text(
+    'Who says what can be offered on top of what there is, to those who know that it may be taken away: ' +
+      `${FIXED_ESTIMATOR}, or one that a plugin brings`,
+    undefined,
+  ),
+  oversubscribed_resources_interval: duration('Time between two questions to the resource estimator', '15secs'),
+  qos_controller: text(`Who ends tasks on such resources: ${LOAD_CONTROLLER}, or one that a plugin brings`, undefined),
+  qos_correction_interval_min: duration('Shortest time between two questions to it; at least 1secs', '0secs'),
+  modules,
   fetcher_stall_timeout: duration('A download that brings nothing for so long is given up', '1mins'),
   fetcher_max_size: number('Largest download and unpacked archive, in MiB', 10_240, 1, 10_000_000),
   max_completed_executors_per_framework: number('Ended executors of each framework to remember', 150, 0, 1_000_000),
@@ -149,4 +166,4 @@ export const agentFlags = { ...idleAgentFlags, ...own } as typeof own;
 export type AgentFlags = FlagValues<typeof own>;
 
 /** Flags of the field whose code would not be loaded: refused, rather than run without what it stands for. */
-export const unsupportedAgentFlags: readonly string[] = ['hooks', 'modules', 'modules_dir'];
+export const unsupportedAgentFlags: readonly string[] = ['hooks', 'modules_dir'];

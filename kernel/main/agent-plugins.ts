@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
+import { QOS_CONTROLLER, RESOURCE_ESTIMATOR } from '@mezzo/sdk/points/oversubscription';
 import { fetchInstalled, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
@@ -39,11 +40,17 @@ export class AgentPlugins {
     return this.host.contributions(CONTAINERIZER);
   };
 
-  serve({ app, gate, authorizer, secretsDir, log }: AgentDaemon): void {
+  serve({ app, gate, authorizer, oversubscribe, secretsDir, log }: AgentDaemon): void {
     gate.add(this.host?.contributions(AUTHENTICATOR) ?? []);
     for (const name of gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
     const absent = chooseAuthorizer(authorizer, this.host?.contributions(AUTHORIZER) ?? []);
     if (absent !== undefined) log.error(`no plugin brings the authorizer ${absent}: nobody may do anything`);
+    const brought = {
+      estimators: this.host?.contributions(RESOURCE_ESTIMATOR) ?? [],
+      controllers: this.host?.contributions(QOS_CONTROLLER) ?? [],
+    };
+    for (const [flag, name] of Object.entries(oversubscribe(brought)))
+      if (name !== undefined) log.error(`no plugin brings ${String(name)}: --${flag} has no effect`);
     const key = clusterKey(secretsDir);
     if (this.host !== undefined)
       mount(

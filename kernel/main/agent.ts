@@ -17,6 +17,7 @@ import { AgentHost } from '../shell/agent/agent-host.js';
 import { JournalCheckpointStore } from '../shell/agent/checkpoint-store.js';
 import { Fetcher } from '../shell/agent/fetcher.js';
 import { readHostFacts } from '../shell/agent/host-facts.js';
+import { Oversubscription } from '../shell/agent/oversubscription.js';
 import { SandboxGc } from '../shell/agent/sandbox-gc.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { LockFile } from '../shell/coordination/lock-file.js';
@@ -30,6 +31,7 @@ import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
 import { requireFlag } from './master-flags.js';
+import { builtIns, oversubscribe, type Oversubscribers, type WantedOversubscribers } from './modules.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { DaemonTls, hostsOf } from './tls.js';
 import { versionInfo } from './version.js';
@@ -56,6 +58,8 @@ export interface AgentDaemon extends AgentSeam {
   readonly authorizer: Authorizer | undefined;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
+  /** With what plugins bring beside what is built in; answers the names of those whom nobody has brought. */
+  oversubscribe(brought: Oversubscribers): WantedOversubscribers;
   /** Ends all tasks, unregisters, and exits by way of `onExit`. */
   leave(): void;
   /** Stops serving. Tasks run on; the next agent with this work directory takes them back. */
@@ -161,6 +165,12 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       (containerId) => host.state.runs.has(containerId),
     );
     opened.push(() => gc.stop());
+    const oversubscription = new Oversubscription({
+      ...{ host, log, clock: systemClock },
+      estimateMs: flags.oversubscribed_resources_interval,
+      correctMs: flags.qos_correction_interval_min,
+    });
+    opened.push(() => Promise.resolve(oversubscription.stop()));
     const { listener, app } = agentHttp({
       host,
       executors,
@@ -180,6 +190,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
     listening.serve(listener);
     await host.start();
     gc.start();
+    const wanted = oversubscribe(oversubscription, flags, builtIns(flags.modules));
     log.info('agent is serving', { url, owner: config.owner, containerizers: names });
     return {
       ...seam,
@@ -188,6 +199,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       gate,
       authorizer,
       app,
+      oversubscribe: (brought) => oversubscribe(oversubscription, wanted, brought),
       leave: () => host.dispatch({ type: 'leaveRequested' }),
       close: closeAll,
     };

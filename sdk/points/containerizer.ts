@@ -4,6 +4,8 @@ import { extensionPoint } from '../contract/tokens.js';
 /** Amounts as the kernel accounts them. `undefined` limit = same as the request; 'unlimited' = no bound. */
 export interface ContainerResources {
   readonly cpusMilli: number;
+  /** Of `cpusMilli`, what it may use as long as nobody else wants it: a hundredth of a share. Default 0. */
+  readonly revocableCpusMilli?: number;
   readonly memMib: number;
   readonly diskMib?: number;
   readonly gpus?: number;

@@ -1,10 +1,11 @@
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { agentBreach } from '../../kernel/core/agent/invariants.js';
+import { offeredBy } from '../../kernel/core/agent/views.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
 import { Resources } from '../../kernel/core/resources/index.js';
 import type { AgentNode } from './agent-node.js';
 import { FIRST } from './operator-node.js';
-import { Violation, type World } from './world.js';
+import { firmMilli, Violation, type World } from './world.js';
 
 /** After every step: what each machine that was told something believes holds together. */
 export function audit(world: World): void {
@@ -123,7 +124,7 @@ function* theFirstAreServed(world: World): Generator<string> {
       const others = [...agent.host.containers.values()].filter(
         ({ running, spec }) => running && spec.parent === undefined && !isOfFirst(world, agent, spec.containerId),
       );
-      const yields = others.reduce((sum, { spec }) => sum + spec.resources.cpusMilli, 0);
+      const yields = others.reduce((sum, { spec }) => sum + firmMilli(spec), 0);
       const room = yields + freeOn(world, agent);
       if (room >= wish.cpus * 1000)
         yield `${name} has ${live.length} of ${wish.tasks} tasks, and ${agent.name} has room of ${room} for it`;
@@ -133,7 +134,7 @@ function* theFirstAreServed(world: World): Generator<string> {
 
 function freeOn({ cpus }: World, { host }: AgentNode): number {
   const containers = [...host.containers.values()].filter(({ running, spec }) => running && spec.parent === undefined);
-  return containers.reduce((left, { spec }) => left - spec.resources.cpusMilli, cpus * 1000);
+  return containers.reduce((left, { spec }) => left - firmMilli(spec), cpus * 1000);
 }
 
 function isOfFirst({ frameworks }: World, { state }: AgentNode, containerId: string): boolean {
@@ -146,7 +147,7 @@ function* operationsAreSettled(world: World): Generator<string> {
   for (const agent of world.agents) {
     const known = world.master.state?.agents.get(asId<AgentId>(agent.state?.agentId ?? ''));
     if (known === undefined || agent.state === undefined) continue;
-    const total = Resources.of(agent.state.resources);
+    const total = Resources.of(offeredBy(agent.state));
     if (!known.total.equals(total)) yield `${agent.name} has ${String(total)}, and the master ${String(known.total)}`;
     const left = agent.state.operations.size + known.operations.size;
     if (left > 0) yield `${left} operations of ${agent.name} were never settled`;

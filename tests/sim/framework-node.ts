@@ -11,7 +11,7 @@ import type {
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { Stream } from './network.js';
 import { Keeper } from './keeper.js';
-import type { World } from './world.js';
+import { Violation, type World } from './world.js';
 
 /**
  * polite: launches what it wants, acknowledges, reconciles. greedy: sits on offers before it answers. silent: never answers.
@@ -39,6 +39,8 @@ interface TaskView {
   readonly group: string | undefined;
   readonly agentId: string;
   state: TaskState;
+  /** On resources that may be taken away. */
+  readonly spare: boolean;
 }
 
 const GONE: ReadonlySet<TaskState> = new Set<TaskState>([
@@ -56,9 +58,9 @@ const RECONNECT_MS = 1000;
 const RECONCILE_MS = 60_000;
 
 const scalar = (name: string, value: number): Resource => ({ name, type: 'SCALAR', scalar: { value } });
-const amount = (offer: Offer, name: string): number =>
+const amount = (offer: Offer, name: string, spare = false): number =>
   (offer.resources ?? [])
-    .filter((resource) => resource.name === name)
+    .filter((resource) => resource.name === name && (resource.revocable !== undefined) === spare)
     .reduce((sum, { scalar: s }) => sum + (s?.value ?? 0), 0);
 
 const podOf = (id: string): ExecutorInfo => ({
@@ -102,6 +104,15 @@ export class FrameworkNode {
     return this.name.startsWith('a') ? 'apps' : 'jobs';
   }
 
+  /** It takes what may be taken away at any time. */
+  private get takesSpare(): boolean {
+    return this.world.isOversubscribed && !this.wish.grouped && this.partitionAware;
+  }
+
+  isOnSpare(id: string): boolean {
+    return this.tasks.get(id)?.spare === true;
+  }
+
   get live(): TaskView[] {
     return [...this.tasks.values()].filter(({ state }) => !GONE.has(state));
   }
@@ -131,6 +142,7 @@ export class FrameworkNode {
               { type: 'MULTI_ROLE' },
               { type: 'RESERVATION_REFINEMENT' },
               ...(this.partitionAware ? [{ type: 'PARTITION_AWARE' as const }] : []),
+              ...(this.takesSpare ? [{ type: 'REVOCABLE_RESOURCES' as const }] : []),
             ],
           },
         },
@@ -211,6 +223,8 @@ export class FrameworkNode {
 
   private offered(offer: Offer): void {
     this.offersSeen++;
+    if (!this.takesSpare && offer.resources?.some(({ revocable }) => revocable))
+      throw new Violation(`${this.name} is offered what may be taken away, which it does not know`);
     if (this.manners === 'silent' && !this.world.calm) return void this.unanswered.push(offer);
     const wait = this.manners === 'greedy' && !this.world.calm ? this.world.time.random.between(0, 30_000) : 0;
     if (wait === 0) return this.answer(offer);
@@ -231,19 +245,23 @@ export class FrameworkNode {
       ? [amount(offer, 'cpus') - POD_CPUS, amount(offer, 'mem') - POD_MEM]
       : [amount(offer, 'cpus'), amount(offer, 'mem')];
     const fits = Math.max(0, Math.floor(Math.min(freeCpus / cpus, freeMem / mem) + 1e-9));
-    const count = Math.min(Math.max(this.missing, 0), fits);
+    const missing = Math.max(this.missing, 0);
+    const spare = Math.min(missing, Math.floor(amount(offer, 'cpus', true) / cpus + 1e-9));
+    const count = spare + Math.min(missing - spare, fits);
     const group = grouped ? `${this.name}.pod${this.counter}` : undefined;
     const role = offer.allocationInfo?.role ?? '*';
     const allocated = (resource: Resource): Resource => ({ ...resource, allocationInfo: { role } });
-    const taskInfos = Array.from({ length: count }, () => {
+    const taskInfos = Array.from({ length: count }, (_, i) => {
       const id = `${this.name}.${this.counter++}`;
       this.everLaunched.add(id);
-      this.tasks.set(id, { id, group, agentId: offer.agentId.value, state: 'TASK_STAGING' });
+      const isSpare = i < spare;
+      this.tasks.set(id, { id, group, agentId: offer.agentId.value, state: 'TASK_STAGING', spare: isSpare });
+      const own = isSpare ? [{ ...scalar('cpus', cpus), revocable: {} }] : [scalar('cpus', cpus), scalar('mem', mem)];
       return {
         name: id,
         taskId: { value: id },
         agentId: offer.agentId,
-        resources: [allocated(scalar('cpus', cpus)), allocated(scalar('mem', mem))],
+        resources: own.map(allocated),
         command: { value: 'sleep', environment: { variables: [{ name: 'SIM_LIFE_MS', value: String(lifeMs) }] } },
       };
     });
@@ -275,6 +293,8 @@ export class FrameworkNode {
       });
     }
     if (task === undefined || status.state === undefined) return;
+    if (status.reason === 'REASON_CONTAINER_PREEMPTED' && status.state === 'TASK_GONE')
+      this.world.toldPreempted(this, id);
     if (status.state === 'TASK_KILLED') this.world.toldKilled(this, id, status.reason);
     // A state that ended is final, save that an agent thought lost may come back with its tasks.
     if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;

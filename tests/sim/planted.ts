@@ -6,7 +6,7 @@ import type { MasterEffect } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
 import type { MasterMachine } from './master-node.js';
-import { isTight, isWithOperations, type Planted } from './world.js';
+import { isOversubscribed, isTight, isWithOperations, type Planted } from './world.js';
 
 /** Machines with a bug planted in what they do: each must be caught, or the auditors are asleep. */
 
@@ -63,7 +63,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the agent spares the rest of a group': {
-    worlds: isWithOperations,
+    worlds: (seed) => isWithOperations(seed) && isTight(seed),
     agent: agentThat((effect) => (effect.type === 'killContainer' && effect.graceMs === 3000 ? [] : [effect])),
   },
   'the agent forgets what runs in pods': {
@@ -112,6 +112,37 @@ export const planted: Readonly<Record<string, Planted>> = {
           : effect,
       ];
     }),
+  },
+  'the master offers everybody what may be taken away': {
+    worlds: isOversubscribed,
+    master: {
+      step: (state, event, atMs) => {
+        if (event.type === 'schedulerSubscribed')
+          (event.call.frameworkInfo.capabilities ??= []).push({ type: 'REVOCABLE_RESOURCES' });
+        return masterMachine.step(state, event, atMs);
+      },
+    },
+  },
+  'the master does not listen to what estimators say': {
+    worlds: isOversubscribed,
+    master: {
+      step: (state, event, atMs) => {
+        if (event.type !== 'agentCalled') return masterMachine.step(state, event, atMs);
+        const calls = event.batch.calls.filter(({ type }) => type !== 'updateResources');
+        return masterMachine.step(state, { ...event, batch: { ...event.batch, calls } }, atMs);
+      },
+    },
+  },
+  'the agent ends those who may not be ended': {
+    worlds: isOversubscribed,
+    agent: {
+      step: (state, event, atMs) => {
+        for (const run of event.type === 'corrected' ? state.runs.values() : [])
+          for (const { info } of run.tasks.values())
+            info.resources = info.resources?.map((one) => ({ ...one, revocable: {} }));
+        return agentMachine.step(state, event, atMs);
+      },
+    },
   },
   'the master forgets to write maintenance down': {
     master: masterThat((effect) =>

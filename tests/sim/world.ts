@@ -10,6 +10,7 @@ import { ContainerCaller } from './container-caller.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
 import { call, CALM, type Stream, type Weather } from './network.js';
+import { Oversubscriber } from './oversubscriber.js';
 import { FIRST, OperatorNode } from './operator-node.js';
 import { Timeline } from './timeline.js';
 
@@ -38,6 +39,9 @@ const CALM_MS = 40 * 60_000;
 
 /** A word may be this old when it arrives. */
 const TOLD_LATE_MS = 10_000;
+
+/** Agents have revocable resources on top of what they have, now more, now less. */
+export const isOversubscribed = (seed: number): boolean => seed % 7 === 6;
 
 /** What a violated law looks like; the seed tells the rest. */
 export class Violation extends Error {}
@@ -100,6 +104,10 @@ export class World {
     return isTight(this.seed);
   }
 
+  get isOversubscribed(): boolean {
+    return isOversubscribed(this.seed);
+  }
+
   /** Of each agent. */
   get cpus(): number {
     return this.isTight ? FEW_CPUS : CPUS;
@@ -113,6 +121,7 @@ export class World {
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
     if (this.seed % 3 === 0) this.operator.start();
     if (this.isTight) this.operator.prioritise();
+    for (const agent of this.isOversubscribed ? this.agents : []) new Oversubscriber(this, agent).start();
     if (this.seed % 8 === 6) new ContainerCaller(this).start();
     this.scheduleFaults();
     this.time.advance(STORM_MS, () => audit(this));
@@ -213,13 +222,13 @@ export class World {
   /** Containers in containers are accounted with the outermost one: what tasks held that have ended there is free. */
   private noMoreThanThereIs(agent: AgentNode, spec: ContainerSpec): void {
     if (spec.parent !== undefined) return;
-    let used = spec.resources.cpusMilli;
+    let used = firmMilli(spec);
     for (const [id, container] of agent.host.containers) {
       if (!container.running || container.spec.parent !== undefined) continue;
       const run = agent.state?.runs.get(id);
       const live = [...(run?.tasks.values() ?? [])].filter(({ state }) => !isTerminal(state));
       const held = [run?.info, ...live.map(({ info }) => info)].map((info) => Resources.of(info?.resources));
-      used += run?.kind === 'default' ? Resources.sum(held).scalar('cpus') : container.spec.resources.cpusMilli;
+      used += run?.kind === 'default' ? Resources.sum(held).scalar('cpus') : firmMilli(container.spec);
     }
     if (used > this.cpus * 1000)
       throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${this.cpus * 1000}`);
@@ -248,6 +257,11 @@ export class World {
       throw new Violation(`${framework.name} (${framework.role}) was told that ${taskId} is killed: ${reason}`);
   }
 
+  /** The agent itself ended it: only what may be taken away at any time is. */
+  toldPreempted(framework: FrameworkNode, taskId: string): void {
+    if (!framework.isOnSpare(taskId)) throw new Violation(`${framework.name} was told that ${taskId} is preempted`);
+  }
+
   /** A framework is told that a task is over, or not known: then its container may not have been running for long. */
   toldOver(framework: FrameworkNode, taskId: string, state: string): void {
     const launch = this.launches.get(`${framework.id}/${taskId}`);
@@ -260,6 +274,10 @@ export class World {
     }
   }
 }
+
+/** What it has by right, in thousandths of a cpu. */
+export const firmMilli = ({ resources }: ContainerSpec): number =>
+  resources.cpusMilli - (resources.revocableCpusMilli ?? 0);
 
 const DISK: Resource[] = [{ name: 'disk', type: 'SCALAR', scalar: { value: 100 } }];
 

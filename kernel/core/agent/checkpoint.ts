@@ -2,7 +2,7 @@ import type { ExecutorInfo, FrameworkInfo, Resource, TaskInfo, TaskState, TaskSt
 import type { AgentDrain, AgentOperation } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerExit, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
 import type { ContainerAsk } from './container-messages.js';
-import type { AgentFramework, AgentState, Container, Run, Task } from './state.js';
+import type { AgentFramework, AgentState, Container, Run, Task, TaskEnd } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { answered, keptOf } from './views.js';
 
@@ -36,6 +36,7 @@ export interface RunRecord {
   readonly containerizer: string;
   readonly directory: string;
   readonly ended: boolean;
+  readonly end?: TaskEnd;
   readonly checkpoint?: ContainerCheckpoint;
   readonly pid?: number;
   readonly network?: ContainerNetwork;
@@ -97,6 +98,7 @@ export function saveRun(turn: Turn, run: Run): void {
   const value: RunRecord = {
     ...{ version: CHECKPOINT_VERSION, containerId, frameworkId, executorId, kind, info, containerizer, directory },
     ended: run.phase === 'ended',
+    ...(run.ended && { end: run.ended }),
     ...(run.checkpoint && { checkpoint: run.checkpoint }),
     ...(run.pid !== undefined && { pid: run.pid }),
     ...(run.network && { network: run.network }),

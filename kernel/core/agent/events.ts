@@ -1,5 +1,6 @@
-import type { ExecutorCall } from '@mezzo/sdk/api';
+import type { ExecutorCall, Resource } from '@mezzo/sdk/api';
 import type { ContainerExit, LaunchedContainer } from '@mezzo/sdk/points/containerizer';
+import type { Correction } from '@mezzo/sdk/points/oversubscription';
 import type { ContainerCall } from './container-messages.js';
 import type { DownRecord } from '../protocol.js';
 
@@ -46,6 +47,10 @@ export type AgentEvent =
   | { readonly type: 'containerCalled'; readonly request: number; readonly call: ContainerCall }
   | { readonly type: 'containerCallAbandoned'; readonly request: number }
   | { readonly type: 'executorDisconnected'; readonly connection: string }
+  /** What the estimator thinks can be used beyond what is in use. */
+  | { readonly type: 'estimated'; readonly spare: readonly Resource[] }
+  /** What the QoS controller wants ended. */
+  | { readonly type: 'corrected'; readonly corrections: readonly Correction[] }
   | { readonly type: 'timerFired'; readonly key: string }
   /** The operator wants the agent to end its tasks and leave the cluster (SIGUSR1). */
   | { readonly type: 'leaveRequested' };

@@ -75,6 +75,7 @@ function resourcesBreach(state: AgentState): string | undefined {
   for (const r of state.resources) add(free, r.name, r.scalar?.value ?? 0);
   for (const run of state.runs.values()) {
     for (const resource of usedBy(run)) {
+      if (resource.revocable) continue;
       add(free, resource.name, -(resource.scalar?.value ?? 0));
       for (const { begin, end } of resource.ranges?.range ?? []) {
         for (let port = Number(begin); port <= Number(end); port++) {

@@ -7,7 +7,7 @@ import type { AgentConfig } from './state.js';
 import { uuidToBase64 } from '../uuid.js';
 import { count, emit, nextUuid, type Turn } from './turn.js';
 import { retryWaitMs } from './updates.js';
-import { answered } from './views.js';
+import { answered, offeredBy } from './views.js';
 
 /** Reservations and persistent volumes of this agent, and what it was asked to do about them. */
 
@@ -34,7 +34,7 @@ export function applyOperation(turn: Turn, message: Extract<DownMessage, { type:
   if (isPossible) for (const volume of without(come, gone)) emit(turn, { type: 'createVolume', volume, fresh: true });
   saveResources(turn, state);
   if (isPossible) for (const volume of without(gone, come)) emit(turn, { type: 'destroyVolume', volume });
-  else emit(turn, { type: 'sendMaster', call: { type: 'updateResources', resources: state.resources } });
+  else emit(turn, { type: 'sendMaster', call: { type: 'updateResources', resources: offeredBy(state) } });
   count(state, `slave/operations_${outcome.slice('OPERATION_'.length).toLowerCase()}`);
   sendOperation(turn, uuid, false);
 }

@@ -64,7 +64,7 @@ export function podTaskRunning(turn: Turn, run: Run, task: Task): void {
 }
 
 export function podTaskEnded(turn: Turn, run: Run, task: Task, exit: ContainerExit): void {
-  const { state, details } = commandEnd(task, exit);
+  const { state, details } = commandEnd(run, task, exit);
   report(turn, run, task, state, details);
 }
 

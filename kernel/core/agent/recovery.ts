@@ -23,6 +23,7 @@ import { killVessel, killTask } from './kill.js';
 import { newTask } from './launch.js';
 import { leave } from './leave.js';
 import { recoverResources } from './operations.js';
+import { recoverOversubscribed } from './oversubscription.js';
 import { connect } from './registration.js';
 import { watchTask } from './running.js';
 import { type AgentState, type Container, type Run, type Task, type TaskEnd, type Vessel } from './state.js';
@@ -82,11 +83,14 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
     else if (framework.shuttingDown) endRuns(turn, framework);
   }
   if (state.recover === 'cleanup') return leave(turn, 0, 'cleaned up');
+  recoverOversubscribed(turn);
   if (turn.state.phase === 'serving') connect(turn);
 }
 
 function resume(turn: Turn, run: Run): void {
   run.phase = 'running';
+  // The kill may not have reached the container before the restart.
+  if (run.ended !== undefined) return killVessel(turn, run, 0);
   // A damaged checkpoint: nobody knows what runs there.
   if (run.kind === 'command' && run.tasks.size === 0) return killVessel(turn, run, 0);
   if (run.kind === 'custom') return awaitSubscription(turn, run, turn.state.config.executorReregistrationTimeoutMs);
@@ -100,7 +104,6 @@ function resume(turn: Turn, run: Run): void {
     if (!task.statuses.some((s) => s.state === 'TASK_RUNNING') && !task.killing)
       report(turn, run, task, 'TASK_RUNNING');
     watchTask(turn, run, task);
-    // The kill may not have reached the container before the restart.
     if (task.killing) killTask(turn, run.frameworkId, task.info.taskId.value);
   }
 }
@@ -215,5 +218,5 @@ const runOf = (record: RunRecord): Run => ({
   completedTasks: [],
   connection: undefined,
   killOnLaunchMs: undefined,
-  ended: undefined,
+  ended: record.end,
 });

@@ -8,6 +8,7 @@ import { runTaskGroup } from './groups.js';
 import { runTask } from './launch.js';
 import { leave } from './leave.js';
 import { acknowledgeOperation, applyOperation, sendOperation } from './operations.js';
+import { tellOversubscribed } from './oversubscription.js';
 import { count, emit, type Turn } from './turn.js';
 import { acknowledge, resend } from './updates.js';
 import { returnOf, subscribeOf } from './views.js';
@@ -27,6 +28,7 @@ export function connect(turn: Turn): void {
   link.phase = 'connecting';
   link.downSeq = 0;
   link.session = undefined;
+  link.oversubscribed = state.oversubscribed;
   emit(turn, { type: 'connectMaster', connection: link.connection, subscribe });
   awaitPing(turn);
 }
@@ -125,6 +127,7 @@ function registered(turn: Turn, message: Extract<DownMessage, { type: 'registere
   emit(turn, { type: 'log', level: 'info', message: 'registered with the master', fields: { agentId, masterId } });
   for (const run of state.runs.values()) for (const task of run.tasks.values()) resend(turn, run, task, false);
   for (const uuid of state.operations.keys()) sendOperation(turn, uuid, false);
+  tellOversubscribed(turn);
 }
 
 const awaitPing = (turn: Turn): void =>

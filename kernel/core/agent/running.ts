@@ -65,7 +65,7 @@ export function runEnded(turn: Turn, run: Run, exit: ContainerExit): void {
   for (const task of [...run.tasks.values()]) {
     const waiting = turn.state.containers.get(task.containerId ?? '');
     if (waiting?.phase === 'preparing') dropContainer(turn, waiting);
-    const end = run.kind === 'command' ? commandEnd(task, exit) : executorEnd(run, exit);
+    const end = run.kind === 'command' ? commandEnd(run, task, exit) : executorEnd(run, exit);
     report(turn, run, task, end.state, end.details);
   }
   // A pod ends as its agent wants, once all is done: no failure.
@@ -101,7 +101,8 @@ interface End {
   readonly details: StatusDetails;
 }
 
-export function commandEnd(task: Task, exit: ContainerExit): End {
+export function commandEnd(run: Run, task: Task, exit: ContainerExit): End {
+  if (run.ended !== undefined) return executorEnd(run, exit);
   const message = exitMessage(exit);
   if (task.tooLong) return { state: 'TASK_FAILED', details: { message, reason: 'REASON_MAX_COMPLETION_TIME_REACHED' } };
   if (exit.limitation === 'oom' || exit.limitation === 'disk') return limitEnd(task, exit);

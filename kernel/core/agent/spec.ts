@@ -239,12 +239,14 @@ function executorResources(run: Run): ContainerResources {
 }
 
 function amounts(resources: readonly Resource[]): ContainerResources {
-  const milli = (name: string) =>
-    resources.reduce((sum, r) => sum + (r.name === name ? toMilli(r.scalar?.value ?? 0) : 0), 0);
+  const milli = (name: string, from = resources) =>
+    from.reduce((sum, r) => sum + (r.name === name ? toMilli(r.scalar?.value ?? 0) : 0), 0);
+  const revocable = resources.filter((r) => r.revocable);
   const disk = milli('disk') / 1000;
   const gpus = milli('gpus') / 1000;
   return {
     cpusMilli: milli('cpus'),
+    ...(revocable.length > 0 && { revocableCpusMilli: milli('cpus', revocable) }),
     memMib: milli('mem') / 1000,
     ...(disk > 0 && { diskMib: disk }),
     ...(gpus > 0 && { gpus }),

@@ -53,6 +53,8 @@ export interface MasterLink {
   /** `seq` of the last record seen in this connection. */
   downSeq: number;
   pingTimeoutMs: number;
+  /** What the master was told of. */
+  oversubscribed: readonly Resource[];
 }
 
 /** One kind of periodic probe of one task. */
@@ -167,6 +169,8 @@ export interface AgentState {
   drain: AgentDrain | undefined;
   /** All there is to offer: those of `config` with the reservations and volumes that were made of them. */
   resources: readonly Resource[];
+  /** Revocable ones beside them, as the master was told. */
+  oversubscribed: readonly Resource[];
   /** By uuid. */
   readonly operations: Map<string, Operation>;
   readonly link: MasterLink;
@@ -199,6 +203,7 @@ export function createAgentState(config: AgentConfig): AgentState {
     agentId: undefined,
     drain: undefined,
     resources: config.resources,
+    oversubscribed: [],
     operations: new Map(),
     link: {
       connection: 0,
@@ -209,6 +214,7 @@ export function createAgentState(config: AgentConfig): AgentState {
       masterId: undefined,
       downSeq: 0,
       pingTimeoutMs: 75_000,
+      oversubscribed: [],
     },
     frameworks: new Map(),
     completedFrameworks: [],

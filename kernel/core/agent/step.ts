@@ -16,6 +16,7 @@ import { DISCARD_TIMER, discardLaunch, killVessel } from './kill.js';
 import { sandboxFailed, sandboxPrepared } from './launch.js';
 import { leave, LEAVE_TIMER, leaveOverdue, leaveWhenIdle } from './leave.js';
 import { OPERATION_TIMER, sendOperation } from './operations.js';
+import { corrected, estimated } from './oversubscription.js';
 import { settlePods } from './pods.js';
 import { probeDone, probeDue } from './probes.js';
 import { checkpointsLoaded, containersRecovered } from './recovery.js';
@@ -82,6 +83,10 @@ function handle(turn: Turn, event: AgentEvent): void {
       return containerCallAbandoned(turn, event.request);
     case 'executorDisconnected':
       return executorDisconnected(turn, event.connection);
+    case 'estimated':
+      return estimated(turn, event.spare);
+    case 'corrected':
+      return corrected(turn, event.corrections);
     case 'timerFired':
       return timerFired(turn, event.key);
     case 'leaveRequested':

@@ -16,11 +16,17 @@ export const agentInfoOf = ({ config, agentId }: AgentState): AgentInfo => ({
   ...(agentId !== undefined && { id: { value: agentId } }),
 });
 
+/** What frameworks may have, now. */
+export const offeredBy = ({ resources, oversubscribed }: AgentState): readonly Resource[] => [
+  ...resources,
+  ...oversubscribed,
+];
+
 const greetingOf = (state: AgentState): AgentGreeting => ({
   protocol: PROTOCOL_VERSION,
   agentInfo: agentInfoOf(state),
   address: `${state.config.ip}:${state.config.port}`,
-  resources: state.resources,
+  resources: offeredBy(state),
   version: state.config.version,
 });
 

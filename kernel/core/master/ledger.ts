@@ -103,6 +103,9 @@ const regionOf = (domain: DomainInfo | undefined): string | undefined => domain?
 /** Books anew what the agent has and what is held there. Offers must be off the table. */
 export const agentChanged = agentJoined;
 
+/** What is held there stays booked, and offers stay on the table. */
+export const totalChanged = ({ state }: Turn, { id, total }: Agent): void => state.allocator.updateAgent(id, { total });
+
 export const agentPaused = ({ state }: Turn, { id }: Agent): void => state.allocator.deactivateAgent(id);
 
 export function agentResumed({ state }: Turn, agent: Agent): void {

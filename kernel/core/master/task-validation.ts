@@ -34,6 +34,11 @@ export function checkTask(site: Site, info: TaskInfo): Checked | string {
   if (error !== undefined) return error;
   const resources = Resources.of(info.resources).allocateMissing(site.role);
   if (resources.isEmpty) return 'Task uses no resources';
+  const mixture = mixtureError('Task and its executor', [
+    ...(info.resources ?? []),
+    ...(info.executor?.resources ?? []),
+  ]);
+  if (mixture !== undefined) return mixture;
   const { executor, executorResources } = withExecutor(site, info.executor);
   const needs = resources.add(executorResources);
   return poolError(site, needs, 'task and its executor') ?? { info, resources, executor, executorResources, needs };
@@ -112,9 +117,15 @@ function resourcesError(who: string, resources: readonly Resource[] | undefined,
     if (allocated !== undefined && allocated !== role) {
       return `${who} uses resources allocated to role '${allocated}' while the offers are allocated to role '${role}'`;
     }
-    if (resource.revocable !== undefined) return `${who} uses revocable resources, which are not supported yet`;
   }
-  return undefined;
+  return mixtureError(who, resources);
+}
+
+/** What may be taken away at any time is another thing than what may not. */
+function mixtureError(who: string, resources: readonly Resource[] = []): string | undefined {
+  const revocable = new Set(resources.filter((one) => one.revocable).map(({ name }) => name));
+  const mixed = resources.find((one) => one.revocable === undefined && revocable.has(one.name));
+  return mixed && `${who} uses both revocable and non-revocable '${mixed.name}' at the same time`;
 }
 
 function executorError({ framework, agent, role }: Site, info: ExecutorInfo): string | undefined {

@@ -3,9 +3,9 @@ import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@
 import type { UpCall } from '../protocol.js';
 import { resourceError, Resources } from '../resources/index.js';
 import type { MasterEvent } from './events.js';
-import { agentChanged } from './ledger.js';
+import { agentChanged, totalChanged } from './ledger.js';
 import { removeAgent } from './liveness.js';
-import { rescindOffersOf } from './offers.js';
+import { rescindOffer, rescindOffersOf } from './offers.js';
 import { operationUpdated } from './operations.js';
 import { executorKey, type Agent, type Framework } from './state.js';
 import { amend, completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';
@@ -93,13 +93,20 @@ function executorExited(turn: Turn, agent: Agent, { frameworkId, executorId, sta
   if (framework) sendScheduler(turn, framework, { type: 'FAILURE', failure: { ...ids, status } });
 }
 
-/** Offers may promise what is no more. */
+/** Offers may promise what is no more. Where only what is revocable changed, those alone are taken back that have any of it. */
 function updateResources(turn: Turn, agent: Agent, { resources }: Call<'updateResources'>): void {
   const error = resources.map(resourceError).find((why) => why !== undefined);
   if (error !== undefined)
     return log(turn, 'warn', 'invalid resources of an agent', { agent: agent.id, reason: error });
+  const total = Resources.of(resources);
+  const firm = (bag: Resources): Resources => bag.filter((id) => !id.revocable);
+  if (firm(total).equals(firm(agent.total))) {
+    for (const offer of agent.offers) if (firm(offer.resources) !== offer.resources) rescindOffer(turn, offer);
+    agent.total = total;
+    return totalChanged(turn, agent);
+  }
   rescindOffersOf(turn, agent);
-  agent.total = Resources.of(resources);
+  agent.total = total;
   agentChanged(turn, agent);
 }
 

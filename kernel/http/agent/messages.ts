@@ -24,6 +24,7 @@ import { containerStatusOf } from '../../core/agent/updates.js';
 import { usedBy } from '../../core/agent/views.js';
 import { Resources } from '../../core/resources/index.js';
 import { containerIdOf } from './container-api.js';
+import { within } from '../../shell/agent/within.js';
 import type { AgentSite } from './site.js';
 
 /** The state in v1 messages. */
@@ -179,14 +180,3 @@ const statisticsMessage = (found: ContainerStatistics): ResourceStatistics => ({
   ...(found.memLimitBytes !== undefined && { memLimitBytes: found.memLimitBytes }),
   ...(found.memRssBytes !== undefined && { memRssBytes: found.memRssBytes }),
 });
-
-/** Undefined when it takes longer. */
-export async function within<T>(timeoutMs: number, work: Promise<T> | undefined): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeoutMs, undefined)));
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

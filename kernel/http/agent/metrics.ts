@@ -75,13 +75,17 @@ function setTasks(state: AgentState, set: Set): void {
 }
 
 function setResources(state: AgentState, set: Set): void {
-  const total = Resources.of(state.resources);
-  const used = [...state.runs.values()].reduce((sum, run) => sum.add(Resources.of(usedBy(run))), Resources.empty);
+  const used = Resources.sum([...state.runs.values()].map((run) => Resources.of(usedBy(run))));
+  const kinds = [
+    ['', Resources.of(state.resources), used.filter((id) => !id.revocable)],
+    ['_revocable', Resources.of(state.oversubscribed), used.filter((id) => id.revocable)],
+  ] as const;
   for (const name of ['cpus', 'gpus', 'mem', 'disk']) {
-    const [has, uses] = [total.scalar(name) / 1000, used.scalar(name) / 1000];
-    set(`slave/${name}_total`, has);
-    set(`slave/${name}_used`, uses);
-    set(`slave/${name}_percent`, has > 0 ? uses / has : 0);
-    for (const what of ['total', 'used', 'percent']) set(`slave/${name}_revocable_${what}`, 0);
+    for (const [kind, total, held] of kinds) {
+      const [has, uses] = [total.scalar(name) / 1000, held.scalar(name) / 1000];
+      set(`slave/${name}${kind}_total`, has);
+      set(`slave/${name}${kind}_used`, uses);
+      set(`slave/${name}${kind}_percent`, has > 0 ? uses / has : 0);
+    }
   }
 }

@@ -14,7 +14,7 @@ import { FORBIDDEN } from '../auth/permission.js';
 import { RecordStream, type StreamEnd } from '../stream.js';
 import { containerIdError, pathOf, whileConnected } from './container-api.js';
 import { RECORDIO_TYPE, type MediaTypes } from './media-types.js';
-import { within } from './messages.js';
+import { within } from '../../shell/agent/within.js';
 import { payloadFault } from './payloads.js';
 import { mayCall, viewerOf } from './permissions.js';
 import type { Session } from './sessions.js';

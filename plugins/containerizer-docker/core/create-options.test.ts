@@ -50,6 +50,11 @@ describe('the resources', () => {
     expect(HostConfig?.CpuQuota).toBeUndefined();
   });
 
+  test('what is revocable has hardly a share', () => {
+    const resources = { cpusMilli: 3000, revocableCpusMilli: 2000, memMib: 32 };
+    expect(options({ resources }).HostConfig?.CpuShares).toBe(1044);
+  });
+
   test('limits bind harder or not at all', () => {
     const limited = { cpusMilli: 500, memMib: 64, limits: { cpusMilli: 2000, memMib: 256 } };
     const bound = { CpuPeriod: 100_000, CpuQuota: 200_000, Memory: 256 << 20, MemoryReservation: 64 << 20 };

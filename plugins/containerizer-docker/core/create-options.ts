@@ -9,6 +9,8 @@ import { SANDBOX, volumeBind } from './volumes.js';
 /** As Mesos counts: 1024 shares per cpu, never below 2; a period of 100 ms; at least 32 MiB. */
 const SHARES_PER_CPU = 1024;
 const MIN_SHARES = 2;
+/** So little that it hardly matters while others want the cpu. */
+const SHARES_PER_REVOCABLE_CPU = 10;
 const PERIOD_US = 100_000;
 const MIN_QUOTA_US = 1_000;
 export const MIN_MEM_MIB = 32;
@@ -75,11 +77,12 @@ export function memLimitMib({ memMib, limits: bounds }: ContainerResources): num
 }
 
 function limits(resources: ContainerResources): HostConfig {
-  const { cpusMilli, memMib, limits: bounds } = resources;
+  const { cpusMilli, revocableCpusMilli = 0, memMib, limits: bounds } = resources;
+  const shares = (cpusMilli - revocableCpusMilli) * SHARES_PER_CPU + revocableCpusMilli * SHARES_PER_REVOCABLE_CPU;
   const mem = memLimitMib(resources);
   const quotaMilli = bounds?.cpusMilli;
   return {
-    CpuShares: Math.max(MIN_SHARES, Math.floor((cpusMilli * SHARES_PER_CPU) / 1000)),
+    CpuShares: Math.max(MIN_SHARES, Math.floor(shares / 1000)),
     ...(typeof quotaMilli === 'number' && {
       CpuPeriod: PERIOD_US,
       CpuQuota: Math.max(MIN_QUOTA_US, Math.floor((quotaMilli * PERIOD_US) / 1000)),

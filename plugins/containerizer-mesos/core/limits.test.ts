@@ -12,6 +12,12 @@ describe('cgroup v1', () => {
     expect(set['cpu.cfs_quota_us']).toBeUndefined();
   });
 
+  test('what is revocable has hardly a share', () => {
+    const resources = { cpusMilli: 3000, revocableCpusMilli: 2000, memMib: 32 };
+    expect(asMap(settingsV1(resources, off))['cpu.shares']).toBe('1044');
+    expect(asMap(settingsV2(resources, off))['cpu.weight']).toBe('102');
+  });
+
   test('small wishes are raised to what a container needs', () => {
     const set = asMap(settingsV1({ cpusMilli: 1, memMib: 1, limits: { cpusMilli: 1 } }, off));
     expect(set).toMatchObject({

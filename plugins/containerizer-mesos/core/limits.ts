@@ -25,6 +25,12 @@ export const MIN_MEM_MIB = 32;
 /** cgroup v2: 100 is the default weight, as 1024 shares are in v1. */
 const WEIGHT_PER_CPU = 100;
 const MAX_WEIGHT = 10_000;
+/** So little that it hardly matters while others want the cpu. */
+const SHARES_PER_REVOCABLE_CPU = 10;
+const WEIGHT_PER_REVOCABLE_CPU = 1;
+
+const share = ({ cpusMilli, revocableCpusMilli = 0 }: ContainerResources, firm: number, revocable: number): number =>
+  Math.floor(((cpusMilli - revocableCpusMilli) * firm + revocableCpusMilli * revocable) / 1000);
 
 /** MiB of the hard bound on memory; undefined = none. */
 export function memLimitMib({ memMib, limits }: ContainerResources): number | undefined {
@@ -46,7 +52,7 @@ export function settingsV1(resources: ContainerResources, options: LimitOptions)
   const mem = memLimitMib(resources);
   const softMib = Math.max(MIN_MEM_MIB, resources.memMib);
   return [
-    cpu('cpu.shares', String(Math.max(MIN_SHARES, Math.floor((resources.cpusMilli * SHARES_PER_CPU) / 1000)))),
+    cpu('cpu.shares', String(Math.max(MIN_SHARES, share(resources, SHARES_PER_CPU, SHARES_PER_REVOCABLE_CPU)))),
     ...(quota === undefined ? [] : [cpu('cpu.cfs_period_us', String(PERIOD_US))]),
     ...(quota === undefined ? [] : [cpu('cpu.cfs_quota_us', String(quotaUs(quota)))]),
     { ...memory('memory.soft_limit_in_bytes', bytes(softMib)), optional: true },
@@ -61,7 +67,7 @@ export function settingsV1(resources: ContainerResources, options: LimitOptions)
 export function settingsV2(resources: ContainerResources, options: LimitOptions): Setting[] {
   const quota = cpuLimitMilli(resources, options);
   const mem = memLimitMib(resources);
-  const weight = Math.floor((resources.cpusMilli * WEIGHT_PER_CPU) / 1000);
+  const weight = share(resources, WEIGHT_PER_CPU, WEIGHT_PER_REVOCABLE_CPU);
   return [
     cpu('cpu.weight', String(Math.min(MAX_WEIGHT, Math.max(1, weight)))),
     ...(quota === undefined ? [] : [cpu('cpu.max', `${quotaUs(quota)} ${PERIOD_US}`)]),

@@ -1,0 +1,54 @@
+import type { Resource } from '@mezzo/sdk/api';
+import { revocableUse } from '../../kernel/core/agent/oversubscription.js';
+import type { AgentNode } from './agent-node.js';
+import type { World } from './world.js';
+
+const EVERY_MS = 15_000;
+/** In thousandths of a cpu, one after the other. */
+const ESTIMATES = [0, 300, 500, 100] as const;
+const CALM_ESTIMATES = [300, 400, 500] as const;
+const EACH_MS = 90_000;
+const CALM_EACH_MS = 600_000;
+const CORRECTION_EVERY = 11;
+
+/** What an agent's estimator and its QoS controller say. Nothing is drawn: all comes from the time. */
+export class Oversubscriber {
+  private asked = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly agent: AgentNode,
+  ) {}
+
+  start(): void {
+    const { time, calm, still } = this.world;
+    time.after(EVERY_MS, () => {
+      this.asked++;
+      const { state } = this.agent;
+      if (state?.phase === 'serving' && !still) {
+        this.estimate();
+        if (!calm && this.asked % CORRECTION_EVERY === 0) this.correct();
+      }
+      this.start();
+    });
+  }
+
+  private estimate(): void {
+    const { time, calm } = this.world;
+    const [estimates, eachMs] = calm ? [CALM_ESTIMATES, CALM_EACH_MS] : [ESTIMATES, EACH_MS];
+    const turn = Math.floor(time.nowMs / eachMs) + this.agent.index;
+    const total = estimates[turn % estimates.length]!;
+    const left = Math.max(0, total - revocableUse(this.agent.state!).scalar('cpus'));
+    const spare: Resource[] = left > 0 ? [{ name: 'cpus', type: 'SCALAR', scalar: { value: left / 1000 } }] : [];
+    this.agent.dispatch({ type: 'estimated', spare });
+  }
+
+  /** All of them: those that use nothing revocable are to be left alone. */
+  private correct(): void {
+    const corrections = [...this.agent.state!.runs.values()].map(({ frameworkId, executorId }) => ({
+      frameworkId,
+      executorId,
+    }));
+    this.agent.dispatch({ type: 'corrected', corrections });
+  }
+}
