@@ -63,6 +63,8 @@ test('a role gets its weight and priority, and is listed with them and its quota
   expect([code, stdout]).toEqual([0, "'prod' has weight 2.5 and priority 100\n"]);
   const roles = await cluster.json<object[]>('role', 'list');
   expect(roles).toContainEqual(expect.objectContaining({ name: 'prod', weight: 2.5, priority: 100, frameworks: [] }));
+  await cluster.mezzo(['role', 'set', 'batch', '--priority', '-1']);
+  expect((await cluster.mezzo(['role', 'list'])).stdout).toMatch(/^batch +1 +-1 +0 +- +- +-$/m);
   expect((await cluster.mezzo(['role', 'set', 'prod'])).stderr).toMatch(/NOTHING_TO_SET/);
   expect((await cluster.mezzo(['role', 'set', 'prod', '--weight', 'much'])).code).toBe(1);
 });

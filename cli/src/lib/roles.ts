@@ -11,6 +11,8 @@ export interface Role {
   readonly quota: { readonly guarantee: Amounts; readonly limit: Amounts };
 }
 
+const BARE = { weight: 1, frameworks: [], allocated: {}, quota: { guarantee: {}, limit: {} } };
+
 /** By name; a role without a priority of its own has that of the one above. */
 export async function listRoles(cluster: Cluster): Promise<readonly Role[]> {
   const [{ roles }, list] = await Promise.all([
@@ -20,5 +22,8 @@ export async function listRoles(cluster: Cluster): Promise<readonly Role[]> {
   const own = new Map(list.map(({ role, priority }) => [role, priority]));
   const priorityOf = (name: string): number =>
     own.get(name) ?? (name.includes('/') ? priorityOf(name.slice(0, name.lastIndexOf('/'))) : 0);
-  return roles.map((role) => ({ ...role, priority: priorityOf(role.name) })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const others = list.filter(({ role }) => !roles.some(({ name }) => name === role));
+  return [...roles, ...others.map(({ role: name }) => ({ ...BARE, name }))]
+    .map((role) => ({ ...role, priority: priorityOf(role.name) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -10,7 +10,10 @@ export default class RoleList extends MezzoCommand {
     const { flags } = await this.parse(RoleList);
     const roles = await listRoles(await this.cluster(flags));
     const amounts = (all: Readonly<Record<string, number>>) =>
-      ['cpus', 'mem'].map((name) => `${name}:${all[name] ?? '-'}`).join(' ');
+      Object.entries(all)
+        .filter(([name]) => name !== 'ports')
+        .map((pair) => pair.join(':'))
+        .join(' ') || '-';
     const rows = roles.map((role) => ({
       ...role,
       has: amounts(role.allocated),
