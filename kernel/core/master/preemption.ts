@@ -48,6 +48,7 @@ export function preempt(
   const before = [...claims.values()].filter(({ frameworkId }) => frameworkId === framework.id);
   const wishes = new Set(asked.map(keyOf));
   for (const claim of before) if (!wishes.has(claim.wish)) dropClaim(turn, claim);
+  if (left.length === 0) return;
   const known = before.map(({ wish }) => wish);
   const search = new Search(turn, framework);
   const hopeless = new Set<string>();
