@@ -9,8 +9,7 @@ import type {
   RegistryWrite,
   RoleRecord,
 } from '../../kernel/core/master/effects.js';
-import type { MasterEvent } from '../../kernel/core/master/events.js';
-import type { Priorities } from '../../kernel/core/master/priorities.js';
+import type { MasterEvent, Priorities } from '../../kernel/core/master/events.js';
 import type { MasterOptions } from '../../kernel/core/master/options.js';
 import { createMasterState, type MasterState } from '../../kernel/core/master/state.js';
 import { masterMachine } from '../../kernel/core/master/step.js';

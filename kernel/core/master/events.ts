@@ -2,11 +2,13 @@ import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/s
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import type { AgentReturn, AgentSubscribe, UpBatch } from '../protocol.js';
-import type { Priorities } from './priorities.js';
 import type { AgentRecord, FrameworkRecord, MaintenanceRecord, RoleRecord } from './effects.js';
 
 /** Names a pending HTTP request; each gets exactly one `reply`. */
 export type RequestId = number;
+
+/** Of roles. Undefined: that of the role above. */
+export type Priorities = ReadonlyMap<string, number | undefined>;
 
 export type MasterEvent =
   /** First event of all: what the registry holds. */

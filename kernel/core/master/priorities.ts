@@ -1,5 +1,5 @@
 import { roleError } from '../resources/index.js';
-import type { RequestId } from './events.js';
+import type { Priorities, RequestId } from './events.js';
 import { persistRoles, unknownRole } from './sharing.js';
 import type { MasterState } from './state.js';
 import { log, reply, type Turn } from './turn.js';
@@ -16,10 +16,7 @@ export function priorityOf({ priorities }: MasterState, role: string): number {
   }
 }
 
-/** Undefined: that of the role above. For requests to come. */
-export type Priorities = ReadonlyMap<string, number | undefined>;
-
-/** All or nothing. */
+/** For requests to come. All or nothing. */
 export function setPriorities(turn: Turn, request: RequestId, wanted: Priorities): void {
   const { state } = turn;
   for (const [role, priority = 0] of wanted) {

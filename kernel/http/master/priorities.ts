@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { parseJson } from '@mezzo/sdk/api';
-import { priorityList, type Priorities } from '../../core/master/priorities.js';
+import type { Priorities } from '../../core/master/events.js';
+import { priorityList } from '../../core/master/priorities.js';
 import { jsonAnswer, jsonpOf, methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { readBody } from '../body.js';
