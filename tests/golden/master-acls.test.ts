@@ -288,3 +288,15 @@ test('UPDATE_FRAMEWORK into a role that is not allowed is 403', async () => {
   expect((await post(master.daemon, SCHEDULER, update('eng/c'), headers)).status).toBe(200);
   scheduler.close();
 });
+
+test('who may set weights may set priorities, and each sees those of the roles it may see', async () => {
+  const put = (headers: Record<string, string>) =>
+    ask(master.daemon, '/priorities', {
+      ...{ method: 'PUT', headers },
+      body: '[{"role":"eng/a","priority":2},{"role":"web","priority":1}]',
+    });
+  expect([await put({}), await put(DEV), await put(OPS)].map(({ status }) => status)).toEqual([401, 403, 200]);
+  const seen = async (who: Record<string, string>) =>
+    (json(await read('/priorities', who)) as { role: string }[]).map(({ role }) => role);
+  expect([await seen(OPS), await seen(DEV), await seen(VIEWER)]).toEqual([['eng/a', 'web'], ['eng/a'], []]);
+});
