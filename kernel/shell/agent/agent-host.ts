@@ -19,7 +19,7 @@ import { runProbe } from './prober.js';
 import { giveSandbox, makeInnerSandbox, makeSandbox, removeInnerSandbox, retireSandbox } from './sandbox.js';
 import { KeyedTimers } from './timers.js';
 import { findUser, type UnixUser } from './users.js';
-import { createVolume, destroyVolume, linkVolume } from './volumes.js';
+import { createVolume, destroyVolume, linkVolume, removeDestroyed } from './volumes.js';
 
 /** Streams of subscribed executors, by connection; the HTTP side has them. */
 export interface ExecutorStreams {
@@ -98,6 +98,7 @@ export class AgentHost {
     const { checkpoints, random, bootId, recover } = this.options;
     this.startedAtMs = this.options.clock.nowMs();
     const records = await checkpoints.load();
+    void this.quietly(() => removeDestroyed(this.state.config.workDir));
     this.dispatch({ type: 'checkpointsLoaded', seed: random.uuid(), bootId, recover, records });
   }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createVolume, destroyVolume, linkVolume } from './volumes.js';
+import { createVolume, destroyVolume, linkVolume, removeDestroyed } from './volumes.js';
 
 let root: string;
 beforeEach(async () => (root = await mkdtemp(join(tmpdir(), 'volumes-'))));
@@ -30,6 +30,22 @@ test('a destroyed volume is gone; of a disk of its own, what was on it', async (
     await destroyVolume(volume('data', isMount));
     expect(await readdir(isMount ? directory : join(directory, '..'))).toEqual([]);
   }
+});
+
+test('what a crash left of a destroyed volume goes with the next, or when the agent starts', async () => {
+  const left = join(root, 'volumes/destroyed/5/f');
+  const leave = async () => {
+    await mkdir(join(left, '..'), { recursive: true });
+    await writeFile(left, '');
+  };
+  await leave();
+  await createVolume(volume(), true);
+  await destroyVolume(volume());
+  expect(await readdir(join(root, 'volumes/destroyed'))).toEqual([]);
+  await leave();
+  await removeDestroyed(root);
+  expect(await readdir(join(root, 'volumes/destroyed'))).toEqual([]);
+  await removeDestroyed(join(root, 'none'));
 });
 
 test('in the sandbox a volume is where its container path says, and nowhere outside of the sandbox', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { chown, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { PersistentVolume } from '../../core/agent/effects.js';
@@ -14,12 +14,24 @@ export async function createVolume({ directory, isMount }: PersistentVolume, fre
 
 /** Out of the way at once: a volume of the same name may be made while a large one is still being removed. */
 export async function destroyVolume({ directory, isMount }: PersistentVolume): Promise<void> {
-  if (isMount)
-    return void (await Promise.all(contents(directory).map((path) => rm(path, { recursive: true, force: true }))));
-  const away = `${directory}.destroyed-${process.hrtime.bigint()}`;
-  renameSync(directory, away);
-  await rm(away, { recursive: true, force: true });
+  if (isMount) return removeContents(directory);
+  const grave = graveOf(dirname(dirname(dirname(directory))));
+  mkdirSync(grave, { recursive: true, mode: 0o700 });
+  renameSync(directory, join(grave, String(process.hrtime.bigint())));
+  await removeContents(grave);
 }
+
+/** What a crash left of volumes that were being removed. */
+export async function removeDestroyed(workDir: string): Promise<void> {
+  const grave = graveOf(join(workDir, 'volumes'));
+  if (existsSync(grave)) await removeContents(grave);
+}
+
+/** Beside the roles, so that no volume has the name of a destroyed one. */
+const graveOf = (volumes: string): string => join(volumes, 'destroyed');
+
+const removeContents = async (directory: string): Promise<void> =>
+  void (await Promise.all(contents(directory).map((path) => rm(path, { recursive: true, force: true }))));
 
 const contents = (directory: string): string[] => readdirSync(directory).map((name) => join(directory, name));
 
