@@ -25,7 +25,7 @@ import { bump, cancelTimer, count, log, setTimer, type Turn } from './turn.js';
 /** Claims at a time, in all: what a framework asks for beyond that waits until it asks again. */
 const MAX_CLAIMS = 100;
 /** Agents looked at for one call, ... */
-const MAX_LOOKS = 1000;
+const MAX_LOOKS = 500;
 /** ... and those among which the least harm is chosen for one request. */
 const ENOUGH = 16;
 /** No task that gives way gets more time to end than this, whatever its own grace, ... */
@@ -150,7 +150,7 @@ class Search {
   best(wish: Wish): Plan | undefined {
     const plans: Plan[] = [];
     for (const agent of this.#candidates(wish)) {
-      const victims = this.#isUsable(agent) ? this.#victims(agent, wish) : undefined;
+      const victims = this.#isUsable(agent, wish) ? this.#victims(agent, wish) : undefined;
       if (victims === undefined) continue;
       plans.push({ agent, victims });
       if (plans.length >= ENOUGH || harmOf(victims)[1] === 0) break;
@@ -167,9 +167,11 @@ class Search {
       yield this.#agents[(first + i) % length]!;
   }
 
-  #isUsable(agent: Agent): boolean {
+  #isUsable(agent: Agent, { resources }: Wish): boolean {
     const { claims, whitelist } = this.turn.state;
-    return agent.connection !== undefined && !agent.deactivated && !claims.has(agent.id) && isListed(whitelist, agent);
+    const isThere = agent.connection !== undefined && !agent.deactivated && isListed(whitelist, agent);
+    if (!isThere || claims.has(agent.id)) return false;
+    return [...resources.quantities()].every(([name, milli]) => agent.total.scalar(name) >= milli);
   }
 
   #victims(agent: Agent, wish: Wish): Victim[] | undefined {
