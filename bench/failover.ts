@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { AgentSubscribe } from '../kernel/core/protocol.js';
 import type { MemoryLog } from '../kernel/shell/store/memory-store.js';
 import { fromWireJson, toWireJson } from '../kernel/shell/wire-json.js';
@@ -19,7 +20,7 @@ const SHAPES = [
 const CROWD = 50_000;
 
 export async function run(report: Report): Promise<void> {
-  await metrics(report);
+  await metricsOfFrameworks(report);
   await crowd(report);
   for (const shape of SHAPES) await failover(shape, report);
 }
@@ -55,16 +56,28 @@ async function failover({ agents, mesosMs }: (typeof SHAPES)[number], report: Re
     ratio: round(floor.cpuMs / cpuMs),
   });
   report({ name: `failover of ${name}: memory`, value: round(memoryMib() - before), unit: 'MiB' });
-  report({ name: `metrics of ${name}`, value: round((await measured(() => second.metrics())).ms), unit: 'ms' });
+  await metrics(`metrics of ${name}`, second, report);
   await second.stop();
 }
 
 /** MasterMetricsQuery. */
-async function metrics(report: Report): Promise<void> {
+async function metricsOfFrameworks(report: Report): Promise<void> {
   const master = await Crowd.start([]);
   for (let i = 0; i < 10_000; i++) master.subscribe(`f${i}`);
-  report({ name: 'metrics of 10k frameworks', value: round((await measured(() => master.metrics())).ms), unit: 'ms' });
+  await metrics('metrics of 10k frameworks', master, report);
   await master.stop();
+}
+
+async function metrics(name: string, master: Crowd, report: Report): Promise<void> {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const { ms, cpuMs } = await measured(async () => {
+    delay.enable();
+    await master.metrics();
+    delay.disable();
+  });
+  report({ name, value: round(ms), unit: 'ms' });
+  report({ name: `${name}: CPU`, value: round(cpuMs), unit: 'ms' });
+  report({ name: `${name}: longest hold`, value: round(delay.max / 1e6), unit: 'ms' });
 }
 
 /** Without connections, which `load` measures. */

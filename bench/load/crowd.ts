@@ -2,7 +2,10 @@ import type { FrameworkInfo } from '@mezzo/sdk/api';
 import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
 import type { AgentSubscribe, DownRecord } from '../../kernel/core/protocol.js';
 import { createMasterState } from '../../kernel/core/master/index.js';
-import { metricsSnapshot } from '../../kernel/http/master/metrics.js';
+import type { Body } from '../../kernel/http/answer-body.js';
+import { metricPieces } from '../../kernel/http/metric-text.js';
+import { gatherMetrics } from '../../kernel/http/master/metrics.js';
+import { bitByBit, inSlices } from '../../kernel/http/slices.js';
 import { systemClock, systemRandom } from '../../kernel/shell/clock.js';
 import { MasterShell, type Sink } from '../../kernel/shell/master/master-shell.js';
 import { MemoryStore, type MemoryLog } from '../../kernel/shell/store/memory-store.js';
@@ -43,9 +46,9 @@ export class Crowd {
     return [...this.shell.state.frameworks.values()].reduce((sum, { tasks }) => sum + tasks.size, 0);
   }
 
-  /** Number of metrics. */
-  metrics(): number {
-    return metricsSnapshot(this.shell, Date.now()).size;
+  /** `/metrics/snapshot`. */
+  async metrics(): Promise<Body> {
+    return inSlices(metricPieces(await bitByBit(gatherMetrics(this.shell, Date.now()))));
   }
 
   subscribe(name: string, known?: FrameworkInfo): FrameworkInfo {

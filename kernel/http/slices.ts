@@ -52,32 +52,43 @@ const isPlain = (value: unknown): value is object =>
 const SLICE_MS = 4;
 const CHUNK_CHARS = 256 * 1024;
 
-/** Puts a big answer together a few milliseconds at a time: whoever else asks is answered in between. */
-export async function inSlices(pieces: Iterable<Piece>, nowMs = (): number => performance.now()): Promise<Body> {
+/** Work that is done bit by bit, and what comes of it. */
+export type Steps<T> = Generator<unknown, T>;
+
+/** Puts a big answer together. */
+export const inSlices = (pieces: Iterable<Piece>, nowMs?: () => number): Promise<Body> =>
+  bitByBit(putTogether(pieces), nowMs);
+
+/** A few milliseconds at a time: whoever else asks is answered in between. */
+export async function bitByBit<T>(steps: Steps<T>, nowMs = (): number => performance.now()): Promise<T> {
+  for (;;) {
+    await turn();
+    const untilMs = nowMs() + SLICE_MS;
+    do {
+      const { value, done } = steps.next();
+      if (done) return value;
+    } while (nowMs() < untilMs);
+  }
+}
+
+function* putTogether(pieces: Iterable<Piece>): Steps<Body> {
   const body: Uint8Array[] = [];
-  const iterator = pieces[Symbol.iterator]();
   let text = '';
   const flush = (): void => {
     if (text !== '') body.push(asBuffer(text));
     text = '';
   };
-  for (;;) {
-    await turn();
-    const untilMs = nowMs() + SLICE_MS;
-    do {
-      const { value, done } = iterator.next();
-      if (done) {
-        flush();
-        return body;
-      }
-      if (typeof value === 'string') text += value;
-      else if (value.length > 0) {
-        flush();
-        body.push(value);
-      }
-      if (text.length >= CHUNK_CHARS) flush();
-    } while (nowMs() < untilMs);
+  for (const piece of pieces) {
+    if (typeof piece === 'string') text += piece;
+    else if (piece.length > 0) {
+      flush();
+      body.push(piece);
+    }
+    if (text.length >= CHUNK_CHARS) flush();
+    yield;
   }
+  flush();
+  return body;
 }
 
 const waiting: (() => void)[] = [];

@@ -9,9 +9,10 @@ import { AGENT_DOORS } from './doors.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { parseDuration } from '../duration.js';
 import { fileEndpoint, fileError } from '../file-endpoints.js';
-import { prometheusText } from '../master/metrics.js';
+import { metricPieces, prometheusPieces, PROMETHEUS_TYPE } from '../metric-text.js';
 import { toggleLogging } from '../log-level.js';
 import { systemStats } from '../system-stats.js';
+import { inSlices } from '../slices.js';
 import { containerView, stateView } from './legacy-views.js';
 import { getContainers } from './messages.js';
 import { mayReadFile, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
@@ -51,8 +52,8 @@ export function legacyRouter(site: AgentSite): Router {
   at('/metrics/snapshot', (query) => snapshot(site, query));
   at('/metrics', async () => ({
     status: 200,
-    type: 'text/plain; version=0.0.4; charset=utf-8',
-    body: await prometheusText(metricsSnapshot(site, Date.now())),
+    type: PROMETHEUS_TYPE,
+    body: await inSlices(prometheusPieces([metricsSnapshot(site, Date.now())])),
   }));
   const mayRead = (query: URLSearchParams, ctx: Context): boolean =>
     mayReadFile(site, viewerOf(site, ctx.req), query.get('path') ?? '');
@@ -87,7 +88,7 @@ const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezz
   mezzo,
 });
 
-function snapshot(site: AgentSite, query: URLSearchParams): Answer {
+async function snapshot(site: AgentSite, query: URLSearchParams): Promise<Answer> {
   const timeout = query.get('timeout');
   if (timeout !== null) {
     try {
@@ -96,7 +97,7 @@ function snapshot(site: AgentSite, query: URLSearchParams): Answer {
       return textAnswer(400, `Invalid timeout '${timeout.slice(0, 100)}': ${messageOf(error)}.\n`);
     }
   }
-  return jsonAnswer(JSON.stringify(Object.fromEntries(metricsSnapshot(site, Date.now()))), jsonpOf(query));
+  return jsonAnswer(await inSlices(metricPieces([metricsSnapshot(site, Date.now())])), jsonpOf(query));
 }
 
 /** From the handle that was checked, at most what was announced: a log may grow meanwhile. */

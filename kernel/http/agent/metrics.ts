@@ -3,6 +3,7 @@ import { type AgentState } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
 import { Resources } from '../../core/resources/index.js';
 import type { AgentSite } from './site.js';
+import { groupOf, type MetricGroup } from '../metric-text.js';
 import { setSystemMetrics } from '../system-stats.js';
 
 const LIVE = ['staging', 'starting', 'running', 'killing'];
@@ -31,7 +32,7 @@ const COUNTED = [
 ];
 
 /** The field's names and what they count, sorted. */
-export function metricsSnapshot(site: AgentSite, nowMs: number): Map<string, number> {
+export function metricsSnapshot(site: AgentSite, nowMs: number): MetricGroup {
   const { host, gc, startedAtMs } = site;
   const { state } = host;
   const metrics = new Map<string, number>();
@@ -51,7 +52,7 @@ export function metricsSnapshot(site: AgentSite, nowMs: number): Map<string, num
   setTasks(state, set);
   setResources(state, set);
   setSystemMetrics(set);
-  return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return groupOf(metrics);
 }
 
 type Set = (name: string, value: number) => void;

@@ -24,9 +24,10 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
     getFlags: { flags: Object.entries(flags).map(([name, value]) => ({ name, value })) },
   }),
   GET_VERSION: ({ version: { mezzo: _, ...versionInfo } }) => ({ getVersion: { versionInfo } }),
-  GET_METRICS: (site) => ({
-    getMetrics: { metrics: [...metricsSnapshot(site, Date.now())].map(([name, value]) => ({ name, value })) },
-  }),
+  GET_METRICS: (site) => {
+    const { names, values } = metricsSnapshot(site, Date.now());
+    return { getMetrics: { metrics: names.map((name, i) => ({ name, value: values[i]! })) } };
+  },
   GET_LOGGING_LEVEL: (site) => ({ getLoggingLevel: { level: logLevelOf(site) } }),
   SET_LOGGING_LEVEL: (site, { setLoggingLevel }) => {
     setLogLevel(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);

@@ -23,10 +23,11 @@ import {
   tasksView,
   type TaskQuery,
 } from './legacy-views.js';
-import { metricsSnapshot, prometheusText } from './metrics.js';
+import { metricPieces, prometheusPieces, PROMETHEUS_TYPE } from '../metric-text.js';
+import { gatherMetrics } from './metrics.js';
 import { prioritiesEndpoint } from './priorities.js';
 import { registryView } from './registry-view.js';
-import { inSlices, jsonPieces } from '../slices.js';
+import { bitByBit, inSlices, jsonPieces } from '../slices.js';
 import { changeCluster } from './operator-api.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
@@ -81,8 +82,8 @@ export function legacyRouter(site: MasterSite): Router {
   at('/metrics/snapshot', (query) => snapshot(site, query));
   at('/metrics', async () => ({
     status: 200,
-    type: 'text/plain; version=0.0.4; charset=utf-8',
-    body: await prometheusText(metricsSnapshot(site.shell, Date.now())),
+    type: PROMETHEUS_TYPE,
+    body: await site.written.share('/metrics', async () => inSlices(prometheusPieces(await metricsOf(site)))),
   }));
   const mayRead = (ctx: Context): boolean => mayReadFile(viewerOf(site, ctx.req).may);
   at('/files/download', (query, ctx) => (mayRead(ctx) ? downloadFile(site.files, query, ctx.res) : FORBIDDEN));
@@ -148,7 +149,9 @@ const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezz
   mezzo,
 });
 
-function snapshot({ shell }: MasterSite, query: URLSearchParams): Answer {
+const metricsOf = ({ shell }: MasterSite) => bitByBit(gatherMetrics(shell, Date.now()));
+
+async function snapshot(site: MasterSite, query: URLSearchParams): Promise<Answer> {
   const timeout = query.get('timeout');
   if (timeout !== null) {
     try {
@@ -157,8 +160,8 @@ function snapshot({ shell }: MasterSite, query: URLSearchParams): Answer {
       return textAnswer(400, `Invalid timeout '${timeout}': ${messageOf(error)}.\n`);
     }
   }
-  const metrics = metricsSnapshot(shell, Date.now());
-  return jsonAnswer(JSON.stringify(Object.fromEntries(metrics)), jsonpOf(query));
+  const write = async () => inSlices(metricPieces(await metricsOf(site)));
+  return jsonAnswer(await site.written.share('/metrics/snapshot', write), jsonpOf(query));
 }
 
 async function teardown(site: MasterSite, ctx: Context): Promise<Answer> {

@@ -1,10 +1,24 @@
 import { expect, test } from 'vitest';
 import { MasterHarness, resources } from '../../../tests/support/master-harness.js';
 import { MasterTimings } from '../../shell/master/timings.js';
-import { metricsSnapshot } from './metrics.js';
+import { metricPieces } from '../metric-text.js';
+import type { Steps } from '../slices.js';
+import { gatherMetrics } from './metrics.js';
 
-const snapshot = ({ state, nowMs }: MasterHarness) =>
-  Object.fromEntries(metricsSnapshot({ state, timings: new MasterTimings(), registryBytes: 0 }, nowMs));
+function gather({ state, nowMs }: MasterHarness) {
+  const steps = gatherMetrics({ state, timings: new MasterTimings(), registryBytes: 0 }, nowMs);
+  return valueOf(steps);
+}
+
+function valueOf<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { value, done } = steps.next();
+    if (done) return value;
+  }
+}
+
+const snapshot = (master: MasterHarness) =>
+  JSON.parse([...metricPieces(gather(master))].join('')) as Record<string, number>;
 
 test('operations are told under way, then by how they ended; what is held is told apart from what is offered', () => {
   const master = new MasterHarness();
@@ -26,4 +40,14 @@ test('operations are told under way, then by how they ended; what is held is tol
   const status = { state: 'OPERATION_FINISHED' as const, operationId: info.id, uuid: { value: 'dXVpZA==' } };
   agent.call({ type: 'operationUpdated', operation: { uuid, frameworkId, info, status } });
   expect(told()).toEqual([0, 1, 1, 0, 1, 1]);
+});
+
+test('names are sorted, those of frameworks and roles among them', () => {
+  const master = new MasterHarness();
+  for (let i = 0; i < 100; i++) master.scheduler({ name: `f${(i * 7) % 13}/`, roles: [`r${i}`, 'a', 'a-b', 'a/b'] });
+  master.agent('cpus:4;mem:4096');
+  const names = gather(master).flatMap(({ prefix, names }) => names.map((name) => prefix + name));
+  expect(names).toEqual([...new Set(names)].sort());
+  expect(names.length).toBeGreaterThan(100 * 60);
+  expect(Object.keys(snapshot(master))).toEqual(names);
 });

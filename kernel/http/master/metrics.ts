@@ -1,11 +1,12 @@
-import { Gauge, Registry } from 'prom-client';
 import type { MasterState } from '../../core/master/index.js';
 import { bump } from '../../core/master/turn.js';
 import { activeAgents } from '../../core/master/views.js';
 import { milliOf, quantitiesOf, Resources, type Quantities } from '../../core/resources/index.js';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
-import { setFrameworkMetrics, taskStatesOf } from './framework-metrics.js';
+import { frameworkKey, frameworkMetrics, FRAMEWORKS, taskStatesOf } from './framework-metrics.js';
+import { sorted, type MetricGroup } from '../metric-text.js';
+import type { Steps } from '../slices.js';
 import { setSystemMetrics } from '../system-stats.js';
 
 const TASK_STATES = ['staging', 'starting', 'running', 'killing', 'unreachable'];
@@ -79,11 +80,11 @@ const OPERATION_STATES = [
   'gone_by_operator',
 ];
 
-/** The field's names and what they count. */
-export function metricsSnapshot(
+/** The field's names and what they count, sorted: those of each framework are a group of their own. */
+export function* gatherMetrics(
   { state, timings, registryBytes }: Pick<MasterShell, 'state' | 'timings' | 'registryBytes'>,
   nowMs: number,
-): Map<string, number> {
+): Steps<MetricGroup[]> {
   const metrics = new Map<string, number>();
   const set = (name: string, value: number): void => void metrics.set(name, value);
   set('master/elected', 1);
@@ -94,9 +95,9 @@ export function metricsSnapshot(
   set('master/operator_event_stream_subscribers', state.operators.size);
   setAgents(state, set);
   setFrameworks(state, set);
-  setTasks(state, set);
-  setResources(state, set);
-  setSharing(state, set);
+  const ofFrameworks = yield* setTasks(state, set);
+  yield* setResources(state, set);
+  yield* setSharing(state, set);
   for (const name of QUEUES) set(name, 0);
   for (const name of COUNTERS) set(`master/${name}`, state.counts.get(name) ?? 0);
   for (const [name, value] of state.counts) if (name.startsWith('task_')) set(`master/${name}`, value);
@@ -107,7 +108,10 @@ export function metricsSnapshot(
   set('registrar/registry_size_bytes', registryBytes);
   for (const name of ['ensemble_size', 'recovered']) set(`registrar/log/${name}`, 1);
   setSystemMetrics(set);
-  return new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const names = yield* sorted([...metrics.keys()]);
+  const group = (names: readonly string[]) => ({ prefix: '', names, values: names.map((name) => metrics.get(name)!) });
+  const at = names.findIndex((name) => name > FRAMEWORKS);
+  return [group(names.slice(0, at)), ...ofFrameworks, group(names.slice(at))];
 }
 
 /** Those that are over are counted as they end, those under way as they are. */
@@ -156,23 +160,27 @@ function setFrameworks(state: MasterState, set: Set): void {
   set('master/frameworks_inactive', state.frameworks.size - connected);
 }
 
-/** Each task is looked at once, for its framework and for all. */
-function setTasks({ frameworks, options, counts }: MasterState, set: Set): void {
+/** Each task is looked at once, for its framework and for all. Answers what is told of each framework. */
+function* setTasks({ frameworks, options, counts }: MasterState, set: Set): Steps<MetricGroup[]> {
   const all = new Map<string, number>();
+  const groups = new Map<string, MetricGroup>();
   for (const framework of frameworks.values()) {
-    const states = taskStatesOf(framework);
+    const states = yield* taskStatesOf(framework);
     for (const [name, tasks] of states) bump(all, name, tasks);
-    if (options.publishFrameworkMetrics) setFrameworkMetrics(framework, states, set);
+    if (options.publishFrameworkMetrics) groups.set(frameworkKey(framework), frameworkMetrics(framework, states));
+    yield;
   }
   for (const name of TASK_STATES) set(`master/tasks_${name}`, all.get(`TASK_${name.toUpperCase()}`) ?? 0);
   for (const name of ENDED_STATES) set(`master/tasks_${name}`, counts.get(`tasks_${name}`) ?? 0);
+  return (yield* sorted([...groups.keys()])).map((key) => groups.get(key)!);
 }
 
-function setResources(state: MasterState, set: Set): void {
+function* setResources(state: MasterState, set: Set): Steps<void> {
   const [total, free, offered] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
   for (const agent of state.agents.values()) {
     addScalars(total, agent.total);
     addScalars(free, state.allocator.available(agent.id) ?? Resources.empty);
+    yield;
   }
   for (const { resources } of state.offers.values()) addScalars(offered, resources);
   const used = new Map(total);
@@ -199,9 +207,9 @@ function addScalars(sums: Map<string, number>, { entries }: Resources): void {
       bump(sums, entry.id.name + (entry.id.revocable ? '_revocable' : ''), milliOf(entry));
 }
 
-function setSharing(state: MasterState, set: Set): void {
+function* setSharing(state: MasterState, set: Set): Steps<void> {
   const { allocator, quotas } = state;
-  const offered = offeredByRole(state);
+  const offered = yield* offeredByRole(state);
   const setQuota = (role: string, what: string, quantities: Iterable<readonly [name: string, milli: number]>): void => {
     for (const [name, milli] of quantities) set(`${QUOTA}/${role}/resources/${name}/${what}`, milli / 1000);
   };
@@ -218,6 +226,7 @@ function setSharing(state: MasterState, set: Set): void {
       'consumed',
       [...consumedBy(role)].filter(([, milli]) => milli > 0),
     );
+    yield;
   }
   for (const [role, { guarantees, limits }] of quotas) {
     const [guaranteed, limited] = [quantitiesOf(guarantees), quantitiesOf(limits)];
@@ -227,11 +236,12 @@ function setSharing(state: MasterState, set: Set): void {
     setQuota(role, 'limit', limited);
     setQuota(role, 'consumed', named(consumedBy(role)));
     setQuota(role, 'offered_or_allocated', named(allocator.quotaConsumption(role)));
+    yield;
   }
 }
 
 /** Thousandths that are on offer to roles and to those below them. */
-function offeredByRole({ offers }: MasterState): Map<string, Map<string, number>> {
+function* offeredByRole({ offers }: MasterState): Steps<Map<string, Map<string, number>>> {
   const byRole = new Map<string, Map<string, number>>();
   for (const { role, resources } of offers.values()) {
     const bound = [...resources.filter((id) => id.isQuotaBound).quantities()];
@@ -241,46 +251,9 @@ function offeredByRole({ offers }: MasterState): Map<string, Map<string, number>
       byRole.set(above, sums);
       for (const [name, milli] of bound) bump(sums, name, milli);
     }
+    yield;
   }
   return byRole;
 }
 
 const QUOTA = 'allocator/mesos/quota/roles';
-/** Roles and resources that users name become labels. */
-const LABELLED: readonly RegExp[] = [
-  /^(?<name>allocator\/mesos\/roles)\/(?<role>.+)\/(?<rest>shares\/dominant)$/,
-  /^(?<name>allocator\/mesos\/offer_filters\/roles)\/(?<role>.+)\/(?<rest>active)$/,
-  /^(?<name>allocator\/mesos\/quota\/roles)\/(?<role>.+)\/resources\/(?<resource>[^/]+)\/(?<rest>\w+)$/,
-];
-
-function gaugeOf(path: string): { readonly name: string; readonly labels: Record<string, string> } {
-  for (const pattern of LABELLED) {
-    const groups = pattern.exec(path)?.groups;
-    if (groups === undefined) continue;
-    const { name, rest, ...labels } = groups as { name: string; rest: string };
-    return { name: `${name}/${rest}`, labels };
-  }
-  return { name: path, labels: {} };
-}
-
-/** The same for Prometheus: `master/tasks_running` is `mezzo_master_tasks_running`; those of one framework are left out. */
-export async function prometheusText(metrics: ReadonlyMap<string, number>): Promise<string> {
-  const registry = new Registry();
-  const gauges = new Map<string, Gauge>();
-  for (const [path, value] of metrics) {
-    if (path.startsWith('master/frameworks/')) continue;
-    const { name, labels } = gaugeOf(path);
-    const gauge = gauges.get(name) ?? newGauge(name, Object.keys(labels), registry);
-    gauges.set(name, gauge);
-    gauge.set(labels, value);
-  }
-  new Gauge({
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory of the process',
-    registers: [registry],
-  }).set(process.memoryUsage.rss());
-  return registry.metrics();
-}
-
-const newGauge = (help: string, labelNames: string[], registry: Registry): Gauge =>
-  new Gauge({ name: `mezzo_${help.replace(/[^a-zA-Z0-9_]/g, '_')}`, help, labelNames, registers: [registry] });

@@ -26,9 +26,10 @@ import { logLevelOf, setLogLevel } from '../log-level.js';
 import { principalOf } from '../auth/callers.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import { masterCallError } from './call-validation.js';
-import { metricsSnapshot } from './metrics.js';
+import { gatherMetrics } from './metrics.js';
 import { mayCall, mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
-import { inSlices } from '../slices.js';
+import { metricMessages } from '../metric-text.js';
+import { bitByBit, inSlices } from '../slices.js';
 import type { MasterSite } from './site.js';
 import { openStream } from './streams.js';
 
@@ -59,10 +60,10 @@ export async function operatorApi(
   };
   const list = lists[call.type!];
   if (list !== undefined && site.shell.state.options.authorizer === undefined) {
-    const body = site.written.share(`${call.type} ${format}`, () => write(list(site, viewer)));
+    const body = site.written.share(`${call.type} ${format}`, async () => write(await list(site, viewer)));
     return { status: 200, type, body: await body };
   }
-  const result = list?.(site, viewer) ?? (await carryOut(site, call, viewer));
+  const result = await (list?.(site, viewer) ?? carryOut(site, call, viewer));
   return isAnswer(result) ? result : { status: 200, type, body: await write(result) };
 }
 
@@ -71,13 +72,17 @@ type Result = Omit<MasterResponse, 'type'>;
 export const lazily: ListMaker = (...runs) => new Lazy(runs as readonly Run[]) as never;
 
 /** What may be big is written bit by bit, and shows what the caller may see. */
-const lists: Partial<Record<MasterCallType, (site: MasterSite, viewer: Viewer) => Result>> = {
+const lists: Partial<Record<MasterCallType, (site: MasterSite, viewer: Viewer) => Result | Promise<Result>>> = {
   GET_STATE: ({ shell }, { sight }) => ({ getState: getState(shell.state, sight, lazily) }),
   GET_AGENTS: ({ shell }, { sight }) => ({ getAgents: getAgents(shell.state, sight, lazily) }),
   GET_FRAMEWORKS: ({ shell }, { sight }) => ({ getFrameworks: getFrameworks(shell.state, sight, lazily) }),
   GET_EXECUTORS: ({ shell }, { sight }) => ({ getExecutors: getExecutors(shell.state, sight, lazily) }),
   GET_OPERATIONS: ({ shell }, { sight }) => ({ getOperations: getOperations(shell.state, sight, lazily) }),
   GET_TASKS: ({ shell }, { sight }) => ({ getTasks: getTasks(shell.state, sight, lazily) }),
+  GET_METRICS: async ({ shell }) => {
+    const groups = await bitByBit(gatherMetrics(shell, Date.now()));
+    return { getMetrics: { metrics: (await bitByBit(metricMessages(groups))) as never } };
+  },
 };
 
 type View = (site: MasterSite, call: MasterCall, viewer: Viewer) => Result | Answer | Promise<Result | Answer>;
@@ -88,10 +93,6 @@ const views: Partial<Record<MasterCallType, View>> = {
     getFlags: { flags: Object.entries(flags).map(([name, value]) => ({ name, value })) },
   }),
   GET_VERSION: ({ version: { mezzo: _, ...versionInfo } }) => ({ getVersion: { versionInfo } }),
-  GET_METRICS: ({ shell }) => {
-    const metrics = metricsSnapshot(shell, Date.now());
-    return { getMetrics: { metrics: [...metrics].map(([name, value]) => ({ name, value })) } };
-  },
   GET_LOGGING_LEVEL: (site) => ({ getLoggingLevel: { level: logLevelOf(site) } }),
   SET_LOGGING_LEVEL: (site, { setLoggingLevel }) => {
     setLogLevel(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);
