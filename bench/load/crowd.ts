@@ -86,6 +86,12 @@ export class Crowd {
   }
 
   private sink(onRecord: (record: string) => void): Sink {
-    return { format: 'json', send: (record) => (onRecord(String(record)), true), beat: nothing, close: nothing };
+    return {
+      format: 'json',
+      send: (record) => (onRecord(String(record)), true),
+      sendBig: nothing,
+      beat: nothing,
+      close: nothing,
+    };
   }
 }

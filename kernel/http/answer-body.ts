@@ -9,7 +9,7 @@ export const bodyOf = (body: string | Uint8Array | Body): Body =>
 
 export const lengthOf = (body: Body): number => body.reduce((length, { byteLength }) => length + byteLength, 0);
 
-const BATCH_BYTES = 256 * 1024;
+export const BATCH_BYTES = 256 * 1024;
 
 /** As fast as the reader takes it: what a slow one has yet to get is not copied for it. */
 export function writeBody(response: ServerResponse, body: Body): void {

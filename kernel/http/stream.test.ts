@@ -98,3 +98,47 @@ test('heartbeats stop with the stream', async () => {
   await once(response, 'end');
   expect(stream.closed).toBe(true);
 });
+
+test('what is sent while a big record is written comes after it, in order', async () => {
+  const { stream, response } = await open();
+  let write!: (body: Uint8Array[]) => void;
+  stream.sendBig(new Promise((resolve) => (write = resolve)));
+  stream.send('1');
+  write(Array.from({ length: 30 }, (_, i) => Buffer.alloc(100_000, i)));
+  const decoder = new RecordDecoder();
+  const records: Uint8Array[] = [];
+  for await (const chunk of response) {
+    if (records.length === 0) stream.send('2');
+    records.push(...decoder.push(chunk as Buffer));
+    if (records.length > 0 && records.at(-1)!.length === 1 && Buffer.from(records.at(-1)!).toString() === 'z') break;
+    if (records.length > 2) stream.send('z');
+  }
+  expect(records[0]).toEqual(Buffer.concat(Array.from({ length: 30 }, (_, i) => Buffer.alloc(100_000, i))));
+  const later = records.slice(1).map((record) => Buffer.from(record).toString());
+  expect(later[0]).toBe('1');
+  expect(later.join('')).toMatch(/^12+z+$/);
+});
+
+test('what waits for a big record is bounded, and a stream that is closed amid it does not look whole', async () => {
+  const never = new Promise<Uint8Array[]>(() => {});
+  const slow = await open(1000);
+  slow.response.on('error', () => {});
+  slow.stream.sendBig(never);
+  let sent = 0;
+  while (slow.stream.send('x'.repeat(100))) sent++;
+  expect([sent, slow.ends]).toEqual([80, ['slow']]);
+  server.close();
+  const closed = await open();
+  closed.stream.sendBig(never);
+  closed.stream.close();
+  await expect(once(closed.response.resume(), 'end')).rejects.toThrow('aborted');
+  expect(closed.ends).toEqual(['ended']);
+});
+
+test('a reader that does not take a big record is cut off', async () => {
+  const { stream, response, ends } = await open(1_000_000, 20);
+  response.on('error', () => {}).pause();
+  stream.sendBig(Promise.resolve(Array.from({ length: 200 }, () => Buffer.alloc(100_000))));
+  await until('the reader to be cut off', () => stream.closed);
+  expect(ends).toEqual(['slow']);
+});

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { encodeRecord } from '@mezzo/sdk/api';
+import { assert } from '@mezzo/sdk/contract';
+import { BATCH_BYTES, lengthOf, type Body } from './answer-body.js';
 
 /** Why a stream is over: we ended it, the reader left, or the reader was too slow and was cut off. */
 export type StreamEnd = 'ended' | 'left' | 'slow';
@@ -24,6 +26,9 @@ export class RecordStream {
   private over = false;
   private heartbeat: NodeJS.Timeout | undefined;
   private slow: NodeJS.Timeout | undefined;
+  /** Sent while a big record is on its way. */
+  private held: (string | Uint8Array)[] | undefined;
+  private heldBytes = 0;
 
   constructor(
     private readonly response: ServerResponse,
@@ -44,11 +49,47 @@ export class RecordStream {
   /** One record. False when the stream is over. */
   send(payload: string | Uint8Array): boolean {
     if (this.over) return false;
+    return this.held === undefined ? this.sendNow(payload) : this.hold(payload);
+  }
+
+  private sendNow(payload: string | Uint8Array): boolean {
     const { maxBufferedBytes, slowGraceMs = SLOW_GRACE_MS } = this.options;
     const { writableLength } = this.response;
     if (writableLength > BURST * maxBufferedBytes) return this.cut();
     if (writableLength > maxBufferedBytes) this.slow ??= setTimeout(() => this.cut(), slowGraceMs).unref();
     this.response.write(encodeRecord(payload));
+    return true;
+  }
+
+  /** One record, as fast as the reader takes it. What is sent meanwhile comes after it, up to the bound for bursts. */
+  sendBig(body: Promise<Body>): void {
+    assert(this.held === undefined, 'one big record at a time');
+    this.held = [];
+    void body.then((pieces) => this.writeBig(pieces)).catch(() => this.cut());
+  }
+
+  private async writeBig(body: Body): Promise<void> {
+    let waiting = `${lengthOf(body)}\n`.length;
+    this.response.write(`${lengthOf(body)}\n`);
+    for (const piece of body) {
+      if (this.over) return;
+      this.response.write(piece);
+      if ((waiting += piece.byteLength) < BATCH_BYTES) continue;
+      waiting = 0;
+      this.slow = setTimeout(() => this.cut(), this.options.slowGraceMs ?? SLOW_GRACE_MS).unref();
+      await this.drained();
+      this.caughtUp();
+    }
+    if (this.over) return;
+    const held = this.held ?? [];
+    [this.held, this.heldBytes] = [undefined, 0];
+    for (const payload of held) this.send(payload);
+  }
+
+  private hold(payload: string | Uint8Array): boolean {
+    this.heldBytes += payload.length;
+    if (this.heldBytes > BURST * this.options.maxBufferedBytes) return this.cut();
+    this.held!.push(payload);
     return true;
   }
 
@@ -83,11 +124,12 @@ export class RecordStream {
     this.heartbeat.unref();
   }
 
-  /** Ends the stream once what was sent is through. */
+  /** Ends the stream once what was sent is through; amid a big record it breaks off, so that none takes it for whole. */
   close(): void {
     if (this.over) return;
     this.finish('ended');
-    this.response.end();
+    if (this.held === undefined) this.response.end();
+    else this.response.destroy();
   }
 
   private finish(end: StreamEnd): void {

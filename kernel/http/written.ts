@@ -12,6 +12,7 @@ export class Written {
     json: new Fragments(),
     protobuf: new Fragments(),
   };
+  private last: Promise<unknown> = Promise.resolve();
   private readonly runs = new Map<string, SharedRuns<Body>>();
 
   writeRun(format: Format): WriteRun {
@@ -23,5 +24,12 @@ export class Written {
     const runs = this.runs.get(what) ?? new SharedRuns(write);
     this.runs.set(what, runs);
     return runs.ask();
+  }
+
+  /** What nobody else is sent, one after the other: so the later finds what the earlier wrote. */
+  afterOthers(write: () => Body | Promise<Body>): Promise<Body> {
+    const body = this.last.then(write);
+    this.last = body.catch(() => undefined);
+    return body;
   }
 }

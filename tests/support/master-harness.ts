@@ -1,12 +1,13 @@
-import type {
-  FrameworkInfo,
-  MasterCall,
-  Offer,
-  Resource,
-  SchedulerCall,
-  SchedulerEvent,
-  TaskInfo,
-  TaskState,
+import {
+  Lazy,
+  type FrameworkInfo,
+  type MasterCall,
+  type Offer,
+  type Resource,
+  type SchedulerCall,
+  type SchedulerEvent,
+  type TaskInfo,
+  type TaskState,
 } from '@mezzo/sdk/api';
 import { asId, type AgentId, type ConnectionId, type FrameworkId, type MasterId } from '@mezzo/sdk/contract';
 import type {
@@ -153,7 +154,7 @@ export class MasterHarness {
     return this.effects.flatMap((effect) => {
       if (!('connection' in effect) || effect.connection !== connection) return [];
       if (effect.type === 'sendAgent') return [effect.record as T];
-      return effect.type === 'sendScheduler' || effect.type === 'sendOperator' ? [effect.event as T] : [];
+      return effect.type === 'sendScheduler' || effect.type === 'sendOperator' ? [plain(effect.event) as T] : [];
     });
   }
 
@@ -333,3 +334,10 @@ export const agentTask = (frameworkId: string, info: TaskInfo, state: TaskState 
   state,
   statuses: [],
 });
+
+/** With plain lists in the place of lazy ones. */
+function plain(value: unknown): unknown {
+  if (value instanceof Lazy) return value.runs.flatMap(({ items, view }) => items.map((item) => view(item)));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
+}

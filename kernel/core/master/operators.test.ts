@@ -26,6 +26,21 @@ test('a subscriber gets the whole state, then everything that happens, in order'
   expect(published(master).map(({ type }) => type)).toEqual(['AGENT_ADDED', 'FRAMEWORK_ADDED', 'FRAMEWORK_REMOVED']);
 });
 
+test('who and what is in SUBSCRIBED was there when it was asked for: what happens before it is written follows it', () => {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler();
+  const agent = master.agent();
+  scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!));
+  const stream = subscribe(master);
+  agent.update(scheduler.id, 't', 'TASK_RUNNING');
+  master.agent();
+  master.scheduler();
+  const { getTasks, getAgents, getFrameworks } = master.sentTo<MasterEvent>(stream)[0]!.subscribed!.getState!;
+  expect(getTasks!.tasks!.map(({ state }) => state)).toEqual(['TASK_STAGING']);
+  expect([getAgents!.agents!.length, getFrameworks!.frameworks!.length]).toEqual([1, 1]);
+  expect(published(master).map(({ type }) => type)).toEqual(['TASK_UPDATED', 'AGENT_ADDED', 'FRAMEWORK_ADDED']);
+});
+
 test('tasks are published from launch to end', () => {
   const master = new MasterHarness();
   subscribe(master);

@@ -10,7 +10,7 @@ import { removeQuota, setQuota, updateQuota, updateWeights } from './sharing.js'
 import { SEES_ALL, sightOf } from './sight.js';
 import { stateKnownTo } from './tasks.js';
 import { emit, log, reply, type Turn } from './turn.js';
-import { getState } from './views.js';
+import { getState, lazily } from './views.js';
 
 type Subscribed = Extract<MasterEvent, { type: 'operatorSubscribed' }>;
 
@@ -26,7 +26,8 @@ export function operatorSubscribed(turn: Turn, { connection, principal }: Subscr
     log(turn, 'warn', 'too many operator streams: the oldest is closed', { max: options.maxOperatorSubscribers });
     emit(turn, { type: 'close', connection: oldest });
   }
-  const subscribed = { getState: getState(turn.state, sight), heartbeatIntervalSeconds: SCHEDULER_HEARTBEAT_SECONDS };
+  const heartbeatIntervalSeconds = SCHEDULER_HEARTBEAT_SECONDS;
+  const subscribed = { getState: getState(turn.state, sight, lazily), heartbeatIntervalSeconds };
   emit(turn, { type: 'sendOperator', connection, event: { type: 'SUBSCRIBED', subscribed }, restricted });
   emit(turn, { type: 'sendOperator', connection, event: { type: 'HEARTBEAT' } });
 }

@@ -1,18 +1,19 @@
-import type {
-  AgentInfoCapability,
-  ExecutorInfo,
-  MasterResponseGetAgents,
-  MasterResponseGetAgentsAgent,
-  MasterResponseGetExecutors,
-  MasterResponseGetFrameworks,
-  MasterResponseGetFrameworksFramework,
-  MasterResponseGetOperations,
-  MasterResponseGetState,
-  MasterResponseGetTasks,
-  Operation as OperationMessage,
-  Role,
-  Run,
-  Task as TaskMessage,
+import {
+  Lazy,
+  type AgentInfoCapability,
+  type ExecutorInfo,
+  type MasterResponseGetAgents,
+  type MasterResponseGetAgentsAgent,
+  type MasterResponseGetExecutors,
+  type MasterResponseGetFrameworks,
+  type MasterResponseGetFrameworksFramework,
+  type MasterResponseGetOperations,
+  type MasterResponseGetState,
+  type MasterResponseGetTasks,
+  type Operation as OperationMessage,
+  type Role,
+  type Run,
+  type Task as TaskMessage,
 } from '@mezzo/sdk/api';
 import { asId, type FrameworkId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
@@ -102,6 +103,9 @@ export type ListMaker = <T, M>(...runs: readonly Run<T, M>[]) => M[];
 
 /** As they are now. */
 export const atOnce: ListMaker = (...runs) => runs.flatMap(({ items, view }) => items.map((item) => view(item)));
+
+/** Bit by bit, when they are written: who is in them is decided now. */
+export const lazily: ListMaker = (...runs) => new Lazy(runs as readonly Run[]) as never;
 
 /** The agents, as `view` shows them from what `Look` says and no more. What was written of them may be kept where all is seen. */
 export const agentRun = <M>({ agents }: MasterState, sight: Sight, view: (agent: Agent) => M): Run<Agent, M> => ({

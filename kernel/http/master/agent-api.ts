@@ -5,23 +5,18 @@ import { verifyToken } from '@mezzo/sdk/secrets';
 import { fromWireJson } from '../../shell/wire-json.js';
 import { methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
-import type { TokenReader } from '../auth/tokens.js';
 import { readBody } from '../body.js';
+import type { MasterSite } from './site.js';
 import { openStream } from './streams.js';
-
-export interface AgentApiParts {
-  readonly shell: MasterShell;
-  readonly clusterKey: Uint8Array;
-  readonly agentTokens: TokenReader;
-}
 
 /** `POST /agent/v1/{subscribe,calls}`: our own agents, always with a token of scope `agent`. Undefined = became a stream. */
 export async function agentApi(
-  { shell, clusterKey, agentTokens }: AgentApiParts,
+  site: MasterSite,
   what: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer | undefined> {
+  const { shell, clusterKey, agentTokens } = site;
   if (request.method !== 'POST') return methodNotAllowed(['POST'], request.method ?? '');
   const [, token = ''] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
   // Who is not known is told why: rejects with TOKEN_INVALID.
@@ -40,7 +35,7 @@ export async function agentApi(
       'Expecting agentInfo, address, resources, and either digest or tasks, executors, operations and frameworks',
     );
   const connection = shell.newConnection();
-  const sink = openStream(shell, response, connection, 'application/recordio', {
+  const sink = openStream(site, response, connection, 'application/recordio', {
     'Message-Content-Type': 'application/json',
     'Mezzo-Protocol': String(PROTOCOL_VERSION),
   });

@@ -2,11 +2,10 @@ import { encodeMessage, messagePieces, messageToJson, type MasterResponse, type 
 import { expect, test } from 'vitest';
 import { MasterHarness, task, type TestAgent, type TestScheduler } from '../../../tests/support/master-harness.js';
 import { SEES_ALL, type Sight } from '../../core/master/sight.js';
-import { getOperations, getState } from '../../core/master/views.js';
+import { getOperations, getState, lazily } from '../../core/master/views.js';
 import { Fragments } from '../fragments.js';
 import { jsonPieces } from '../slices.js';
 import { stateView } from './legacy-views.js';
-import { lazily } from './operator-api.js';
 
 const NAME = 'mesos.v1.master.Response';
 const [legacy, json, protobuf] = [new Fragments(), new Fragments(), new Fragments()];

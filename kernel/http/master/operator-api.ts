@@ -1,12 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  Lazy,
-  messagePieces,
-  type MasterCall,
-  type MasterCallType,
-  type MasterResponse,
-  type Run,
-} from '@mezzo/sdk/api';
+import { messagePieces, type MasterCall, type MasterCallType, type MasterResponse } from '@mezzo/sdk/api';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
 import {
   getAgents,
@@ -15,8 +8,8 @@ import {
   getOperations,
   getState,
   getTasks,
+  lazily,
   roleMessages,
-  type ListMaker,
 } from '../../core/master/views.js';
 import type { Body } from '../answer-body.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
@@ -48,7 +41,7 @@ export async function operatorApi(
   if (type === undefined) return NOT_ACCEPTABLE;
   if (call.type === 'SUBSCRIBE') {
     const connection = site.shell.newConnection();
-    const sink = openStream(site.shell, response, connection, type);
+    const sink = openStream(site, response, connection, type);
     site.shell.subscribeOperator(connection, sink, principalOf(request));
     return undefined;
   }
@@ -68,8 +61,6 @@ export async function operatorApi(
 }
 
 type Result = Omit<MasterResponse, 'type'>;
-
-export const lazily: ListMaker = (...runs) => new Lazy(runs as readonly Run[]) as never;
 
 /** What may be big is written bit by bit, and shows what the caller may see. */
 const lists: Partial<Record<MasterCallType, (site: MasterSite, viewer: Viewer) => Result | Promise<Result>>> = {

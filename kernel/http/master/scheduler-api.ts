@@ -13,10 +13,11 @@ const STREAM_ID = 'mesos-stream-id';
 
 /** `POST /api/v1/scheduler`: answers undefined when the call became a stream. */
 export async function schedulerApi(
-  { shell, limiter }: Pick<MasterSite, 'shell' | 'limiter'>,
+  site: MasterSite,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer | undefined> {
+  const { shell, limiter } = site;
   const read = await readCall(request, 'mesos.v1.scheduler.Call');
   if (isAnswer(read)) return read;
   const { call } = read;
@@ -36,7 +37,7 @@ export async function schedulerApi(
   if (type === undefined) return NOT_ACCEPTABLE;
   if (streamId !== undefined) return textAnswer(400, "Subscribe calls should not include the 'Mesos-Stream-Id' header");
   const connection = shell.newConnection();
-  const sink = openStream(shell, response, connection, type, { 'Mesos-Stream-Id': connection });
+  const sink = openStream(site, response, connection, type, { 'Mesos-Stream-Id': connection });
   shell.subscribeScheduler(connection, sink, call.subscribe!, principal);
   return undefined;
 }

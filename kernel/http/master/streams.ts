@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { ConnectionId } from '@mezzo/sdk/contract';
-import type { MasterShell, Sink } from '../../shell/master/master-shell.js';
+import { messagePieces } from '@mezzo/sdk/api';
+import type { Sink } from '../../shell/master/master-shell.js';
 import { PROTOBUF_TYPE } from '../answer.js';
+import { inSlices } from '../slices.js';
 import { DEFAULT_MAX_BUFFERED_BYTES, RecordStream } from '../stream.js';
+import type { MasterSite } from './site.js';
 
 /** Turns a response into a subscription's stream; the shell hears when it breaks. */
 export function openStream(
-  shell: MasterShell,
+  { shell, written }: MasterSite,
   response: ServerResponse,
   connection: ConnectionId,
   contentType: string,
@@ -21,9 +24,14 @@ export function openStream(
       if (end !== 'ended') shell.lost(connection);
     },
   });
+  const format = contentType === PROTOBUF_TYPE ? 'protobuf' : 'json';
   return {
-    format: contentType === PROTOBUF_TYPE ? 'protobuf' : 'json',
+    format,
     send: (record) => stream.send(record),
+    sendBig(event) {
+      const pieces = messagePieces(format, 'mesos.v1.master.Event', event, written.writeRun(format));
+      stream.sendBig(written.afterOthers(() => (stream.closed ? [] : inSlices(pieces))));
+    },
     beat: (record, intervalMs) => stream.beat(record, intervalMs),
     close: () => stream.close(),
   };

@@ -21,6 +21,8 @@ import { MasterTimings } from './timings.js';
 export interface Sink {
   readonly format: 'json' | 'protobuf';
   send(record: string | Uint8Array): boolean;
+  /** With lists that are written bit by bit. Whatever is sent after it comes after it. */
+  sendBig(event: MessageTypes['mesos.v1.master.Event']): void;
   /** Sends the record again and again until the stream is over. */
   beat(record: string | Uint8Array, intervalMs: number): void;
   close(): void;
@@ -225,8 +227,8 @@ export class MasterShell {
   private welcomeOperator({ connection, event, restricted }: Extract<MasterEffect, { type: 'sendOperator' }>): void {
     const sink = this.sinks.get(connection);
     if (sink === undefined) return;
-    this.sendEvent(connection, 'mesos.v1.master.Event', event);
-    if (event.type !== 'SUBSCRIBED') return;
+    if (event.type !== 'SUBSCRIBED') return this.sendEvent(connection, 'mesos.v1.master.Event', event);
+    sink.sendBig(event);
     if (!restricted) this.operators.add(sink);
     this.startHeartbeat(connection, 'mesos.v1.master.Event');
   }
