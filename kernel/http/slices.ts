@@ -33,7 +33,7 @@ function* listPieces({ runs }: Lazy, writeRun: WriteRun): Generator<Piece> {
     if (run.items.length === 0) continue;
     if (run.keeper !== undefined) {
       yield mark;
-      yield* writeRun(run, (item) => [...jsonPieces(run.view(item), writeRun)].join(''), ',');
+      yield* writeRun(run, (item) => textOf(run.view(item), writeRun), ',');
       mark = ',';
     } else {
       for (const item of run.items) {
@@ -45,6 +45,9 @@ function* listPieces({ runs }: Lazy, writeRun: WriteRun): Generator<Piece> {
   }
   yield mark === '[' ? '[]' : ']';
 }
+
+const textOf = (value: unknown, writeRun: WriteRun): string =>
+  value instanceof JsonText ? value.text : [...jsonPieces(value, writeRun)].join('');
 
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,7 +1,6 @@
 import {
   Lazy,
   messageToObject,
-  stringifyJson,
   type DomainInfo,
   type Label,
   type Run,
@@ -25,6 +24,7 @@ import { attributesSummary, Resources } from '../../core/resources/index.js';
 import { executorView } from './executor-view.js';
 import type { Viewer } from './permissions.js';
 import { JsonText, lazily } from '../slices.js';
+import { taskText } from '../task-text.js';
 import type { MasterSite } from './site.js';
 
 /** The JSON objects of the endpoints that were there before v1: snake_case, `slave` for agent, times in seconds. */
@@ -117,8 +117,6 @@ export function taskView(task: TaskMessage): Json {
   };
 }
 
-const taskText = (task: TaskMessage): JsonText => new JsonText(stringifyJson(taskView(task)));
-
 const limitsOf = (limits: Readonly<Record<string, { value: number }>>): Json =>
   Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value]));
 
@@ -149,7 +147,7 @@ function frameworkSummary(framework: Framework): Json {
 
 export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
   const { info } = framework;
-  const { tasks, unreachableTasks, completedTasks } = taskRuns(sight, taskText);
+  const { tasks, unreachableTasks, completedTasks } = taskRuns(sight, (task) => new JsonText(taskText(task)));
   const multiRole = framework.capabilities.has('MULTI_ROLE');
   const executors = [...framework.executors]
     .filter((executor) => sight.executor(info, executor.info))
