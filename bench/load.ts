@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EmulatedAgent, each } from './load/agents.js';
 import { Channel } from './load/channel.js';
 import { LoadFramework } from './load/framework.js';
-import { ask } from './load/http.js';
+import { ask, firstRecord } from './load/http.js';
 import { LoadedMaster } from './load/master.js';
 import { taskOf } from './load/bodies.js';
 import { partsOf, withDeadline } from './load/parts.js';
@@ -175,10 +175,12 @@ const VIEWS: Readonly<Record<string, (url: string) => Promise<{ status: number; 
   '/state': (url) => ask(`${url}/state`, 'GET'),
   'GET_STATE, JSON': (url) => getState(url, 'application/json'),
   'GET_STATE, protobuf': (url) => getState(url, 'application/x-protobuf'),
+  'SUBSCRIBED, JSON': (url) => firstRecord(`${url}/api/v1`, calling('application/json'), '{"type":"SUBSCRIBE"}'),
 };
 
-const getState = (url: string, accept: string) =>
-  ask(`${url}/api/v1`, 'POST', { 'Content-Type': 'application/json', Accept: accept }, '{"type":"GET_STATE"}');
+const calling = (accept: string) => ({ 'Content-Type': 'application/json', Accept: accept });
+
+const getState = (url: string, accept: string) => ask(`${url}/api/v1`, 'POST', calling(accept), '{"type":"GET_STATE"}');
 
 /** Each view once, when nothing of it is kept, and then again and again. */
 async function views(master: LoadedMaster, report: Report): Promise<void> {

@@ -54,3 +54,22 @@ export async function stream(
   answer.on('error', () => undefined);
   return answer;
 }
+
+/** Posts, and reads the first record of the stream that is the answer, however long; leaves then. */
+export async function firstRecord(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Promise<Answer> {
+  const answer = await open(url, 'POST', headers, body, false);
+  let missing: number | undefined;
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // The length comes in one piece with what is before it.
+    missing ??= Number(chunk.toString('latin1', 0, chunk.indexOf('\n'))) + chunk.indexOf('\n') + 1;
+    if (bytes >= missing) break;
+  }
+  answer.destroy();
+  return { status: answer.statusCode!, bytes };
+}
