@@ -44,6 +44,8 @@ export interface FeedOptions<E> extends ConnectionOptions {
   readonly subscribe: () => string;
   readonly decode: (record: Uint8Array) => E;
   readonly read: (event: E) => Reading;
+  /** Default 64 MiB. A record beyond it ends the reading: RECORD_TOO_LARGE. */
+  readonly maxRecordBytes?: number;
   /** Throw instead of retrying when a subscription that stood has been away for longer. Default: never. */
   readonly giveUpAfterMs?: number;
 }
@@ -119,7 +121,7 @@ export class EventFeed<E> implements AsyncIterable<E> {
   private async *subscribeOnce(): AsyncGenerator<E, void, undefined> {
     const stream = await this.open();
     if (stream === undefined) return;
-    const decoder = new RecordDecoder();
+    const decoder = new RecordDecoder(this.options.maxRecordBytes);
     let silenceMs = ANSWER_TIMEOUT_MS;
     try {
       for await (const chunk of chunks(stream.body, () => silenceMs)) {
