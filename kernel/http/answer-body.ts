@@ -11,11 +11,17 @@ export const lengthOf = (body: Body): number => body.reduce((length, { byteLengt
 
 export const BATCH_BYTES = 256 * 1024;
 
-/** As fast as the reader takes it: what a slow one has yet to get is not copied for it. */
-export function writeBody(response: ServerResponse, body: Body): void {
+/** Those that poll and never read would else keep every version of what changes. */
+const READER_GRACE_MS = 30_000;
+
+/** As fast as the reader takes it: what a slow one has yet to get is not copied for it. Who takes no batch for the whole grace is cut off. */
+export function writeBody(response: ServerResponse, body: Body, graceMs = READER_GRACE_MS): void {
   if (body.length === 1) return void response.end(body[0]);
+  const stalled = setTimeout(() => response.destroy(), graceMs).unref();
+  response.once('close', () => clearTimeout(stalled));
   let at = 0;
   const more = (): void => {
+    stalled.refresh();
     let bytes = 0;
     response.cork();
     for (; at < body.length && bytes < BATCH_BYTES; at++) {
