@@ -8,6 +8,7 @@ import type { DownRecord, UpCall } from '../../kernel/core/protocol.js';
 import { ContainerHost } from './containers.js';
 import { Disk } from './disk.js';
 import { Stream } from './network.js';
+import { Oversubscriber } from './oversubscriber.js';
 import { SimLoop } from './sim-loop.js';
 import type { World } from './world.js';
 
@@ -27,6 +28,8 @@ interface Life {
 export class AgentNode {
   readonly disk: Disk;
   readonly host: ContainerHost;
+  /** In worlds where agents have more than they have. */
+  readonly oversubscriber: Oversubscriber | undefined;
   life: Life | undefined;
   /** Told something since the last audit. */
   touched = false;
@@ -46,6 +49,7 @@ export class AgentNode {
       () => !world.still,
     );
     this.bootId = time.random.uuid();
+    this.oversubscriber = world.isOversubscribed ? new Oversubscriber(world, this) : undefined;
   }
 
   get name(): string {

@@ -2,6 +2,8 @@ import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { agentBreach } from '../../kernel/core/agent/invariants.js';
 import { offeredBy } from '../../kernel/core/agent/views.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
+import { usageOf } from '../../kernel/core/master/ledger.js';
+import type { MasterState } from '../../kernel/core/master/state.js';
 import { Resources } from '../../kernel/core/resources/index.js';
 import type { AgentNode } from './agent-node.js';
 import { FIRST } from './operator-node.js';
@@ -11,7 +13,11 @@ import { firmMilli, Violation, type World } from './world.js';
 export function audit(world: World): void {
   const { master } = world;
   if (master.touched && master.state)
-    fail(world, 'master', [...auditMaster(master.state), ...world.operator.auditMachines()]);
+    fail(world, 'master', [
+      ...auditMaster(master.state),
+      ...world.operator.auditMachines(),
+      ...onlyWhatIsThere(master.state),
+    ]);
   master.touched = false;
   for (const agent of world.agents) {
     const breach = agent.touched && agent.state ? agentBreach(agent.state) : undefined;
@@ -19,6 +25,20 @@ export function audit(world: World): void {
     if (breach !== undefined) fail(world, agent.name, [breach]);
   }
 }
+
+/** What may be taken away: more may be in use than there is now, but then none of it is offered. */
+function* onlyWhatIsThere({ agents }: MasterState): Generator<string> {
+  for (const agent of agents.values()) {
+    const offered = spareOf([...agent.offers].map((offer) => offer.resources));
+    if (offered.isEmpty) continue;
+    const promised = offered.add(spareOf(usageOf(agent).map(({ resources }) => resources)));
+    if (!agent.total.contains(promised))
+      yield `agent ${agent.id}: ${String(promised)} is promised out of ${String(agent.total)}`;
+  }
+}
+
+const spareOf = (bags: readonly Resources[]): Resources =>
+  Resources.sum(bags.map((bag) => bag.filter((id) => id.revocable).unallocate()));
 
 function fail(world: World, who: string, broken: readonly string[]): void {
   if (broken.length > 0)

@@ -54,6 +54,7 @@ const GONE: ReadonlySet<TaskState> = new Set<TaskState>([
   'TASK_GONE_BY_OPERATOR',
   'TASK_UNKNOWN',
 ]);
+const BY_ITSELF: ReadonlySet<TaskState> = new Set<TaskState>(['TASK_FINISHED', 'TASK_FAILED', 'TASK_KILLED']);
 const RECONNECT_MS = 1000;
 const RECONCILE_MS = 60_000;
 
@@ -63,10 +64,10 @@ const amount = (offer: Offer, name: string, spare = false): number =>
     .filter((resource) => resource.name === name && (resource.revocable !== undefined) === spare)
     .reduce((sum, { scalar: s }) => sum + (s?.value ?? 0), 0);
 
-const podOf = (id: string): ExecutorInfo => ({
+const podOf = (id: string, cpus: Resource): ExecutorInfo => ({
   type: 'DEFAULT',
   executorId: { value: id },
-  resources: [scalar('cpus', POD_CPUS), scalar('mem', POD_MEM), scalar('disk', POD_DISK)],
+  resources: [cpus, scalar('mem', POD_MEM), scalar('disk', POD_DISK)],
 });
 
 /** A scheduler as users write them. It keeps its own books over reconnections, as a framework with a database does. */
@@ -106,7 +107,7 @@ export class FrameworkNode {
 
   /** It takes what may be taken away at any time. */
   private get takesSpare(): boolean {
-    return this.world.isOversubscribed && !this.wish.grouped && this.partitionAware;
+    return this.world.isOversubscribed && this.role === 'jobs';
   }
 
   isOnSpare(id: string): boolean {
@@ -241,13 +242,19 @@ export class FrameworkNode {
 
   private answer(offer: Offer): void {
     const { cpus, mem, lifeMs, grouped } = this.wish;
-    const [freeCpus, freeMem] = grouped
-      ? [amount(offer, 'cpus') - POD_CPUS, amount(offer, 'mem') - POD_MEM]
-      : [amount(offer, 'cpus'), amount(offer, 'mem')];
-    const fits = Math.max(0, Math.floor(Math.min(freeCpus / cpus, freeMem / mem) + 1e-9));
+    const [podCpus, podMem] = grouped ? [POD_CPUS, POD_MEM] : [0, 0];
+    const freeMem = amount(offer, 'mem') - podMem;
+    const fits = (free: number): number => Math.max(0, Math.floor(free + 1e-9));
     const missing = Math.max(this.missing, 0);
-    const spare = Math.min(missing, Math.floor(amount(offer, 'cpus', true) / cpus + 1e-9));
-    const count = spare + Math.min(missing - spare, fits);
+    const isHosted = !grouped || freeMem >= 0;
+    const spare = isHosted ? Math.min(missing, fits((amount(offer, 'cpus', true) - podCpus) / cpus)) : 0;
+    const firm = fits(Math.min((amount(offer, 'cpus') - podCpus) / cpus, freeMem / mem));
+    // In a group the two do not mix.
+    const count = spare + (grouped && spare > 0 ? 0 : Math.min(missing - spare, firm));
+    const cpusOf = (value: number, isSpare: boolean): Resource => ({
+      ...scalar('cpus', value),
+      ...(isSpare && { revocable: {} }),
+    });
     const group = grouped ? `${this.name}.pod${this.counter}` : undefined;
     const role = offer.allocationInfo?.role ?? '*';
     const allocated = (resource: Resource): Resource => ({ ...resource, allocationInfo: { role } });
@@ -256,7 +263,7 @@ export class FrameworkNode {
       this.everLaunched.add(id);
       const isSpare = i < spare;
       this.tasks.set(id, { id, group, agentId: offer.agentId.value, state: 'TASK_STAGING', spare: isSpare });
-      const own = isSpare ? [{ ...scalar('cpus', cpus), revocable: {} }] : [scalar('cpus', cpus), scalar('mem', mem)];
+      const own = [cpusOf(cpus, isSpare), ...(isSpare ? [] : [scalar('mem', mem)])];
       return {
         name: id,
         taskId: { value: id },
@@ -276,7 +283,10 @@ export class FrameworkNode {
           ...operations,
           group === undefined
             ? { type: 'LAUNCH', launch: { taskInfos } }
-            : { type: 'LAUNCH_GROUP', launchGroup: { executor: podOf(group), taskGroup: { tasks: taskInfos } } },
+            : {
+                type: 'LAUNCH_GROUP',
+                launchGroup: { executor: podOf(group, cpusOf(POD_CPUS, spare > 0)), taskGroup: { tasks: taskInfos } },
+              },
         ],
         filters: { refuseSeconds: 1 },
       },
@@ -293,8 +303,10 @@ export class FrameworkNode {
       });
     }
     if (task === undefined || status.state === undefined) return;
-    if (status.reason === 'REASON_CONTAINER_PREEMPTED' && status.state === 'TASK_GONE')
-      this.world.toldPreempted(this, id);
+    if (status.reason === 'REASON_CONTAINER_PREEMPTED' && status.state !== 'TASK_KILLED')
+      this.world.toldPreempted(this, id, status.state);
+    if (BY_ITSELF.has(status.state) && status.reason !== 'REASON_CONTAINER_PREEMPTED')
+      this.world.toldEnded(this, id, status.state);
     if (status.state === 'TASK_KILLED') this.world.toldKilled(this, id, status.reason);
     // A state that ended is final, save that an agent thought lost may come back with its tasks.
     if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;

@@ -144,6 +144,30 @@ export const planted: Readonly<Record<string, Planted>> = {
       },
     },
   },
+  'the master leaves offers of what is no more on the table': {
+    worlds: isOversubscribed,
+    master: {
+      step: (state, event, atMs) => {
+        if (event.type !== 'agentCalled' || !event.batch.calls.some(({ type }) => type === 'updateResources'))
+          return masterMachine.step(state, event, atMs);
+        const kept = [...state.agents.values()].map(({ offers }) => [offers, [...offers]] as const);
+        for (const [offers] of kept) offers.clear();
+        const effects = masterMachine.step(state, event, atMs);
+        for (const [offers, all] of kept) for (const offer of all) offers.add(offer);
+        return effects;
+      },
+    },
+  },
+  'the agent says of what it preempts that it failed': {
+    worlds: isOversubscribed,
+    agent: agentThat((effect) => {
+      if (effect.type !== 'sendMaster' || effect.call.type !== 'statusUpdate') return [effect];
+      const { status } = effect.call;
+      if (status.reason !== 'REASON_CONTAINER_PREEMPTED') return [effect];
+      const told = { ...status, state: 'TASK_FAILED' as const, reason: 'REASON_EXECUTOR_TERMINATED' as const };
+      return [{ ...effect, call: { ...effect.call, status: told } }];
+    }),
+  },
   'the master forgets to write maintenance down': {
     master: masterThat((effect) =>
       effect.type === 'persist'

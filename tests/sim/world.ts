@@ -10,7 +10,7 @@ import { ContainerCaller } from './container-caller.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
 import { call, CALM, type Stream, type Weather } from './network.js';
-import { Oversubscriber } from './oversubscriber.js';
+import { MOST_SPARE_MILLI } from './oversubscriber.js';
 import { FIRST, OperatorNode } from './operator-node.js';
 import { Timeline } from './timeline.js';
 
@@ -121,7 +121,7 @@ export class World {
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
     if (this.seed % 3 === 0) this.operator.start();
     if (this.isTight) this.operator.prioritise();
-    for (const agent of this.isOversubscribed ? this.agents : []) new Oversubscriber(this, agent).start();
+    for (const { oversubscriber } of this.agents) oversubscriber?.start();
     if (this.seed % 8 === 6) new ContainerCaller(this).start();
     this.scheduleFaults();
     this.time.advance(STORM_MS, () => audit(this));
@@ -222,16 +222,24 @@ export class World {
   /** Containers in containers are accounted with the outermost one: what tasks held that have ended there is free. */
   private noMoreThanThereIs(agent: AgentNode, spec: ContainerSpec): void {
     if (spec.parent !== undefined) return;
-    let used = firmMilli(spec);
+    let [firm, spare] = [firmMilli(spec), spec.resources.revocableCpusMilli ?? 0];
     for (const [id, container] of agent.host.containers) {
       if (!container.running || container.spec.parent !== undefined) continue;
       const run = agent.state?.runs.get(id);
       const live = [...(run?.tasks.values() ?? [])].filter(({ state }) => !isTerminal(state));
-      const held = [run?.info, ...live.map(({ info }) => info)].map((info) => Resources.of(info?.resources));
-      used += run?.kind === 'default' ? Resources.sum(held).scalar('cpus') : firmMilli(container.spec);
+      const held = Resources.sum([run?.info, ...live.map(({ info }) => info)].map((i) => Resources.of(i?.resources)));
+      const isPod = run?.kind === 'default';
+      firm += isPod ? held.filter(({ revocable }) => !revocable).scalar('cpus') : firmMilli(container.spec);
+      spare += isPod
+        ? held.filter(({ revocable }) => revocable).scalar('cpus')
+        : (container.spec.resources.revocableCpusMilli ?? 0);
     }
-    if (used > this.cpus * 1000)
-      throw new Violation(`${agent.name} runs containers of ${used} milli-cpus, and has ${this.cpus * 1000}`);
+    if (firm > this.cpus * 1000)
+      throw new Violation(`${agent.name} runs containers of ${firm} milli-cpus, and has ${this.cpus * 1000}`);
+    if (spare > MOST_SPARE_MILLI)
+      throw new Violation(
+        `${agent.name} runs containers of ${spare} revocable milli-cpus: never more than ${MOST_SPARE_MILLI}`,
+      );
   }
 
   /** An agent has read its books after a restart: what frameworks were told runs, and does run, is in them. */
@@ -257,9 +265,24 @@ export class World {
       throw new Violation(`${framework.name} (${framework.role}) was told that ${taskId} is killed: ${reason}`);
   }
 
-  /** The agent itself ended it: only what may be taken away at any time is. */
-  toldPreempted(framework: FrameworkNode, taskId: string): void {
-    if (!framework.isOnSpare(taskId)) throw new Violation(`${framework.name} was told that ${taskId} is preempted`);
+  /** The agent itself ended it: only what may be taken away at any time is, when its controller wants it, in a state that the framework knows. */
+  toldPreempted(framework: FrameworkNode, taskId: string, state: string): void {
+    const key = `${framework.id}/${taskId}`;
+    const isWanted = this.agents.some(({ oversubscriber }) => oversubscriber?.wanted.has(key));
+    const isRight = state === (framework.partitionAware ? 'TASK_GONE' : 'TASK_LOST');
+    if (!framework.isOnSpare(taskId) || !isWanted || !isRight)
+      throw new Violation(`${framework.name} was told that ${taskId} is preempted: ${state}`);
+  }
+
+  /** What its controller ended is told to be so, and is nobody's failure. */
+  toldEnded({ name, id }: FrameworkNode, taskId: string, state: string): void {
+    const launch = this.launches.get(`${id}/${taskId}`);
+    const exit = launch?.agent.host.containers.get(launch.containerId)?.exit;
+    const isWanted = launch?.agent.oversubscriber?.ended.has(`${id}/${taskId}`) === true;
+    // Where agents are drained or others come first, two may want the same at a time.
+    if (this.seed % 3 === 0 || this.isTight) return;
+    if (isWanted && exit !== undefined && exit.message !== 'ended by itself')
+      throw new Violation(`${name} was told ${state} of ${taskId}, which was preempted: ${exit.message}`);
   }
 
   /** A framework is told that a task is over, or not known: then its container may not have been running for long. */

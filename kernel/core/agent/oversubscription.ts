@@ -42,7 +42,7 @@ export function revocableUse(state: AgentState): Resources {
   return Resources.sum([...state.runs.values()].map(revocableOf));
 }
 
-const revocableOf = (run: Run): Resources =>
+export const revocableOf = (run: Run): Resources =>
   Resources.of(usedBy(run).filter(({ revocable }) => revocable !== undefined)).unallocate();
 
 /** Ends containers at once. Only those that use revocable resources: to others nobody said that it could happen. */

@@ -74,3 +74,20 @@ test.each([
     message: expect.stringContaining("uses both revocable and non-revocable 'cpus' at the same time"),
   });
 });
+
+test('nor in a group and its executor', () => {
+  const master = new MasterHarness();
+  say(master.agent(firm), spare(2));
+  const knowing = master.scheduler({ capabilities: [...REVOCABLE] });
+  const [offer] = knowing.offers;
+  const own = resources('cpus:0.1;mem:32;disk:32');
+  const executor = { type: 'DEFAULT' as const, executorId: { value: 'e' }, resources: own };
+  const tasks = [task('t', offer!, '', { resources: [spare(1)] })];
+  const launch = { type: 'LAUNCH_GROUP' as const, launchGroup: { executor, taskGroup: { tasks } } };
+  knowing.call({ type: 'ACCEPT', accept: { offerIds: [offer!.id], operations: [launch] } });
+  expect(knowing.lastStatus).toMatchObject({
+    state: 'TASK_ERROR',
+    reason: 'REASON_TASK_GROUP_INVALID',
+    message: expect.stringContaining("Task group and its executor uses both revocable and non-revocable 'cpus'"),
+  });
+});

@@ -54,6 +54,11 @@ export function checkGroup(site: Site, group: TaskGroupInfo, executorInfo: Execu
   if (error !== undefined) return error;
   const twice = firstRepeated(tasks.map((task) => task.taskId.value));
   if (twice !== undefined) return `Task has duplicate ID: ${twice}`;
+  const mixture = mixtureError(
+    'Task group and its executor',
+    [executorInfo, ...tasks].flatMap((one) => one.resources ?? []),
+  );
+  if (mixture !== undefined) return mixture;
   const { executor, executorResources } = withExecutor(site, executorInfo);
   const checked = tasks.map((info, i): Checked => {
     const resources = Resources.of(info.resources).allocateMissing(site.role);
