@@ -19,6 +19,8 @@ const args = (...modules: object[]) => [
 const resources: Resource[] = [{ name: 'cpus', type: 'SCALAR', scalar: { value: 3 }, revocable: {} }];
 const capabilities = [{ type: 'MULTI_ROLE' }, { type: 'PARTITION_AWARE' }, { type: 'REVOCABLE_RESOURCES' }] as const;
 
+const metricsOf = async (url: string): Promise<unknown> => (await fetch(`${url}/metrics/snapshot`)).json();
+
 /** Keeps what may not be taken away out of the way. */
 async function start(...more: string[]): Promise<TestScheduler> {
   cluster = await AgentCluster.start([...args(fixed, load), ...more]);
@@ -42,8 +44,9 @@ test('a task on revocable cpus runs, with hardly a share while others want them,
   const path = /^\d+:(?:\w+,)*cpu(?:,\w+)*:(.*)$/m.exec(readFileSync(`/proc/${executorPid}/cgroup`, 'utf8'))?.[1];
   if (path !== undefined)
     expect(readFileSync(join('/sys/fs/cgroup/cpu', path, 'cpu.shares'), 'utf8').trim()).toBe('30');
-  const metrics = (await (await fetch(`${cluster!.master.url}/metrics/snapshot`)).json()) as Record<string, number>;
-  expect([metrics['master/cpus_revocable_total'], metrics['master/cpus_revocable_used']]).toEqual([3, 3]);
+  expect(await metricsOf(cluster!.master.url)).toMatchObject({
+    ...{ 'master/cpus_revocable_total': 3, 'master/cpus_revocable_used': 3 },
+  });
 });
 
 test('the controller ends it when the load is too high, and nothing else', async () => {
@@ -51,4 +54,5 @@ test('the controller ends it when the load is too high, and nothing else', async
   expect(await scheduler.reaches('spare', 'TASK_GONE')).toMatchObject({ reason: 'REASON_CONTAINER_PREEMPTED' });
   await until('it is over', () => cluster!.agent!.state.runs.size === 1);
   expect([...cluster!.agent!.state.runs.values()].map(({ executorId }) => executorId)).toEqual(['firm']);
+  expect(await metricsOf(cluster!.agent!.url)).toMatchObject({ 'slave/executors_preempted': 1, 'slave/tasks_gone': 1 });
 });

@@ -18,12 +18,12 @@ const ZEROES = [
   'resource_provider_manager/events/disconnect',
   'resource_provider_manager/events/subscribe',
   'resource_provider_manager/subscribed',
-  'slave/executors_preempted',
   'slave/recovery_errors',
   'gc/path_removals_pending',
 ];
 const COUNTED = [
   'slave/container_launch_errors',
+  'slave/executors_preempted',
   'slave/executors_terminated',
   'slave/invalid_framework_messages',
   'slave/invalid_status_updates',
