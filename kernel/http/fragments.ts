@@ -1,4 +1,5 @@
 import type { Piece, Run, WriteRun } from '@mezzo/sdk/api';
+import { assert } from '@mezzo/sdk/contract';
 
 /** Records of a list that lie side by side, as they were written. */
 interface Chunk {
@@ -22,7 +23,7 @@ export class Fragments {
   private forgetting: NodeJS.Timeout | undefined;
 
   readonly writeRun: WriteRun = (run, write, separator) => {
-    if (run.keeper === undefined) return writeAnew(run, write, separator);
+    assert(run.keeper, 'what has no keeper is not kept');
     this.forgetting ??= setTimeout(() => this.forget(), KEPT_MS).unref();
     this.forgetting.refresh();
     return this.writeKept(run, run.keeper, write, separator);
@@ -59,15 +60,6 @@ export class Fragments {
       near++;
     }
     this.kept.set(keeper, chunks);
-  }
-}
-
-function* writeAnew({ items }: Run, write: (item: unknown) => Piece, separator: string): Generator<Piece> {
-  let between = '';
-  for (const item of items) {
-    yield between;
-    yield write(item);
-    between = separator;
   }
 }
 

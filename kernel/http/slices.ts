@@ -1,4 +1,4 @@
-import { Lazy, quote, stringifyJson, type Piece, type Run, type WriteRun } from '@mezzo/sdk/api';
+import { Lazy, oneByOne, quote, stringifyJson, type Piece, type Run, type WriteRun } from '@mezzo/sdk/api';
 import type { Body } from './answer-body.js';
 import { asBuffer } from './fragments.js';
 
@@ -31,17 +31,10 @@ function* listPieces({ runs }: Lazy, writeRun: WriteRun): Generator<Piece> {
   let mark = '[';
   for (const run of runs) {
     if (run.items.length === 0) continue;
-    if (run.keeper !== undefined) {
-      yield mark;
-      yield* writeRun(run, (item) => textOf(run.view(item), writeRun), ',');
-      mark = ',';
-    } else {
-      for (const item of run.items) {
-        yield mark;
-        yield* jsonPieces(run.view(item), writeRun);
-        mark = ',';
-      }
-    }
+    yield mark;
+    if (run.keeper !== undefined) yield* writeRun(run, (item) => textOf(run.view(item), writeRun), ',');
+    else yield* oneByOne(run, (member) => jsonPieces(member, writeRun), ',');
+    mark = ',';
   }
   yield mark === '[' ? '[]' : ']';
 }

@@ -9,6 +9,8 @@ export type Piece = string | Uint8Array;
 export interface Run<T = unknown, M = unknown> {
   readonly items: readonly T[];
   readonly view: (item: T) => M;
+  /** Done bit by bit before `view` is asked, for what would take long. */
+  readonly prepare?: ((item: T) => Iterable<unknown>) | undefined;
   /** What the text of the items may be kept by, because all that see them see the same. */
   readonly keeper?: object | undefined;
   /** The same object for as long as the item looks the same. By default the item: it never changes. */
@@ -20,7 +22,7 @@ export class Lazy {
   constructor(readonly runs: readonly Run[]) {}
 }
 
-/** Writes members of lists: pieces in order, each of some members. `write` makes the text, or bytes, of one. */
+/** Writes members of lists that have a keeper: pieces in order, each of some members. `write` makes the text, or bytes, of one. */
 export type WriteRun = (run: Run, write: (item: unknown) => Piece, separator: string) => Iterable<Piece>;
 
 /** JSON text, or bytes of protobuf, in pieces: with `Lazy` lists what `messageToJson` and `encodeMessage` make with plain ones. */
@@ -39,6 +41,19 @@ type Values = Readonly<Record<string, unknown>>;
 const isBig = (value: unknown): value is object =>
   value instanceof Lazy ||
   (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).some(isBig));
+
+const hasLists = (member: object): boolean => Object.values(member).some((value) => value instanceof Lazy);
+
+/** Members of a list without a keeper. */
+export function* oneByOne(run: Run, pieces: (member: object) => Iterable<Piece>, separator: string): Generator<Piece> {
+  let between = '';
+  for (const item of run.items) {
+    for (const _ of run.prepare?.(item) ?? []) yield '';
+    yield between;
+    yield* pieces(run.view(item) as object);
+    between = separator;
+  }
+}
 
 /** Fields are written one by one, each by a codec of its own. */
 const fields = new Map<FieldSchema, Codec>();
@@ -62,7 +77,9 @@ function* jsonPieces(type: MessageSchema, message: Values, writeRun: WriteRun): 
       yield* jsonPieces(field.message!, value as Values, writeRun);
     } else if (value.runs.some(({ items }) => items.length > 0)) {
       yield `${mark}"${field.name}":`;
-      yield* jsonList(value, (member) => codecOf(field.message!).write(member), writeRun);
+      const type = field.message!;
+      const big = (member: object): Iterable<Piece> => jsonPieces(type, member as Values, writeRun);
+      yield* jsonList(value, (member) => codecOf(type).write(member), writeRun, big);
     } else if (field.shownEmpty) yield `${mark}"${field.name}":[]`;
     else continue;
     mark = ',';
@@ -70,13 +87,19 @@ function* jsonPieces(type: MessageSchema, message: Values, writeRun: WriteRun): 
   yield mark === '{' ? '{}' : '}';
 }
 
-/** A list as JSON text. */
-export function* jsonList({ runs }: Lazy, write: (member: object) => Piece, writeRun: WriteRun): Generator<Piece> {
+/** A list as JSON text. Members that have lists themselves are `big`. */
+export function* jsonList(
+  { runs }: Lazy,
+  write: (member: object) => Piece,
+  writeRun: WriteRun,
+  big?: (member: object) => Iterable<Piece>,
+): Generator<Piece> {
   let mark = '[';
   for (const run of runs) {
     if (run.items.length === 0) continue;
     yield mark;
-    yield* writeRun(run, (item) => write(run.view(item) as object), ',');
+    if (run.keeper !== undefined) yield* writeRun(run, (item) => write(run.view(item) as object), ',');
+    else yield* oneByOne(run, (member) => (big && hasLists(member) ? big(member) : [write(member)]), ',');
     mark = ',';
   }
   yield mark === '[' ? '[]' : ']';
@@ -88,8 +111,12 @@ function* protobufPieces(type: MessageSchema, message: Values, writeRun: WriteRu
     const codec = codecOfField(type, field);
     if (!isBig(value)) yield encoded(codec, message);
     else if (value instanceof Lazy) {
+      const one = (member: object): Uint8Array => encoded(codec, { [field.property]: [member] });
+      const big = (member: object): Iterable<Piece> =>
+        delimited(field, protobufPieces(field.message!, member as Values, writeRun));
       for (const run of value.runs)
-        yield* writeRun(run, (item) => encoded(codec, { [field.property]: [run.view(item)] }), '');
+        if (run.keeper !== undefined) yield* writeRun(run, (item) => one(run.view(item) as object), '');
+        else yield* oneByOne(run, (member) => (hasLists(member) ? big(member) : [one(member)]), '');
     } else yield* delimited(field, protobufPieces(field.message!, value as Values, writeRun));
   }
 }

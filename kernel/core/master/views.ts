@@ -17,7 +17,7 @@ import {
 } from '@mezzo/sdk/api';
 import { asId, type FrameworkId } from '@mezzo/sdk/contract';
 import { Resources } from '../resources/index.js';
-import { offeredBy, usedBy } from './holdings.js';
+import { offeredBy, usedBy, usedInSteps } from './holdings.js';
 import { lookOf } from './looks.js';
 import { seenAgent, seenAgentInfo, SEES_ALL, type Sight } from './sight.js';
 import type { Agent, Framework, MasterState, Operation } from './state.js';
@@ -66,16 +66,20 @@ export function agentView(_state: MasterState, agent: Agent): MasterResponseGetA
   };
 }
 
-export const frameworkView = (framework: Framework): MasterResponseGetFrameworksFramework => ({
+const frameworkView = (
+  framework: Framework,
+  used: Resources,
+  list: ListMaker,
+): MasterResponseGetFrameworksFramework => ({
   ...frameworkItself(framework),
   ...(framework.unregisteredAtMs !== undefined && { unregisteredTime: timeInfo(framework.unregisteredAtMs) }),
   offerConstraints: framework.offerConstraints ?? {},
   // As they are, and not in the format that the framework is told them in.
-  offers: [...framework.offers].map(({ message, resources }) => ({
-    ...message,
-    resources: resources.toMessages('post'),
-  })),
-  allocatedResources: usedBy(framework).toMessages('both'),
+  offers: list({
+    items: [...framework.offers],
+    view: ({ message, resources }) => ({ ...message, resources: resources.toMessages('post') }),
+  }),
+  allocatedResources: used.toMessages('both'),
   offeredResources: offeredBy(framework).toMessages('both'),
 });
 
@@ -115,6 +119,23 @@ export const agentRun = <M>({ agents }: MasterState, sight: Sight, view: (agent:
   keeper: sight === SEES_ALL ? agents : undefined,
 });
 
+/** Frameworks, as `view` shows them from what they use, which is summed up bit by bit. */
+export function frameworkRun<M>(
+  items: readonly Framework[],
+  view: (framework: Framework, used: Resources) => M,
+): Run<Framework, M> {
+  let summed: Framework | undefined;
+  let used = Resources.empty;
+  return {
+    items,
+    *prepare(framework) {
+      used = yield* usedInSteps(framework);
+      summed = framework;
+    },
+    view: (framework) => view(framework, summed === framework ? used : usedBy(framework)),
+  };
+}
+
 export const getAgents = (state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetAgents => ({
   agents: list(agentRun(state, sight, (agent) => seenAgent(sight, agentView(state, agent)))),
   recoveredAgents: list({
@@ -125,7 +146,12 @@ export const getAgents = (state: MasterState, sight = SEES_ALL, list = atOnce): 
 
 export function getFrameworks(state: MasterState, sight = SEES_ALL, list = atOnce): MasterResponseGetFrameworks {
   const seen = (all: Iterable<Framework>) =>
-    list({ items: [...all].filter(({ info }) => sight.framework(info)), view: frameworkView });
+    list(
+      frameworkRun(
+        [...all].filter(({ info }) => sight.framework(info)),
+        (framework, used) => frameworkView(framework, used, list),
+      ),
+    );
   return {
     frameworks: seen(state.frameworks.values()),
     completedFrameworks: seen(state.completedFrameworks.values()),

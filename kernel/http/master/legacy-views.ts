@@ -13,6 +13,7 @@ import {
   activeAgents,
   AGENT_CAPABILITIES,
   agentRun,
+  frameworkRun,
   getRoles,
   isActive,
   pidOf,
@@ -128,13 +129,13 @@ const offerView = (offer: Offer): Json => ({
   resources: offer.resources.summary(),
 });
 
-function frameworkSummary(framework: Framework): Json {
+function frameworkSummary(framework: Framework, used = usedBy(framework)): Json {
   const { id, info } = framework;
   const connected = framework.connection !== undefined;
   return {
     id,
     name: info.name,
-    used_resources: usedBy(framework).summary(),
+    used_resources: used.summary(),
     offered_resources: offeredBy(framework).summary(),
     capabilities: (info.capabilities ?? []).map(({ type }) => type),
     hostname: info.hostname ?? '',
@@ -145,29 +146,27 @@ function frameworkSummary(framework: Framework): Json {
   };
 }
 
-export function frameworkView(framework: Framework, sight = SEES_ALL): Json {
+function frameworkView(framework: Framework, used: Resources, sight: Sight): Json {
   const { info } = framework;
   const { tasks, unreachableTasks, completedTasks } = taskRuns(sight, (task) => new JsonText(taskText(task)));
   const multiRole = framework.capabilities.has('MULTI_ROLE');
-  const executors = [...framework.executors]
-    .filter((executor) => sight.executor(info, executor.info))
-    .map(({ info: executor, agentId }) => executorView(executor, agentId));
+  const executors = [...framework.executors.values()].filter((executor) => sight.executor(info, executor.info));
   return {
-    ...frameworkSummary(framework),
+    ...frameworkSummary(framework, used),
     user: info.user,
     failover_timeout: info.failoverTimeout ?? 0,
     checkpoint: info.checkpoint ?? false,
     registered_time: seconds(framework.registeredAtMs),
     unregistered_time: seconds(framework.unregisteredAtMs ?? 0),
     ...(info.principal !== undefined && { principal: info.principal }),
-    resources: usedBy(framework).add(offeredBy(framework)).summary(),
+    resources: used.add(offeredBy(framework)).summary(),
     ...(isReregistered(framework) && { reregistered_time: seconds(framework.reregisteredAtMs!) }),
     ...(multiRole ? { roles: framework.roles } : { role: framework.roles[0] ?? '*' }),
     tasks: new Lazy([tasks(framework) as Run]),
     unreachable_tasks: new Lazy([unreachableTasks(framework) as Run]),
     completed_tasks: new Lazy([completedTasks(framework) as Run]),
-    offers: [...framework.offers].map(offerView),
-    executors,
+    offers: lazily([...framework.offers], offerView),
+    executors: lazily(executors, ({ info, agentId }) => executorView(info, agentId)),
     ...(info.labels && { labels: labelsOf(info.labels.labels ?? []) }),
     offer_constraints: messageToObject('mesos.v1.scheduler.OfferConstraints', framework.offerConstraints ?? {}),
   };
@@ -249,10 +248,12 @@ export const slavesView = (state: MasterState, id: string | null, sight = SEES_A
 
 export function frameworksView(state: MasterState, id: string | null, sight = SEES_ALL): Json {
   const views = (frameworks: Iterable<Framework>): Lazy =>
-    lazily(
-      [...frameworks].filter((framework) => (id === null || framework.id === id) && sight.framework(framework.info)),
-      (framework) => frameworkView(framework, sight),
-    );
+    new Lazy([
+      frameworkRun(
+        [...frameworks].filter((framework) => (id === null || framework.id === id) && sight.framework(framework.info)),
+        (framework, used) => frameworkView(framework, used, sight),
+      ) as Run,
+    ]);
   return {
     frameworks: views(state.frameworks.values()),
     completed_frameworks: views(state.completedFrameworks.values()),
