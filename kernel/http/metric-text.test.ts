@@ -1,7 +1,7 @@
 import { messagePieces, messageToJson } from '@mezzo/sdk/api';
 import { expect, test } from 'vitest';
 import { Fragments } from './fragments.js';
-import { groupOf, metricMessages, metricPieces, prometheusPieces, sorted, type MetricGroup } from './metric-text.js';
+import { groupOf, metricMessages, metricPieces, prometheusPieces, type MetricGroup } from './metric-text.js';
 import { bitByBit } from './slices.js';
 
 const cluster = groupOf(
@@ -50,9 +50,4 @@ test('for Prometheus names of users are labels, and those of one framework are l
     ].join('\n'),
   );
   expect(memory).toMatch(/^resident_memory_bytes .*\n# TYPE .* gauge\nprocess_resident_memory_bytes \d+\n$/);
-});
-
-test.each([0, 1, 999, 1000, 1001, 2000, 7777])('%i texts are sorted as by sort()', async (count) => {
-  const texts = Array.from({ length: count }, (_, i) => `${(i * 7919) % 10_007}/${i % 3}`);
-  expect(await bitByBit(sorted(texts))).toEqual([...texts].sort());
 });

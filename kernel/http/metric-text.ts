@@ -16,32 +16,6 @@ export function groupOf(metrics: ReadonlyMap<string, number>): MetricGroup {
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-const PER_STEP = 1000;
-
-/** By code units, like `sort`, which would take a big list at once. */
-export function* sorted(texts: readonly string[]): Steps<string[]> {
-  let runs: string[][] = [];
-  for (let at = 0; at < texts.length; at += PER_STEP) {
-    runs.push(texts.slice(at, at + PER_STEP).sort());
-    yield;
-  }
-  while (runs.length > 1) {
-    const longer: string[][] = [];
-    for (let at = 0; at < runs.length; at += 2) longer.push(yield* merged(runs[at]!, runs[at + 1] ?? []));
-    runs = longer;
-  }
-  return runs[0] ?? [];
-}
-
-function* merged(a: readonly string[], b: readonly string[]): Steps<string[]> {
-  const both: string[] = [];
-  for (let [i, j] = [0, 0]; i < a.length || j < b.length;) {
-    both.push(j === b.length || a[i]! < b[j]! ? a[i++]! : b[j++]!);
-    if (both.length % PER_STEP === 0) yield;
-  }
-  return both;
-}
-
 /** One JSON object, as `JSON.stringify` writes it. */
 export function* metricPieces(groups: Iterable<MetricGroup>): Generator<Piece> {
   let mark = '{';

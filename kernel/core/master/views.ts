@@ -258,8 +258,8 @@ export interface RoleView {
   readonly reserved: Resources;
 }
 
-/** Every role that a framework is in, that something is reserved for or allocated to, or that has a weight or quota. */
-export function getRoles(state: MasterState, sight = SEES_ALL): RoleView[] {
+/** Bit by bit: every role that a framework is in, that something is reserved for or allocated to, or that has a weight or quota. */
+export function* getRoles(state: MasterState, sight = SEES_ALL): Generator<undefined, RoleView[]> {
   const roles = new Map<
     string,
     { frameworks: FrameworkId[]; allocated: Resources; offered: Resources; reserved: Resources }
@@ -283,6 +283,7 @@ export function getRoles(state: MasterState, sight = SEES_ALL): RoleView[] {
       role(name).reserved = role(name).reserved.add(resources);
     for (const [name, used] of usedBy(agent).allocations()) role(name).allocated = role(name).allocated.add(used);
     for (const [name, offered] of offeredBy(agent).allocations()) role(name).offered = role(name).offered.add(offered);
+    yield;
   }
   return [...roles]
     .filter(([name]) => sight.role(name))
@@ -290,8 +291,8 @@ export function getRoles(state: MasterState, sight = SEES_ALL): RoleView[] {
     .map(([name, view]) => ({ name, weight: state.weights.get(name) ?? 1, ...view }));
 }
 
-export const roleMessages = (state: MasterState, sight = SEES_ALL): Role[] =>
-  getRoles(state, sight).map(({ name, weight, frameworks, allocated, offered }) => ({
+export const roleMessages = (roles: readonly RoleView[]): Role[] =>
+  roles.map(({ name, weight, frameworks, allocated, offered }) => ({
     name,
     weight,
     frameworks: frameworks.map((value) => ({ value: asId<FrameworkId>(value) })),

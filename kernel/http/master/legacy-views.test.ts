@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { MasterHarness, task } from '../../../tests/support/master-harness.js';
+import { finish } from '../../../tests/support/steps.js';
 import { Fragments } from '../fragments.js';
 import { jsonPieces } from '../slices.js';
 import { frameworksView, slavesView, tasksView, type Json } from './legacy-views.js';
@@ -32,7 +33,7 @@ function cluster() {
     }
   }
   const ids = (more: Partial<typeof page> | Readonly<Record<string, unknown>>) =>
-    (tasksView(master.state, { ...page, ...more }).tasks as { id: string }[]).map(({ id }) => id);
+    (written(finish(tasksView(master.state, { ...page, ...more }))).tasks as { id: string }[]).map(({ id }) => id);
   return { master, agents, schedulers, ids };
 }
 

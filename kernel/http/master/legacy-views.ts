@@ -24,7 +24,8 @@ import { SEES_ALL, type Sight } from '../../core/master/sight.js';
 import { attributesSummary, Resources } from '../../core/resources/index.js';
 import { executorView } from './executor-view.js';
 import type { Viewer } from './permissions.js';
-import { JsonText, lazily } from '../slices.js';
+import { JsonText, lazily, type Steps } from '../slices.js';
+import { sorted } from '../sorted.js';
 import { taskText } from '../task-text.js';
 import type { MasterSite } from './site.js';
 
@@ -129,7 +130,7 @@ const offerView = (offer: Offer): Json => ({
   resources: offer.resources.summary(),
 });
 
-function frameworkSummary(framework: Framework, used = usedBy(framework)): Json {
+function frameworkSummary(framework: Framework, used: Resources): Json {
   const { id, info } = framework;
   const connected = framework.connection !== undefined;
   return {
@@ -202,32 +203,40 @@ class TaskCounts {
   }
 }
 
-export function stateSummaryView({ shell: { state }, clusterName }: MasterSite, sight = SEES_ALL): Json {
+const NOTED_PER_STEP = 1000;
+
+export function* stateSummaryView({ shell: { state }, clusterName }: MasterSite, sight = SEES_ALL): Steps<Json> {
   const bySlave = new Map<string, TaskCounts>();
   const byFramework = new Map<string, TaskCounts>();
   const of = (map: Map<string, TaskCounts>, id: string): TaskCounts =>
     map.get(id) ?? map.set(id, new TaskCounts()).get(id)!;
   const frameworks = [...state.frameworks.values()].filter(({ info }) => sight.framework(info));
+  let noted = 0;
   for (const framework of frameworks) {
     const note = (task: TaskMessage): void => {
       if (!sight.task(framework.info, task)) return;
       of(byFramework, framework.id).add(task, task.agentId.value);
       of(bySlave, task.agentId.value).add(task, framework.id);
     };
-    for (const { message } of framework.tasks.values()) note(message);
-    for (const message of [...framework.unreachableTasks.values(), ...framework.completedTasks.values()]) note(message);
+    for (const all of [framework.tasks, framework.unreachableTasks, framework.completedTasks])
+      for (const task of all.values()) {
+        note('message' in task ? task.message : task);
+        if (++noted % NOTED_PER_STEP === 0) yield;
+      }
   }
   return {
     hostname: state.options.info.hostname,
     ...(clusterName !== undefined && { cluster: clusterName }),
-    slaves: [...state.agents.values()].map((agent) => {
+    slaves: lazily([...state.agents.values()], (agent) => {
       const counts = of(bySlave, agent.id);
       return { ...slaveView(agent, sight), ...counts.view(), framework_ids: [...counts.peers] };
     }),
-    frameworks: frameworks.map((framework) => {
-      const counts = of(byFramework, framework.id);
-      return { ...frameworkSummary(framework), ...counts.view(), slave_ids: [...counts.peers] };
-    }),
+    frameworks: new Lazy([
+      frameworkRun(frameworks, (framework, used) => {
+        const counts = of(byFramework, framework.id);
+        return { ...frameworkSummary(framework, used), ...counts.view(), slave_ids: [...counts.peers] };
+      }) as Run,
+    ]),
   };
 }
 
@@ -305,25 +314,27 @@ export interface TaskQuery {
   readonly taskId: string | null;
 }
 
-export function tasksView(state: MasterState, query: TaskQuery, sight = SEES_ALL): Json {
+export function* tasksView(state: MasterState, query: TaskQuery, sight = SEES_ALL): Steps<Json> {
   const frameworks = [...state.frameworks.values(), ...state.completedFrameworks.values()];
-  const tasks = frameworks
-    .filter(({ id }) => query.frameworkId === null || id === query.frameworkId)
-    .flatMap(({ info, tasks, unreachableTasks, completedTasks }) =>
-      [
-        ...[...tasks.values()].map(({ message }) => message),
-        ...unreachableTasks.values(),
-        ...completedTasks.values(),
-      ].filter((task) => sight.task(info, task)),
-    )
-    .filter(({ taskId }) => query.taskId === null || taskId.value === query.taskId);
+  const found: TaskMessage[] = [];
+  const runs = taskRuns(sight, (task) => task);
+  for (const framework of frameworks) {
+    if (query.frameworkId !== null && framework.id !== query.frameworkId) continue;
+    for (const of of [runs.tasks, runs.unreachableTasks, runs.completedTasks]) {
+      for (const task of of(framework).items)
+        if (query.taskId === null || task.taskId.value === query.taskId) found.push(task);
+      yield;
+    }
+  }
   const began = ({ statuses }: TaskMessage): number => statuses?.[0]?.timestamp ?? 0;
-  tasks.sort((a, b) => (query.ascending ? began(a) - began(b) : began(b) - began(a)));
-  return { tasks: tasks.slice(query.offset, query.offset + query.limit).map(taskView) };
+  const tasks = yield* sorted(found, (a, b) => (query.ascending ? began(a) - began(b) : began(b) - began(a)));
+  return {
+    tasks: lazily(tasks.slice(query.offset, query.offset + query.limit), (task) => new JsonText(taskText(task))),
+  };
 }
 
-export function rolesView(state: MasterState, sight = SEES_ALL): Json {
-  const roles = getRoles(state, sight).map(({ name, weight, frameworks, allocated, offered, reserved }) => ({
+export function* rolesView(state: MasterState, sight = SEES_ALL): Steps<Json> {
+  const roles = (yield* getRoles(state, sight)).map(({ name, weight, frameworks, allocated, offered, reserved }) => ({
     name,
     weight,
     quota: { role: name, ...quotaOf(state, name), consumed: quantities(allocated.add(reserved)) },

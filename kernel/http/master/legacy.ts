@@ -27,7 +27,7 @@ import { metricPieces, prometheusPieces, PROMETHEUS_TYPE } from '../metric-text.
 import { gatherMetrics } from './metrics.js';
 import { prioritiesEndpoint } from './priorities.js';
 import { registryView } from './registry-view.js';
-import { bitByBit, inSlices, jsonPieces } from '../slices.js';
+import { bitByBit, inSlices, jsonPieces, type Steps } from '../slices.js';
 import { changeCluster } from './operator-api.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
@@ -57,16 +57,21 @@ export function legacyRouter(site: MasterSite): Router {
     });
   const { state } = site.shell;
   const writeRun = site.written.writeRun('legacy');
-  const written = (viewer: Viewer): Promise<Body> => inSlices(jsonPieces(stateView(site, viewer), writeRun));
-  at('/state', async (query, { req }) => {
-    const seen = state.options.authorizer && written(viewerOf(site, req));
-    return jsonAnswer(await (seen ?? site.written.share('/state', () => written(SEES_ALL_OF_IT))), jsonpOf(query));
-  });
-  json('/state-summary', (_query, { sight }) => stateSummaryView(site, sight));
+  const inSteps = async (steps: Steps<unknown>): Promise<Body> => inSlices(jsonPieces(await bitByBit(steps), writeRun));
+  /** Once for all who ask at the same time, where all see all. */
+  const shared = (path: string, write: (viewer: Viewer) => Promise<Body>): void =>
+    at(path, async (query, { req }) => {
+      const seen = state.options.authorizer && write(viewerOf(site, req));
+      return jsonAnswer(await (seen ?? site.written.share(path, () => write(SEES_ALL_OF_IT))), jsonpOf(query));
+    });
+  shared('/state', (viewer) => inSlices(jsonPieces(stateView(site, viewer), writeRun)));
+  shared('/state-summary', ({ sight }) => inSteps(stateSummaryView(site, sight)));
+  shared('/roles', ({ sight }) => inSteps(rolesView(state, sight)));
   json('/slaves', (query, { sight }) => slavesView(state, query.get('slave_id'), sight));
   json('/frameworks', (query, { sight }) => frameworksView(state, query.get('framework_id'), sight));
-  json('/tasks', (query, { sight }) => tasksView(state, taskQuery(query), sight));
-  json('/roles', (_query, { sight }) => rolesView(state, sight));
+  at('/tasks', async (query, { req }) =>
+    jsonAnswer(await inSteps(tasksView(state, taskQuery(query), viewerOf(site, req).sight)), jsonpOf(query)),
+  );
   at('/flags', (query, ctx) =>
     viewerOf(site, ctx.req).may('view_flags')
       ? jsonAnswer(JSON.stringify({ flags: site.flags }), jsonpOf(query))

@@ -1,21 +1,12 @@
 import { expect, test } from 'vitest';
 import { MasterHarness, resources } from '../../../tests/support/master-harness.js';
+import { finish } from '../../../tests/support/steps.js';
 import { MasterTimings } from '../../shell/master/timings.js';
 import { metricPieces } from '../metric-text.js';
-import type { Steps } from '../slices.js';
 import { gatherMetrics } from './metrics.js';
 
-function gather({ state, nowMs }: MasterHarness) {
-  const steps = gatherMetrics({ state, timings: new MasterTimings(), registryBytes: 0 }, nowMs);
-  return valueOf(steps);
-}
-
-function valueOf<T>(steps: Steps<T>): T {
-  for (;;) {
-    const { value, done } = steps.next();
-    if (done) return value;
-  }
-}
+const gather = ({ state, nowMs }: MasterHarness) =>
+  finish(gatherMetrics({ state, timings: new MasterTimings(), registryBytes: 0 }, nowMs));
 
 const snapshot = (master: MasterHarness) =>
   JSON.parse([...metricPieces(gather(master))].join('')) as Record<string, number>;

@@ -5,7 +5,8 @@ import { milliOf, quantitiesOf, Resources, type Quantities } from '../../core/re
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { MasterTimings } from '../../shell/master/timings.js';
 import { frameworkKey, frameworkMetrics, FRAMEWORKS, taskStatesOf } from './framework-metrics.js';
-import { sorted, type MetricGroup } from '../metric-text.js';
+import type { MetricGroup } from '../metric-text.js';
+import { sorted } from '../sorted.js';
 import type { Steps } from '../slices.js';
 import { setSystemMetrics } from '../system-stats.js';
 

@@ -6,6 +6,7 @@ import {
   getExecutors,
   getFrameworks,
   getOperations,
+  getRoles,
   getState,
   getTasks,
   lazily,
@@ -91,7 +92,9 @@ const views: Partial<Record<MasterCallType, View>> = {
   },
   LIST_FILES: listFiles,
   READ_FILE: readFile,
-  GET_ROLES: ({ shell }, _, { sight }) => ({ getRoles: { roles: roleMessages(shell.state, sight) } }),
+  GET_ROLES: async ({ shell }, _, { sight }) => ({
+    getRoles: { roles: roleMessages(await bitByBit(getRoles(shell.state, sight))) },
+  }),
   GET_WEIGHTS: ({ shell }, _, { sight }) => {
     const infos = weightInfos(shell.state, sight.role);
     return infos.length === 0 ? {} : { getWeights: { weightInfos: infos } };
