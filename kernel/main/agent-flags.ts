@@ -4,7 +4,7 @@ import { printNamedValues } from '@mezzo/sdk/contract';
 import { parseAttributes, Resources } from '../core/resources/index.js';
 import { agentAccessFlags } from './access-flags.js';
 import { FIXED_ESTIMATOR, LOAD_CONTROLLER } from '../shell/agent/oversubscription.js';
-import { parseModules, type ModuleParameters } from './modules.js';
+import { modulesFlag } from './modules.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, sharedFlags } from './shared-flags.js';
@@ -48,13 +48,6 @@ const environment: Flag<Readonly<Record<string, string>>> = {
     return value as Record<string, string>;
   },
   show: (value) => stringifyJson(value),
-};
-
-const modules: Flag<ModuleParameters | undefined> = {
-  help: 'JSON with the parameters of the resource estimator and the QoS controller that there are, by the names of their modules',
-  default: undefined,
-  parse: parseModules,
-  show: (given) => given?.text ?? '',
 };
 
 export const idleAgentFlags = idleFlags(
@@ -137,7 +130,7 @@ const own = {
   oversubscribed_resources_interval: duration('Time between two questions to the resource estimator', '15secs'),
   qos_controller: text(`Who ends tasks on such resources: ${LOAD_CONTROLLER}, or one that a plugin brings`, undefined),
   qos_correction_interval_min: duration('Shortest time between two questions to it; at least 1secs', '0secs'),
-  modules,
+  modules: modulesFlag,
   fetcher_stall_timeout: duration('A download that brings nothing for so long is given up', '1mins'),
   fetcher_max_size: number('Largest download and unpacked archive, in MiB', 10_240, 1, 10_000_000),
   max_completed_executors_per_framework: number('Ended executors of each framework to remember', 150, 0, 1_000_000),

@@ -5,6 +5,7 @@ import { masterAccessFlags } from './access-flags.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, onlyFlag, sharedFlags } from './shared-flags.js';
+import { modulesFlag } from './modules.js';
 
 const list = (help: string): Flag<readonly string[] | undefined> => ({
   help,
@@ -177,6 +178,8 @@ const own = {
   cluster_id: text('Id of the cluster, which plugins are told', undefined),
   ...masterAccessFlags,
   ...tlsFlags,
+  // An environment that master and agents share may name it.
+  modules: { ...modulesFlag, help: `${modulesFlag.help}; of no effect on a master` },
   insecure: bool('Serve addresses other than loopback, without TLS and credentials', false),
 };
 
@@ -185,7 +188,7 @@ export type MasterFlags = FlagValues<typeof own>;
 
 /** Flags of the field that operators may try, and that nothing answers to. */
 export const unsupportedMasterFlags: readonly string[] = [
-  ...['hooks', 'master_contender', 'master_detector', 'modules', 'modules_dir', 'zk'],
+  ...['hooks', 'master_contender', 'master_detector', 'modules_dir', 'zk'],
 ];
 
 export function requireFlag<T>(name: string, value: T | undefined): T {

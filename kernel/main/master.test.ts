@@ -48,8 +48,10 @@ test('what is not safe or not built is refused before anything is opened', async
   });
   expect(() => flags('--zk=zk://a:2181/mesos')).toThrow(/not supported yet/);
   expect(() =>
-    loadFlags(masterFlags, { argv: [], env: { MESOS_MODULES: '{}' }, unsupported: unsupportedMasterFlags }),
-  ).toThrow(/modules is not supported yet/);
+    loadFlags(masterFlags, { argv: [], env: { MESOS_HOOKS: 'h' }, unsupported: unsupportedMasterFlags }),
+  ).toThrow(/hooks is not supported yet/);
+  const modules = '{"libraries":[{"modules":[{"name":"com_example_Allocator"}]}]}';
+  expect(() => flags(`--modules=${modules}`)).toThrow(/'com_example_Allocator' is native code, which is not loaded/);
 });
 
 test('weights, roles and minimal offers are checked as flags', () => {

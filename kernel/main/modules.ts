@@ -1,5 +1,6 @@
 import type { Resource } from '@mezzo/sdk/api';
 import type { QosController, ResourceEstimator } from '@mezzo/sdk/points/oversubscription';
+import type { Flag } from './flags.js';
 import { Resources } from '../core/resources/index.js';
 import {
   FIXED_ESTIMATOR,
@@ -39,6 +40,13 @@ export function parseModules(text: string): ModuleParameters {
     load15: numberOf(all, 'load_threshold_15min'),
   };
 }
+
+export const modulesFlag: Flag<ModuleParameters | undefined> = {
+  help: 'JSON with the parameters of the resource estimator and the QoS controller that agents have built in, by the names of their modules',
+  default: undefined,
+  parse: parseModules,
+  show: (given) => given?.text ?? '',
+};
 
 /** One of them may stand without a list. */
 const listOf = (value: unknown): Json[] =>

@@ -6,6 +6,8 @@ import type { ContainerStatistics } from './containerizer.js';
 export interface ExecutorUsage {
   readonly frameworkId: string;
   readonly executorId: string;
+  /** Of this life of it. */
+  readonly containerId: string;
   /** Revocable ones have `revocable: {}`. */
   readonly allocated: readonly Resource[];
   /** Absent when nothing is known: it has just begun, or ends. */
@@ -36,6 +38,8 @@ export interface ResourceEstimator {
 export interface Correction {
   readonly frameworkId: string;
   readonly executorId: string;
+  /** Only this life of it: an answer that comes late ends no other. Default: whichever there is. */
+  readonly containerId?: string;
 }
 
 /** Ends those who use revocable resources where others suffer. Chosen by name in `--qos_controller` of an agent. */

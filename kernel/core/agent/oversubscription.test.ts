@@ -72,5 +72,8 @@ test('others are left alone, whatever the controller says', () => {
   world.run(task('t'));
   expect(correct('t')).toEqual([]);
   expect(correct('nobody')).toEqual([]);
+  world.run(greedy('u'));
+  const another = { frameworkId: 'F', executorId: 'u', containerId: 'of-a-life-before' };
+  expect(world.dispatch({ type: 'corrected', corrections: [another] })).toEqual([]);
   expect(world.state.counters.get('slave/executors_preempted')).toBeUndefined();
 });

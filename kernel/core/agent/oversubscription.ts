@@ -47,9 +47,10 @@ export const revocableOf = (run: Run): Resources =>
 
 /** Ends containers at once. Only those that use revocable resources: to others nobody said that it could happen. */
 export function corrected(turn: Turn, corrections: readonly Correction[]): void {
-  for (const { frameworkId, executorId } of corrections) {
+  for (const { frameworkId, executorId, containerId } of corrections) {
     const runs = turn.state.frameworks.get(frameworkId)?.runs.values() ?? [];
-    for (const run of [...runs]) if (run.executorId === executorId) preempt(turn, run);
+    const isMeant = (run: Run) => run.executorId === executorId && (containerId ?? run.containerId) === run.containerId;
+    for (const run of [...runs].filter(isMeant)) preempt(turn, run);
   }
 }
 

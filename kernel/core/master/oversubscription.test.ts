@@ -71,7 +71,7 @@ test.each([
   knowing.launch([offer!], own ? { ...info, executor } : task('t', offer!, '', { resources: list }));
   expect(knowing.lastStatus).toMatchObject({
     state: 'TASK_ERROR',
-    message: expect.stringContaining("uses both revocable and non-revocable 'cpus' at the same time"),
+    message: expect.stringContaining("Cannot use both revocable and non-revocable 'cpus' at the same time"),
   });
 });
 
@@ -88,6 +88,6 @@ test('nor in a group and its executor', () => {
   expect(knowing.lastStatus).toMatchObject({
     state: 'TASK_ERROR',
     reason: 'REASON_TASK_GROUP_INVALID',
-    message: expect.stringContaining("Task group and its executor uses both revocable and non-revocable 'cpus'"),
+    message: expect.stringContaining("Cannot use both revocable and non-revocable 'cpus'"),
   });
 });

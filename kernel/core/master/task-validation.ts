@@ -130,7 +130,8 @@ function resourcesError(who: string, resources: readonly Resource[] | undefined,
 function mixtureError(who: string, resources: readonly Resource[] = []): string | undefined {
   const revocable = new Set(resources.filter((one) => one.revocable).map(({ name }) => name));
   const mixed = resources.find((one) => one.revocable === undefined && revocable.has(one.name));
-  return mixed && `${who} uses both revocable and non-revocable '${mixed.name}' at the same time`;
+  const words = `Cannot use both revocable and non-revocable '${mixed?.name}' at the same time`;
+  return mixed && `${who} uses invalid resources: ${words}`;
 }
 
 function executorError({ framework, agent, role }: Site, info: ExecutorInfo): string | undefined {

@@ -13,7 +13,7 @@ const cpus = (value: number, revocable = true): Resource => ({
   ...(revocable && { revocable: {} }),
 });
 const executor = (executorId: string, ...allocated: Resource[]): ExecutorUsage => ({
-  ...{ frameworkId: 'F', executorId, allocated },
+  ...{ frameworkId: 'F', executorId, containerId: `c-${executorId}`, allocated },
 });
 const usage = (...executors: ExecutorUsage[]): ResourceUsage => ({ executors, total: [] });
 

@@ -125,6 +125,6 @@ export class Oversubscription {
     const found =
       phase === 'running' ? this.options.host.containerizer(containerizer)?.statistics(containerId) : undefined;
     const statistics = await within(STATISTICS_TIMEOUT_MS, found).catch(() => undefined);
-    return { frameworkId, executorId, allocated: usedBy(run), ...(statistics && { statistics }) };
+    return { frameworkId, executorId, containerId, allocated: usedBy(run), ...(statistics && { statistics }) };
   }
 }
