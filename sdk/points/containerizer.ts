@@ -102,14 +102,26 @@ export interface ContainerStreams {
   resize(size: TerminalSize): Promise<void>;
 }
 
-/** Amounts used since start, or now. Missing = cannot be told on this machine. */
+/** Amounts used since start, or now, in the names of the API. Missing = cannot be told on this machine. */
 export interface ContainerStatistics {
   readonly timestampMs: number;
   readonly cpusUserTimeSecs?: number;
   readonly cpusSystemTimeSecs?: number;
   readonly cpusLimitMilli?: number;
-  readonly memRssBytes?: number;
+  /** How often its time was dealt out, how often it used all of it, and how long it had to wait then. */
+  readonly cpusNrPeriods?: number;
+  readonly cpusNrThrottled?: number;
+  readonly cpusThrottledTimeSecs?: number;
   readonly memTotalBytes?: number;
+  readonly memKmemUsageBytes?: number;
+  readonly memKmemTcpUsageBytes?: number;
+  readonly memRssBytes?: number;
+  readonly memAnonBytes?: number;
+  readonly memFileBytes?: number;
+  readonly memCacheBytes?: number;
+  readonly memMappedFileBytes?: number;
+  readonly memSwapBytes?: number;
+  readonly memUnevictableBytes?: number;
   readonly memLimitBytes?: number;
   readonly processes?: number;
 }

@@ -181,7 +181,11 @@ export class FakeContainerizer implements Containerizer {
   async statistics(containerId: string): Promise<ContainerStatistics> {
     const { resources } = this.find(containerId).spec;
     const cpus = { cpusUserTimeSecs: 0, cpusSystemTimeSecs: 0, cpusLimitMilli: resources.cpusMilli };
-    return { timestampMs: Date.now(), ...cpus, memRssBytes: 0, memLimitBytes: resources.memMib * 1024 * 1024 };
+    const throttled = { cpusNrPeriods: 0, cpusNrThrottled: 0, cpusThrottledTimeSecs: 0 };
+    const own = { memTotalBytes: 0, memRssBytes: 0, memAnonBytes: 0, memKmemUsageBytes: 0, memKmemTcpUsageBytes: 0 };
+    const files = { memFileBytes: 0, memCacheBytes: 0, memMappedFileBytes: 0, memSwapBytes: 0, memUnevictableBytes: 0 };
+    const memLimitBytes = resources.memMib * 1024 * 1024;
+    return { timestampMs: Date.now(), ...cpus, ...throttled, ...own, ...files, memLimitBytes };
   }
 
   async exec(containerId: string, command: ContainerCommand, timeoutMs: number): Promise<ExecResult> {

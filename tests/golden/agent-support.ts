@@ -36,7 +36,7 @@ export async function startTestAgent(args: readonly string[] = []): Promise<Test
 
 export interface TestPair {
   readonly master: TestMaster;
-  readonly agent: { readonly daemon: AgentDaemon; readonly home: string };
+  readonly agent: { readonly daemon: AgentDaemon; readonly home: string; readonly containerizer: FakeContainerizer };
   close(): Promise<void>;
 }
 
@@ -72,14 +72,16 @@ async function startAgentOf(master: string, token: string, args: readonly string
   const home = mkdtempSync(join(tmpdir(), 'mezzo-golden-'));
   writeFileSync(join(home, 'join.token'), token);
   const argv = [`--work_dir=${home}`, '--port=0', `--master=${master}`, `--log_dir=${home}/log`, ...args];
+  const containerizer = new FakeContainerizer();
   const daemon = await startAgent(loadFlags(agentFlags, { argv, env: {} }), {
-    containerizers: [new FakeContainerizer()],
+    containerizers: [containerizer],
     log: createLog({ daemon: 'agent', level: 'INFO', quiet: true, dir: `${home}/log` }),
     onExit: () => {},
   });
   return {
     daemon,
     home,
+    containerizer,
     close: async () => {
       await daemon.close();
       rmSync(home, { recursive: true });

@@ -151,12 +151,16 @@ export class ScriptedAgent {
     private readonly token: string,
   ) {}
 
-  static async start(daemon: MasterDaemon, more: Partial<AgentSubscribe> = {}): Promise<ScriptedAgent> {
+  static async start(
+    daemon: MasterDaemon,
+    { id, ...more }: Partial<AgentSubscribe> & { readonly id?: string } = {},
+  ): Promise<ScriptedAgent> {
     const token = await mintToken(daemon.clusterKey, { uid: 'agent', scope: 'agent' }, 60);
     const resources = Resources.parse('cpus:2;mem:1024;disk:4096;ports:[31000-32000]').toMessages();
     const subscribeCall: AgentSubscribe = {
       protocol: 1,
       agentInfo: {
+        ...(id !== undefined && { id: { value: id } }),
         hostname: 'agent.test',
         port: 5051,
         resources,

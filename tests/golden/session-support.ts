@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { until } from '../support/poll.js';
 import type { MasterDaemon } from '../../kernel/main/master.js';
 import type { TestPair } from './agent-support.js';
 import {
@@ -15,9 +16,26 @@ import {
 /** Events as they come over the wire. */
 export type Event = Readonly<Record<string, unknown>> & { readonly type: string };
 
+async function isSettled(daemon: MasterDaemon): Promise<boolean> {
+  const { text } = await ask(daemon, '/state-summary');
+  const { slaves, frameworks } = JSON.parse(text) as {
+    slaves: Record<string, { cpus: number }>[];
+    frameworks: { active: boolean }[];
+  };
+  if (!frameworks.some(({ active }) => active)) return true;
+  return slaves.every((one) => {
+    const [total, used, offered] = ['resources', 'used_resources', 'offered_resources'].map((key) => one[key]!.cpus);
+    return Math.abs(total! - used! - offered!) < 1e-6;
+  });
+}
+
+interface Offer {
+  readonly id: { readonly value: string };
+}
+
 /** A framework that does what the session says. */
 export class TestFramework {
-  private taken = 0;
+  private readonly taken = new Set<string>();
   private readonly heard = new Set<object>();
 
   private constructor(
@@ -25,9 +43,15 @@ export class TestFramework {
     readonly stream: Subscription<Event>,
   ) {}
 
-  static async subscribe(daemon: MasterDaemon, info: object, headers: Ask['headers'] = {}): Promise<TestFramework> {
-    const capabilities = [{ type: 'MULTI_ROLE' }, { type: 'PARTITION_AWARE' }];
-    const call = { type: 'SUBSCRIBE', subscribe: { framework_info: { capabilities, ...info } } };
+  static async subscribe(
+    daemon: MasterDaemon,
+    info: { readonly id?: object; readonly [field: string]: unknown },
+    headers: Ask['headers'] = {},
+    able: readonly string[] = ['MULTI_ROLE', 'PARTITION_AWARE'],
+  ): Promise<TestFramework> {
+    const capabilities = able.map((type) => ({ type }));
+    const framework_info = { capabilities, ...info };
+    const call = { type: 'SUBSCRIBE', framework_id: info.id, subscribe: { framework_info } };
     return new TestFramework(daemon, await subscribe<Event>(daemon, '/api/v1/scheduler', call, headers));
   }
 
@@ -39,21 +63,48 @@ export class TestFramework {
     return ((await this.of('SUBSCRIBED')).subscribed as { framework_id: { value: string } }).framework_id;
   }
 
+  async said(type: string, body?: object): Promise<object> {
+    return { type, framework_id: await this.id(), ...(body && { [type.toLowerCase()]: body }) };
+  }
+
+  get headers(): Record<string, string> {
+    return { 'Mesos-Stream-Id': String(this.stream.headers['mesos-stream-id']) };
+  }
+
   async call(type: string, body?: object): Promise<void> {
-    const json = { type, framework_id: await this.id(), ...(body && { [type.toLowerCase()]: body }) };
-    const headers = { 'Mesos-Stream-Id': String(this.stream.headers['mesos-stream-id']) };
-    const answer = await post(this.daemon, '/api/v1/scheduler', json, headers);
+    const answer = await post(this.daemon, '/api/v1/scheduler', await this.said(type, body), this.headers);
     expect(answer).toMatchObject({ status: 202, text: '' });
   }
 
-  /** With the next offer. */
-  async launch(task: object): Promise<void> {
-    const { offers } = (await this.stream.until(({ records }) =>
-      records.slice(this.taken).find(({ type }) => type === 'OFFERS'),
-    )) as unknown as { offers: { offers: { id: object }[] } };
-    this.taken = this.stream.records.length;
-    const operations = [{ type: 'LAUNCH', launch: { task_infos: [task] } }];
-    await this.call('ACCEPT', { offer_ids: [offers.offers[0]!.id], operations, filters: { refuse_seconds: 0.1 } });
+  /** Once all that is free is on offer: in how many offers is chance. */
+  async take(): Promise<Offer[]> {
+    const offers = await until('offers', async () => {
+      const there = (await isSettled(this.daemon)) ? this.outstanding() : [];
+      return there.length > 0 && there;
+    });
+    for (const { id } of offers) this.taken.add(id.value);
+    return offers;
+  }
+
+  private outstanding(): Offer[] {
+    const { records } = this.stream;
+    const gone = new Set(
+      records.map(({ rescind }) => (rescind as { offer_id: Offer['id'] } | undefined)?.offer_id.value),
+    );
+    return records
+      .flatMap(({ offers }) => (offers as { offers: Offer[] } | undefined)?.offers ?? [])
+      .filter(({ id }) => !this.taken.has(id.value) && !gone.has(id.value));
+  }
+
+  /** With all that is on offer. */
+  async accept(...operations: object[]): Promise<Offer[]> {
+    const offers = await this.take();
+    await this.call('ACCEPT', { offer_ids: offers.map(({ id }) => id), operations, filters: { refuse_seconds: 0.1 } });
+    return offers;
+  }
+
+  launch(task: object): Promise<Offer[]> {
+    return this.accept({ type: 'LAUNCH', launch: { task_infos: [task] } });
   }
 
   /** And acknowledges. */
@@ -72,14 +123,27 @@ export class TestFramework {
   }
 }
 
+interface Played {
+  readonly master: Pick<TestPair['master'], 'daemon'>;
+  readonly agent?: TestPair['agent'];
+}
+
+/** Of the master: who has what; what runs. */
+export const SHARES = ['/slaves', '/state-summary', '/roles', 'GET_AGENTS', 'GET_ROLES', 'GET_OPERATIONS'];
+export const WORK = ['/frameworks', '/tasks', 'GET_FRAMEWORKS', 'GET_TASKS', 'GET_EXECUTORS'];
+
 /**
  * A session as clients have it with a Mesos master and agent: each answer is kept as it came, what differs from run to
  * run apart, and all of them together are compared with those that the field gives.
  */
 export class Session {
   private readonly steps: object[] = [];
+  private hidden = '';
 
-  constructor(private readonly pair: TestPair) {}
+  /** Of one master after another. */
+  private readonly masters = new Set<string>();
+
+  constructor(private readonly pair: Played) {}
 
   /** To the master; `json` makes it a POST, unless `how` says otherwise. */
   master(step: string, path: string, json?: unknown, how: Ask = {}): Promise<HttpAnswer> {
@@ -87,13 +151,29 @@ export class Session {
   }
 
   agent(step: string, path: string, json?: unknown, how: Ask = {}): Promise<HttpAnswer> {
-    return this.send(step, this.pair.agent.daemon, path, json, how);
+    return this.send(step, this.pair.agent!.daemon, path, json, how);
   }
 
-  /** What a stream has brought, offers and what takes them back apart: those come when they come. */
+  /** Answers to GET of a path or to a call without more, once all that is free is on offer. */
+  async views(step: string, of: 'master' | 'agent', names: readonly string[]): Promise<void> {
+    await until('all is offered', () => isSettled(this.pair.master.daemon));
+    this.hidden = 'offers';
+    for (const name of names) await this.view(step, name, of);
+    this.hidden = '';
+  }
+
+  /** The same, as it is. */
+  async view(step: string, name: string, of: 'master' | 'agent' = 'master'): Promise<void> {
+    if (name.startsWith('/')) await this[of](`${step}: ${name}`, name);
+    else await this[of](`${step}: ${name}`, '/api/v1', { type: name });
+  }
+
+  /** What a stream has brought, offers and what takes them back apart: those come when they come, as failures do. */
   stream({ records, headers }: Subscription<Event>, step: string): void {
     const isKept = ({ type }: Event): boolean => !['HEARTBEAT', 'OFFERS', 'RESCIND'].includes(type);
-    this.steps.push({ step, type: headers['content-type'], events: this.normal(records.filter(isKept)) });
+    const isFailure = ({ type }: Event): number => Number(type === 'FAILURE');
+    const events = records.filter(isKept).sort((a, b) => isFailure(a) - isFailure(b));
+    this.steps.push({ step, type: headers['content-type'], events: this.normal(events) });
   }
 
   async matches(name: string): Promise<void> {
@@ -126,12 +206,15 @@ export class Session {
 
   private normal(body: unknown): unknown {
     const { master, agent } = this.pair;
-    const text = JSON.stringify(normal(body, master.daemon))
-      .replaceAll(`:${agent.daemon.port}`, ':5051')
-      .replaceAll(agent.home, '/agent')
+    this.masters.add(master.daemon.masterId);
+    let text = JSON.stringify(body);
+    for (const [index, id] of [...this.masters].entries()) text = text.replaceAll(id, `MASTER${index || ''}`);
+    if (agent !== undefined) text = text.replaceAll(`:${agent.daemon.port}`, ':5051').replaceAll(agent.home, '/agent');
+    text = JSON.stringify(normal(JSON.parse(text), master.daemon))
       .replace(/MASTER-O\d+/g, 'MASTER-O')
-      .replace(/"uuid":"[^"]*"/g, '"uuid":"UUID"')
+      .replace(/uuid":("|\{"value":")[^"]*"/g, 'uuid":$1UUID"')
       .replace(/"(executor_pid)":\d+/g, '"$1":"PID"');
-    return JSON.parse(text, (key, value: unknown) => (key === 'flags' ? 'FLAGS' : value));
+    const hidden = ['flags', this.hidden];
+    return JSON.parse(text, (key, value: unknown) => (key !== '' && hidden.includes(key) ? key.toUpperCase() : value));
   }
 }

@@ -3,6 +3,7 @@ import {
   messageToObject,
   type AgentResponseGetContainersContainer,
   type Labels,
+  type Resource,
   type Task as TaskMessage,
 } from '@mezzo/sdk/api';
 import { type AgentFramework, type AgentState, type Run, type Task } from '../../core/agent/state.js';
@@ -100,7 +101,7 @@ function executorView(state: AgentState, run: Run, sees: (task: TaskMessage) => 
       .filter(sees)
       .map(taskView);
   const tasks = [...run.tasks.values()];
-  const resources = usedBy(run);
+  const resources = run.phase === 'ended' ? (run.info.resources ?? []) : usedBy(run);
   const queued = tasks.filter((task) => isQueued(run, task));
   const launched = tasks.filter((task) => !isQueued(run, task) && !isTerminal(task.state));
   const ended = [...tasks.filter((task) => isTerminal(task.state)), ...run.completedTasks];
@@ -111,7 +112,7 @@ function executorView(state: AgentState, run: Run, sees: (task: TaskMessage) => 
     container: run.containerId,
     directory: run.directory,
     resources: Resources.of(resources).unallocate().summary(),
-    role: resources[0]?.allocationInfo?.role ?? '*',
+    role: roleOf(resources) ?? roleOf([...launched, ...ended][0]?.info.resources) ?? '*',
     ...(run.info.labels && { labels: labelsView(run.info.labels) }),
     ...(run.kind !== 'command' && { type: run.kind === 'default' ? 'DEFAULT' : 'CUSTOM' }),
     tasks: shown(launched),
@@ -119,6 +120,8 @@ function executorView(state: AgentState, run: Run, sees: (task: TaskMessage) => 
     completed_tasks: shown(ended),
   };
 }
+
+const roleOf = (resources: readonly Resource[] = []): string | undefined => resources[0]?.allocationInfo?.role;
 
 const labelsView = ({ labels }: Labels): Json[] =>
   (labels ?? []).map(({ key, value }) => ({ key, ...(value !== undefined && { value }) }));

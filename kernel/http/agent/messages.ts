@@ -140,7 +140,7 @@ export async function getContainers(
   const found = await Promise.all(statistics);
   return shown.map((one, i) => ({
     ...('path' in one ? containerMessage(one) : runMessage(host.state, one)),
-    ...(found[i] && { resourceStatistics: { ...allowance(one), ...statisticsMessage(found[i]) } }),
+    ...(found[i] && { resourceStatistics: { ...allowance(host.state, one), ...statisticsMessage(found[i]) } }),
   }));
 }
 
@@ -162,21 +162,17 @@ const containerMessage = ({ path, pid }: Container): AgentResponseGetContainersC
   containerStatus: { containerId: containerIdOf(path), ...(pid !== undefined && { executorPid: pid }) },
 });
 
-/** What a run may use, whether or not its containerizer can hold it to that. */
-function allowance(one: Run | Container): Partial<ResourceStatistics> {
-  if ('path' in one) return {};
-  const bag = Resources.of(usedBy(one));
+/** What a run or a task in a pod may use, whether or not its containerizer can hold it to that. */
+function allowance({ runs }: AgentState, one: Run | Container): Partial<ResourceStatistics> {
+  const given = 'path' in one ? runs.get(one.run ?? '')?.tasks.get(one.taskId ?? '')?.info.resources : usedBy(one);
+  if (given === undefined) return {};
+  const bag = Resources.of(given);
   const memBytes = (bag.scalar('mem') / 1000) * 1024 * 1024;
   return { cpusSoftLimit: bag.scalar('cpus') / 1000, memLimitBytes: memBytes, memSoftLimitBytes: memBytes };
 }
 
-const statisticsMessage = (found: ContainerStatistics): ResourceStatistics => ({
-  timestamp: found.timestampMs / 1000,
-  ...(found.processes !== undefined && { processes: found.processes }),
-  ...(found.cpusUserTimeSecs !== undefined && { cpusUserTimeSecs: found.cpusUserTimeSecs }),
-  ...(found.cpusSystemTimeSecs !== undefined && { cpusSystemTimeSecs: found.cpusSystemTimeSecs }),
-  ...(found.cpusLimitMilli !== undefined && { cpusLimit: found.cpusLimitMilli / 1000 }),
-  ...(found.memTotalBytes !== undefined && { memTotalBytes: found.memTotalBytes }),
-  ...(found.memLimitBytes !== undefined && { memLimitBytes: found.memLimitBytes }),
-  ...(found.memRssBytes !== undefined && { memRssBytes: found.memRssBytes }),
+const statisticsMessage = ({ timestampMs, cpusLimitMilli, ...found }: ContainerStatistics): ResourceStatistics => ({
+  timestamp: timestampMs / 1000,
+  ...found,
+  ...(cpusLimitMilli !== undefined && { cpusLimit: cpusLimitMilli / 1000 }),
 });

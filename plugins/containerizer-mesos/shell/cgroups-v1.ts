@@ -6,11 +6,14 @@ import {
   childDirs,
   destroyDir,
   killEach,
+  known,
   make,
   pidsIn,
+  readCounters,
   readKey,
   readNumber,
   removeEmpty,
+  scaled,
   type CgroupUsage,
   type Cgroups,
 } from './cgroups.js';
@@ -72,20 +75,34 @@ export class CgroupsV1 implements Cgroups {
   async usage(owner: string, id: string): Promise<CgroupUsage> {
     const acct = this.dir(this.hierarchies.cpuacct, owner, id);
     const memory = this.dir(this.hierarchies.memory, owner, id);
-    const [user, system, rss, total, pids] = await Promise.all([
+    const [user, system, cpu, mem, total, kmem, tcp, pids] = await Promise.all([
       readNumber(`${acct}/cpuacct.usage_user`),
       readNumber(`${acct}/cpuacct.usage_sys`),
-      readKey(`${memory}/memory.stat`, 'total_rss'),
+      readCounters(`${this.dir(this.hierarchies.cpu, owner, id)}/cpu.stat`),
+      readCounters(`${memory}/memory.stat`),
       readNumber(`${memory}/memory.usage_in_bytes`),
+      readNumber(`${memory}/memory.kmem.usage_in_bytes`),
+      readNumber(`${memory}/memory.kmem.tcp.usage_in_bytes`),
       pidsIn(memory),
     ]);
-    return {
-      ...(user !== undefined && { cpusUserTimeSecs: user / NS_PER_S }),
-      ...(system !== undefined && { cpusSystemTimeSecs: system / NS_PER_S }),
-      ...(rss !== undefined && { memRssBytes: rss }),
-      ...(total !== undefined && { memTotalBytes: total }),
+    return known({
+      cpusUserTimeSecs: scaled(user, NS_PER_S),
+      cpusSystemTimeSecs: scaled(system, NS_PER_S),
+      cpusNrPeriods: cpu.get('nr_periods'),
+      cpusNrThrottled: cpu.get('nr_throttled'),
+      cpusThrottledTimeSecs: scaled(cpu.get('throttled_time'), NS_PER_S),
+      memTotalBytes: total,
+      memKmemUsageBytes: kmem,
+      memKmemTcpUsageBytes: tcp,
+      memRssBytes: mem.get('total_rss'),
+      memAnonBytes: mem.get('total_rss'),
+      memFileBytes: mem.get('total_cache'),
+      memCacheBytes: mem.get('total_cache'),
+      memMappedFileBytes: mem.get('total_mapped_file'),
+      memSwapBytes: mem.get('total_swap'),
+      memUnevictableBytes: mem.get('total_unevictable'),
       processes: pids.length,
-    };
+    });
   }
 
   async destroy(owner: string, id: string): Promise<void> {

@@ -6,11 +6,14 @@ import {
   childDirs,
   destroyDir,
   killEach,
+  known,
   make,
   pidsIn,
+  readCounters,
   readKey,
   readNumber,
   removeEmpty,
+  scaled,
   type CgroupUsage,
   type Cgroups,
 } from './cgroups.js';
@@ -53,20 +56,31 @@ export class CgroupsV2 implements Cgroups {
 
   async usage(owner: string, id: string): Promise<CgroupUsage> {
     const dir = this.dir(owner, id);
-    const [user, system, rss, total, pids] = await Promise.all([
-      readKey(`${dir}/cpu.stat`, 'user_usec'),
-      readKey(`${dir}/cpu.stat`, 'system_usec'),
-      readKey(`${dir}/memory.stat`, 'anon'),
+    const [cpu, mem, total, swap, pids] = await Promise.all([
+      readCounters(`${dir}/cpu.stat`),
+      readCounters(`${dir}/memory.stat`),
       readNumber(`${dir}/memory.current`),
+      readNumber(`${dir}/memory.swap.current`),
       pidsIn(dir),
     ]);
-    return {
-      ...(user !== undefined && { cpusUserTimeSecs: user / US_PER_S }),
-      ...(system !== undefined && { cpusSystemTimeSecs: system / US_PER_S }),
-      ...(rss !== undefined && { memRssBytes: rss }),
-      ...(total !== undefined && { memTotalBytes: total }),
+    return known({
+      cpusUserTimeSecs: scaled(cpu.get('user_usec'), US_PER_S),
+      cpusSystemTimeSecs: scaled(cpu.get('system_usec'), US_PER_S),
+      cpusNrPeriods: cpu.get('nr_periods'),
+      cpusNrThrottled: cpu.get('nr_throttled'),
+      cpusThrottledTimeSecs: scaled(cpu.get('throttled_usec'), US_PER_S),
+      memTotalBytes: total,
+      memKmemUsageBytes: mem.get('kernel'),
+      memKmemTcpUsageBytes: mem.get('sock'),
+      memRssBytes: mem.get('anon'),
+      memAnonBytes: mem.get('anon'),
+      memFileBytes: mem.get('file'),
+      memCacheBytes: mem.get('file'),
+      memMappedFileBytes: mem.get('file_mapped'),
+      memSwapBytes: swap,
+      memUnevictableBytes: mem.get('unevictable'),
       processes: pids.length,
-    };
+    });
   }
 
   async destroy(owner: string, id: string): Promise<void> {

@@ -44,7 +44,7 @@ describe('cgroup v2, on a directory that looks like it', () => {
     const cgroups = new CgroupsV2(mount);
     await cgroups.create('o', 'c', RESOURCES, OPTIONS);
     const files = {
-      'cpu.stat': 'usage_usec 2500000\nuser_usec 1500000\nsystem_usec 1000000\n',
+      'cpu.stat': 'usage_usec 2500000\nuser_usec 1500000\nsystem_usec 1000000\nnr_throttled 3\nthrottled_usec 500000\n',
       'memory.stat': 'anon 4096\nfile 8192\n',
       'memory.current': '16384\n',
       'cgroup.procs': '12\n13\n',
@@ -52,7 +52,9 @@ describe('cgroup v2, on a directory that looks like it', () => {
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir(), name), text);
     expect(await cgroups.usage('o', 'c')).toEqual({
-      ...{ cpusUserTimeSecs: 1.5, cpusSystemTimeSecs: 1, memRssBytes: 4096, memTotalBytes: 16384, processes: 2 },
+      ...{ cpusUserTimeSecs: 1.5, cpusSystemTimeSecs: 1, cpusNrThrottled: 3, cpusThrottledTimeSecs: 0.5 },
+      ...{ memTotalBytes: 16384, memRssBytes: 4096, memAnonBytes: 4096, memFileBytes: 8192, memCacheBytes: 8192 },
+      processes: 2,
     });
     expect(await cgroups.outOfMemory('o', 'c')).toBe(false);
     writeFileSync(join(dir(), 'memory.events'), 'oom 1\noom_kill 1\n');

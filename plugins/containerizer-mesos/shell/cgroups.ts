@@ -2,17 +2,14 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@mezzo/sdk/contract';
-import type { ContainerResources } from '@mezzo/sdk/points/containerizer';
+import type { ContainerResources, ContainerStatistics } from '@mezzo/sdk/points/containerizer';
 import type { LimitOptions, Setting } from '../core/limits.js';
 import { launchFailed } from '../core/spec-check.js';
 
-export interface CgroupUsage {
-  readonly cpusUserTimeSecs?: number;
-  readonly cpusSystemTimeSecs?: number;
-  readonly memRssBytes?: number;
-  readonly memTotalBytes?: number;
-  readonly processes?: number;
-}
+export type CgroupUsage = Omit<ContainerStatistics, 'timestampMs' | 'cpusLimitMilli' | 'memLimitBytes'>;
+
+/** Counters by name. What could not be read, or is not there, is undefined. */
+export type Counters = ReadonlyMap<string, number>;
 
 /** Bounds, counts and ends the processes of containers. One driver per version of the kernel's interface. */
 export interface Cgroups {
@@ -86,12 +83,21 @@ export async function readNumber(file: string): Promise<number | undefined> {
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** The number behind a name in a file of "name number" lines. */
-export async function readKey(file: string, key: string): Promise<number | undefined> {
-  const text = await readText(file);
-  const found = text === undefined ? null : new RegExp(`^${key} (\\d+)$`, 'm').exec(text);
-  return found === null ? undefined : Number(found[1]);
+/** The numbers of a file of "name number" lines. */
+export async function readCounters(file: string): Promise<Counters> {
+  const text = (await readText(file)) ?? '';
+  return new Map(Array.from(text.matchAll(/^(\S+) (\d+)$/gm), ([, name, value]) => [name!, Number(value)]));
 }
+
+export const readKey = async (file: string, key: string): Promise<number | undefined> =>
+  (await readCounters(file)).get(key);
+
+/** Without what is not known. */
+export const known = (usage: { readonly [Name in keyof CgroupUsage]: number | undefined }): CgroupUsage =>
+  Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== undefined));
+
+export const scaled = (value: number | undefined, unit: number): number | undefined =>
+  value === undefined ? undefined : value / unit;
 
 export async function pidsIn(dir: string): Promise<number[]> {
   const text = (await readText(`${dir}/cgroup.procs`)) ?? '';
