@@ -92,6 +92,16 @@ const names: Flag<readonly string[]> = {
   show: (list) => list.join(','),
 };
 
+const sorter = (help: string): Flag<'drf' | 'random'> => ({
+  help: `${help}: drf = who has the smallest share, random = by chance, as often as their weights say`,
+  default: 'drf',
+  parse: (given) => {
+    if (given !== 'drf' && given !== 'random') throw new Error(`'${given}' is no sorter, only drf and random`);
+    return given;
+  },
+  show: (name) => name,
+});
+
 export const idleMasterFlags = idleFlags(
   [
     ...['authenticators', 'initialize_driver_logging', 'logbufsecs', 'offer_constraints_re2_max_mem'],
@@ -136,8 +146,8 @@ const own = {
     '100ms',
   ),
   allocator: onlyFlag('How resources are shared', 'hierarchical', 'HierarchicalDRF'),
-  role_sorter: onlyFlag('Which roles come first', 'drf'),
-  framework_sorter: onlyFlag('Which frameworks of a role come first', 'drf'),
+  role_sorter: sorter('Which roles come first'),
+  framework_sorter: sorter('Which frameworks of a role come first'),
   fair_sharing_excluded_resource_names: names,
   whitelist,
   min_allocatable_resources: minAllocatable,

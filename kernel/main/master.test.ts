@@ -98,7 +98,14 @@ test('an address may come from a command, which must print one', async () => {
 
 test('what can only be one way here may be said, and nothing else', () => {
   expect(flags('--allocator=HierarchicalDRF', '--role_sorter=drf').allocator).toBe('hierarchical');
-  expect(() => flags('--role_sorter=random')).toThrow(/only drf/);
+  expect(() => flags('--allocator=fair')).toThrow(/only hierarchical/);
+});
+
+test('roles and frameworks come in the order of shares, or by chance', () => {
+  expect(flags()).toMatchObject({ role_sorter: 'drf', framework_sorter: 'drf' });
+  expect(flags('--role_sorter=random').role_sorter).toBe('random');
+  for (const name of ['role_sorter', 'framework_sorter'])
+    expect(() => flags(`--${name}=fair`)).toThrow(new RegExp(`${name}.*'fair' is no sorter, only drf and random`));
 });
 
 test('how many agents may be lost to a change of masters is a percentage', () => {

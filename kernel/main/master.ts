@@ -199,6 +199,7 @@ const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): Mas
   placeRequests: flags.place_requests || flags.preemption,
   preemption: flags.preemption,
   fairSharingExcluded: flags.fair_sharing_excluded_resource_names,
+  randomOrder: { roles: flags.role_sorter === 'random', frameworks: flags.framework_sorter === 'random' },
   registryMaxAgentAgeMs: flags.registry_max_agent_age,
   registryGcIntervalMs: flags.registry_gc_interval,
   registryMaxAgentCount: flags.registry_max_agent_count,

@@ -205,6 +205,7 @@ export class MasterNode {
       maxUnreachableTasksPerFramework: 1000,
       maxOperatorSubscribers: 1000,
       fairSharingExcluded: [],
+      randomOrder: { roles: this.time.random.chance(0.2), frameworks: this.time.random.chance(0.2) },
       registryMaxAgentAgeMs: 1_209_600_000,
       registryGcIntervalMs: 900_000,
       registryMaxAgentCount: 102_400,

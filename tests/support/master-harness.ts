@@ -74,6 +74,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   maxUnreachableTasksPerFramework: 3,
   maxOperatorSubscribers: 2,
   fairSharingExcluded: [],
+  randomOrder: { roles: false, frameworks: false },
   registryMaxAgentAgeMs: 1_209_600_000,
   registryGcIntervalMs: 900_000,
   registryMaxAgentCount: 102_400,

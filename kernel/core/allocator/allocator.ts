@@ -20,7 +20,9 @@ export interface AllocatorOptions {
   readonly minRefuseMs?: number;
   /** Roles below others have quota too. Default false. */
   readonly nestedQuota?: boolean;
-  /** Start of the sequence that orders agents. */
+  /** Roles, or frameworks of a role, come in random order by weight, and not in that of shares. */
+  readonly random?: { readonly roles: boolean; readonly frameworks: boolean };
+  /** Start of the sequence that orders agents, and of what is random. */
   readonly seed?: number;
 }
 
@@ -87,8 +89,14 @@ export class Allocator {
     const minAllocatable = minimumsOf(options.minAllocatable ?? DEFAULT_MIN_ALLOCATABLE);
     this.#rules = { minAllocatable, filterGpus: options.filterGpus ?? true };
     this.#minRefuseMs = options.minRefuseMs ?? 100;
-    this.#order = new Salts(options.seed ?? 1);
-    this.#ledger = new Ledger(minAllocatable, new Set(options.fairSharingExcluded), options.nestedQuota ?? false);
+    const { seed = 1, random } = options;
+    this.#order = new Salts(seed);
+    this.#ledger = new Ledger(
+      minAllocatable,
+      new Set(options.fairSharingExcluded),
+      options.nestedQuota ?? false,
+      random && { ...random, seed },
+    );
   }
 
   addAgent(agentId: string, spec: AgentSpec): void {

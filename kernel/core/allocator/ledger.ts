@@ -2,7 +2,7 @@ import { assert } from '@mezzo/sdk/contract';
 import { Resources, topLevelRole, type Entry } from '../resources/index.js';
 import type { Filter } from './filters.js';
 import { Quotas, type Level } from './quota.js';
-import { ShareTree, topOf, type Node } from './tree.js';
+import { ShareTree, topOf, type Node, type RandomOrder } from './tree.js';
 import { Names, type Minimum } from './vector.js';
 
 /** A class, so that all have the same shape: runs read little else. */
@@ -80,8 +80,13 @@ export class Ledger {
   #nextSlot = 0;
   #nextClient = 0;
 
-  constructor(minAllocatable: readonly Minimum[], excluded: ReadonlySet<string>, nestedQuota: boolean) {
-    this.tree = new ShareTree(this.names, excluded);
+  constructor(
+    minAllocatable: readonly Minimum[],
+    excluded: ReadonlySet<string>,
+    nestedQuota: boolean,
+    random?: RandomOrder,
+  ) {
+    this.tree = new ShareTree(this.names, excluded, random);
     this.quotas = new Quotas(this.names, minAllocatable, nestedQuota);
   }
 

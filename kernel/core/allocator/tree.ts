@@ -1,4 +1,5 @@
 import type { Identity, Resources } from '../resources/index.js';
+import { Salts } from './order.js';
 import { addAt, Names, type Vector } from './vector.js';
 import type { Client } from './ledger.js';
 import type { Level } from './quota.js';
@@ -8,8 +9,10 @@ export type View = 'active' | 'fresh';
 
 /** A role, the frameworks directly in a role (key `.`), or one framework in one role (a leaf with a client). */
 export class Node {
-  /** Not the integer 0, for the sake of the engine: the field holds fractions from the start. */
+  /** What it is sorted by. Not the integer 0, for the sake of the engine: the field holds fractions from the start. */
   share = -0;
+  /** Of its children that are in random order: the share at which the last grant was made. */
+  clock = -0;
   /** Number of the last grant; among equal shares who waited longest comes first. */
   stamp = 0;
   weight = 1;
@@ -32,14 +35,26 @@ export class Node {
   ) {}
 }
 
+/** What is in random order instead of that of shares. */
+export interface RandomOrder {
+  readonly roles: boolean;
+  readonly frameworks: boolean;
+  readonly seed: number;
+}
+
 /**
  * The order of hierarchical weighted dominant resource fairness, kept sorted as allocations change: a change moves one node
  * in each list on the way to the root. Only a new total or weight sorts everything anew, once, at the next `refresh`.
+ *
+ * Random order is kept in the same lists. Each node has a clock that rings after a random time, exponential with its weight as the rate; who
+ * rings first comes first, and is set anew when it was granted something. Such clocks have no memory: each time everybody's chance to
+ * come next is its weight.
  */
 export class ShareTree {
   readonly root = new Node('', undefined, '');
   readonly #total: Vector = [];
   readonly #weights = new Map<string, number>();
+  readonly #salts: Salts;
   #isStale = false;
   #stamp = 0;
 
@@ -47,7 +62,10 @@ export class ShareTree {
   constructor(
     private readonly names: Names,
     private readonly excluded: ReadonlySet<string>,
-  ) {}
+    private readonly random: RandomOrder = { roles: false, frameworks: false, seed: 1 },
+  ) {
+    this.#salts = new Salts(random.seed);
+  }
 
   readonly #counts = (id: Identity): boolean => !id.shared && (this.excluded.size === 0 || !this.excluded.has(id.name));
 
@@ -63,7 +81,7 @@ export class ShareTree {
   *shares(node: Node = this.root): Iterable<readonly [role: string, share: number]> {
     for (const [key, below] of node.children) {
       if (below.client || key === '.') continue;
-      yield [below.role, below.share * below.weight];
+      yield [below.role, this.dominantShare(below)];
       yield* this.shares(below);
     }
   }
@@ -95,7 +113,11 @@ export class ShareTree {
   }
 
   setActive(leaf: Node, isActive: boolean): void {
-    if (isActive) for (let node = leaf; node.parent && enter(node, 'active');) node = node.parent;
+    if (isActive)
+      for (let node = leaf; node.parent; node = node.parent) {
+        if (!node.inActive && this.#isRandom(node)) this.#wind(node);
+        if (!enter(node, 'active')) break;
+      }
     else this.#leave(leaf, 'active');
     if (!isActive) this.#leave(leaf, 'fresh');
   }
@@ -145,25 +167,41 @@ export class ShareTree {
       const fresh = node.inFresh ? placeOf(node.parent.fresh, node) : -1;
       for (let i = 0; i < delta.length; i++) addAt(node.allocated, i, delta[i]!);
       node.stamp = stamp ?? node.stamp;
-      this.#computeShare(node);
+      if (!this.#isRandom(node)) this.#computeShare(node);
+      else if (stamp !== undefined) {
+        node.parent.clock = Math.max(node.parent.clock, node.share);
+        this.#wind(node);
+      }
       if (active >= 0) move(node.parent.active, active, node);
       if (fresh >= 0) move(node.parent.fresh, fresh, node);
     }
   }
 
+  #isRandom(node: Node): boolean {
+    return node.client === undefined ? this.random.roles : this.random.frameworks;
+  }
+
+  #wind(node: Node): void {
+    const chance = (this.#salts.next() + 0.5) / 2 ** 32;
+    node.share = node.parent!.clock - Math.log(chance) / node.weight;
+  }
+
   #computeShare(node: Node): void {
-    const { allocated } = node;
+    node.share = this.dominantShare(node) / node.weight;
+  }
+
+  dominantShare({ allocated }: Node): number {
     let share = 0;
     for (let i = 0; i < allocated.length; i++) {
       const total = this.#total[i] ?? 0;
       if (total > 0) share = Math.max(share, allocated[i]! / total);
     }
-    node.share = share / node.weight;
+    return share;
   }
 
   #resort(node: Node): void {
     for (const below of node.children.values()) {
-      this.#computeShare(below);
+      if (!this.#isRandom(below)) this.#computeShare(below);
       this.#resort(below);
     }
     node.active.sort(byShare);

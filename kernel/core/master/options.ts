@@ -37,6 +37,8 @@ export interface MasterOptions {
   readonly preemption: boolean;
   /** Names that do not count for fairness. */
   readonly fairSharingExcluded: readonly string[];
+  /** What comes in random order, and not in that of shares. */
+  readonly randomOrder: { readonly roles: boolean; readonly frameworks: boolean };
   /** Unreachable and gone agents are forgotten after so long, looked for so often, ... */
   readonly registryMaxAgentAgeMs: number;
   readonly registryGcIntervalMs: number;
