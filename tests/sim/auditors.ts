@@ -7,6 +7,7 @@ import type { MasterState } from '../../kernel/core/master/state.js';
 import { Resources } from '../../kernel/core/resources/index.js';
 import type { AgentNode } from './agent-node.js';
 import { FIRST } from './operator-node.js';
+import { offersNobodyMayHave } from './offer-auditor.js';
 import { firmMilli, Violation, type World } from './world.js';
 
 /** After every step: what each machine that was told something believes holds together. */
@@ -17,6 +18,7 @@ export function audit(world: World): void {
       ...auditMaster(master.state),
       ...world.operator.auditMachines(),
       ...onlyWhatIsThere(master.state),
+      ...offersNobodyMayHave(master.state, master.whitelist),
     ]);
   master.touched = false;
   for (const agent of world.agents) {

@@ -102,7 +102,8 @@ export class FrameworkNode {
   }
 
   get role(): string {
-    return this.name.startsWith('a') ? 'apps' : 'jobs';
+    const top = this.name.startsWith('a') ? 'apps' : 'jobs';
+    return this.world.isNested ? `${top}/${Number(this.name.slice(3)) < 2 ? 'a' : 'b'}` : top;
   }
 
   /** It takes what may be taken away at any time. */

@@ -35,6 +35,8 @@ export class MasterNode {
   life: Life | undefined;
   /** Told something since the last audit, pings and pongs apart. */
   touched = false;
+  /** Hosts whose agents are offered; undefined = all. As a file: it outlives the master. */
+  whitelist: readonly string[] | undefined;
   private readonly registry: Disk;
   private epoch = 0;
   private nextRequest = 1;
@@ -42,6 +44,7 @@ export class MasterNode {
   constructor(
     private readonly time: Timeline,
     private readonly weather: Weather,
+    private readonly world: { readonly isRandom: boolean; readonly isNested: boolean },
     private readonly machine: MasterMachine = masterMachine,
   ) {
     this.registry = new Disk(time, () => time.random.between(1, 10));
@@ -78,6 +81,12 @@ export class MasterNode {
       else roles.set(id, value as RoleRecord);
     }
     this.dispatch({ type: 'started', agents, frameworks, roles, maintenance });
+    if (this.whitelist !== undefined) this.setWhitelist(this.whitelist);
+  }
+
+  setWhitelist(hosts: readonly string[] | undefined): void {
+    this.whitelist = hosts;
+    this.dispatch({ type: 'whitelistChanged', hosts });
   }
 
   crash(): void {
@@ -196,7 +205,7 @@ export class MasterNode {
       allocatorAgentRecoveryFactor: 0.8,
       allocatorRecoveryTimeoutMs: 600_000,
       filterGpuResources: true,
-      nestedQuota: false,
+      nestedQuota: this.world.isNested,
       placeRequests: true,
       preemption: true,
       rootSubmissions: true,
@@ -205,7 +214,7 @@ export class MasterNode {
       maxUnreachableTasksPerFramework: 1000,
       maxOperatorSubscribers: 1000,
       fairSharingExcluded: [],
-      randomOrder: { roles: this.time.random.chance(0.2), frameworks: this.time.random.chance(0.2) },
+      randomOrder: { roles: this.world.isRandom, frameworks: this.world.isRandom },
       registryMaxAgentAgeMs: 1_209_600_000,
       registryGcIntervalMs: 900_000,
       registryMaxAgentCount: 102_400,

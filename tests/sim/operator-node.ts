@@ -5,6 +5,8 @@ import { Maintainer } from './maintainer.js';
 import type { World } from './world.js';
 
 const ROLES = ['apps', 'jobs'];
+/** Of worlds where roles are below others. */
+const BELOW = ['apps/a', 'apps/b', 'jobs/a', 'jobs/b'];
 /** Where there is not enough for all, the others give way to this one. */
 export const FIRST = 'apps';
 const PRIORITY = 10;
@@ -39,6 +41,21 @@ export class OperatorNode {
     return this.world.seed % 6 === 3;
   }
 
+  /** Takes agents off the whitelist and puts them on it again. */
+  list(): void {
+    const { time, master, agents } = this.world;
+    time.after(time.random.between(10_000, 400_000), () => {
+      if (this.world.calm) return master.setWhitelist(undefined);
+      const hosts = agents.map(({ config }) => config.hostname);
+      master.setWhitelist(time.random.chance(0.2) ? undefined : hosts.filter(() => time.random.chance(0.5)));
+      this.list();
+    });
+  }
+
+  private get roles(): readonly string[] {
+    return this.world.isNested ? [...ROLES, ...BELOW] : ROLES;
+  }
+
   /** Lifts all quota and takes all agents and machines into use, so that everybody can be served again. */
   relent(): void {
     const agentId = [...this.drained][0];
@@ -46,7 +63,7 @@ export class OperatorNode {
     if (this.asking || isMore) this.world.time.after(PATIENCE_MS, () => this.relent());
     if (this.maintainer.isAtWork) this.ask(this.maintainer.relent());
     else if (agentId === undefined)
-      this.ask({ type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: ROLES.map((role) => ({ role })) } });
+      this.ask({ type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: this.roles.map((role) => ({ role })) } });
     else this.ask({ type: 'REACTIVATE_AGENT', reactivateAgent: { agentId: { value: agentId } } });
   }
 
@@ -95,7 +112,7 @@ export class OperatorNode {
     const { random } = this.world.time;
     const cpus = { value: random.pick([0, 0.2, 1, 4]) };
     const guaranteed = random.chance(0.4) && { guarantees: { cpus } };
-    const config: QuotaConfig = { role: random.pick(ROLES), limits: { cpus }, ...guaranteed };
+    const config: QuotaConfig = { role: random.pick(this.roles), limits: { cpus }, ...guaranteed };
     return { type: 'UPDATE_QUOTA', updateQuota: { quotaConfigs: [config], force: random.chance(0.5) } };
   }
 

@@ -1,12 +1,13 @@
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import type { AgentEffect } from '../../kernel/core/agent/effects.js';
+import { Allocator, type Quota } from '../../kernel/core/allocator/index.js';
 import { agentMachine } from '../../kernel/core/agent/step.js';
 import { digestIn } from '../../kernel/core/master/agents.js';
 import type { MasterEffect } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
 import type { MasterMachine } from './master-node.js';
-import { isOversubscribed, isTight, isWithOperations, type Planted } from './world.js';
+import { isListed, isNested, isOversubscribed, isTight, isWithOperations, type Planted } from './world.js';
 
 /** Machines with a bug planted in what they do: each must be caught, or the auditors are asleep. */
 
@@ -167,6 +168,42 @@ export const planted: Readonly<Record<string, Planted>> = {
       const told = { ...status, state: 'TASK_FAILED' as const, reason: 'REASON_EXECUTOR_TERMINATED' as const };
       return [{ ...effect, call: { ...effect.call, status: told } }];
     }),
+  },
+  'the master knows no limits of roles below others': {
+    worlds: isNested,
+    master: {
+      step: (state, event, atMs) => {
+        const { allocator } = state;
+        const setQuota = (role: string, quota: Quota) =>
+          role.includes('/') ? undefined : Allocator.prototype.setQuota.call(allocator, role, quota);
+        Object.assign(allocator, { setQuota });
+        return masterMachine.step(state, event, atMs);
+      },
+    },
+  },
+  'the master knows limits of roles below others only': {
+    worlds: isNested,
+    master: {
+      step: (state, event, atMs) => {
+        const { allocator } = state;
+        const setQuota = (role: string, quota: Quota) =>
+          role.includes('/') ? Allocator.prototype.setQuota.call(allocator, role, quota) : undefined;
+        Object.assign(allocator, { setQuota });
+        return masterMachine.step(state, event, atMs);
+      },
+    },
+  },
+  'the master offers agents that come back whatever the whitelist': {
+    worlds: isListed,
+    master: {
+      step: (state, event, atMs) => {
+        const effects = masterMachine.step(state, event, atMs);
+        if (event.type === 'agentSubscribed')
+          for (const { id, connection } of state.agents.values())
+            if (connection === event.connection) state.allocator.activateAgent(id);
+        return effects;
+      },
+    },
   },
   'the master forgets to write maintenance down': {
     master: masterThat((effect) =>

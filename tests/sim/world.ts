@@ -25,6 +25,12 @@ export interface Planted {
 export const isWithOperations = (seed: number): boolean => seed % 4 === 1;
 /** There is not enough for all: some give way to others. */
 export const isTight = (seed: number): boolean => seed % 5 === 4;
+/** The operator is about. */
+const isOperated = (seed: number): boolean => seed % 3 === 0;
+/** Roles are below others, and have quota. Without reservations, which count too and would have to be told apart. */
+export const isNested = (seed: number): boolean => seed % 9 === 6 && !isWithOperations(seed) && !isTight(seed);
+/** Agents are taken off the whitelist, and put on it again. */
+export const isListed = (seed: number): boolean => seed % 12 === 0 && !isTight(seed);
 
 const CPUS = 4;
 /** Less than all together wish for. */
@@ -77,7 +83,7 @@ export class World {
       duplication: random.pick([0, 0.02]),
       halfOpen: random.pick([0, 0.3]),
     };
-    this.master = new MasterNode(this.time, this.weather, planted.master);
+    this.master = new MasterNode(this.time, this.weather, this, planted.master);
     this.agents = Array.from(
       { length: random.between(1, 4) },
       (_, i) => new AgentNode(this, i, agentConfig(i, this.cpus, this.withOperations ? DISK : []), planted.agent),
@@ -108,6 +114,15 @@ export class World {
     return isOversubscribed(this.seed);
   }
 
+  get isNested(): boolean {
+    return isNested(this.seed);
+  }
+
+  /** Roles and frameworks come in random order; not where few runs show what went wrong. */
+  get isRandom(): boolean {
+    return this.seed % 11 === 4 && !this.withOperations && !this.isTight;
+  }
+
   /** Of each agent. */
   get cpus(): number {
     return this.isTight ? FEW_CPUS : CPUS;
@@ -119,7 +134,8 @@ export class World {
     for (const agent of this.agents) agent.start();
     for (const framework of this.frameworks) framework.start();
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
-    if (this.seed % 3 === 0) this.operator.start();
+    if (isOperated(this.seed)) this.operator.start();
+    if (isListed(this.seed)) this.operator.list();
     if (this.isTight) this.operator.prioritise();
     for (const { oversubscriber } of this.agents) oversubscriber?.start();
     if (this.seed % 8 === 6) new ContainerCaller(this).start();
@@ -129,7 +145,7 @@ export class World {
     Object.assign(this.weather, { cut: 0, halfOpen: 0, loss: DRIZZLE_LOSS });
     if (this.master.life === undefined) this.master.start();
     for (const agent of this.agents) if (agent.life === undefined) agent.start();
-    if (this.seed % 3 === 0) this.operator.relent();
+    if (isOperated(this.seed)) this.operator.relent();
     this.time.advance(DRIZZLE_MS, () => audit(this));
     Object.assign(this.weather, CALM);
     this.time.advance(CALM_MS, () => audit(this));

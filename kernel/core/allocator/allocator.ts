@@ -7,6 +7,7 @@ import { KNOWS, Ledger, type AgentSlot, type Client, type FrameworkState } from 
 import { Salts, shuffled } from './order.js';
 import { Clearing, Placement, type Wish } from './place.js';
 import type { Quota } from './quota.js';
+import type { RandomOrder } from './tree.js';
 import { minimumsOf } from './vector.js';
 
 export interface AllocatorOptions {
@@ -21,8 +22,8 @@ export interface AllocatorOptions {
   /** Roles below others have quota too. Default false. */
   readonly nestedQuota?: boolean;
   /** Roles, or frameworks of a role, come in random order by weight, and not in that of shares. */
-  readonly random?: { readonly roles: boolean; readonly frameworks: boolean };
-  /** Start of the sequence that orders agents, and of what is random. */
+  readonly random?: RandomOrder;
+  /** Start of the sequence that orders agents. */
   readonly seed?: number;
 }
 
@@ -89,13 +90,12 @@ export class Allocator {
     const minAllocatable = minimumsOf(options.minAllocatable ?? DEFAULT_MIN_ALLOCATABLE);
     this.#rules = { minAllocatable, filterGpus: options.filterGpus ?? true };
     this.#minRefuseMs = options.minRefuseMs ?? 100;
-    const { seed = 1, random } = options;
-    this.#order = new Salts(seed);
+    this.#order = new Salts(options.seed ?? 1);
     this.#ledger = new Ledger(
       minAllocatable,
       new Set(options.fairSharingExcluded),
       options.nestedQuota ?? false,
-      random && { ...random, seed },
+      options.random,
     );
   }
 

@@ -12,7 +12,7 @@ const WEIGHTS = [
 
 /** Frameworks `A` to `D`, each in the role of its name; agents with one offer each, given back at once. */
 function world(random: { readonly roles: boolean; readonly frameworks: boolean }, role = (name: string) => name) {
-  const allocator = new Allocator({ random, seed: 7 });
+  const allocator = new Allocator({ random: { ...random, seed: 7 } });
   for (const name of ['A', 'B', 'C', 'D']) allocator.addFramework(name, { roles: [role(name)] });
   allocator.addAgent('agent', { total: Resources.parse('cpus:1;mem:64') });
   const next = (): string => {

@@ -291,7 +291,6 @@ function newAllocator(options: MasterOptions): Allocator {
     nestedQuota: options.nestedQuota,
     fairSharingExcluded: options.fairSharingExcluded,
     minRefuseMs: options.allocationIntervalMs,
-    random: options.randomOrder,
-    seed: parseInt(options.masterId.slice(0, 8), 16) || 1,
+    random: { ...options.randomOrder, seed: parseInt(options.masterId, 16) || 1 },
   });
 }
