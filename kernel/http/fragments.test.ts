@@ -65,6 +65,18 @@ test('what has not changed is not written again, wherever it is by then', () => 
   expect(list(fragments, items, { keeper: undefined }).written).toBe(1000);
 });
 
+test('few members are written in one go, however many are kept together', () => {
+  let written = 0;
+  const write = (): Piece => (written++, '1');
+  const run: Run = { items: Array.from({ length: 1000 }, (_, id) => ({ id })), view: same, keeper: list };
+  let [before, most] = [0, 0];
+  for (const _ of jsonList(new Lazy([run]), write, new Fragments().writeRun)) {
+    most = Math.max(most, written - before);
+    before = written;
+  }
+  expect([written, most]).toEqual([1000, 8]);
+});
+
 test('items that change are the same for as long as they look the same', () => {
   const fragments = new Fragments();
   const items = Array.from({ length: 200 }, (_, id) => ({ id, version: 0 }));

@@ -11,6 +11,7 @@ interface Chunk {
 
 const MAX_RECORDS = 64;
 const MIN_RECORDS = MAX_RECORDS / 2;
+const PER_STEP = 8;
 const MAX_BYTES_OF_CHAR = 3;
 const KEPT_MS = 5 * 60_000;
 
@@ -52,7 +53,7 @@ export class Fragments {
       const chunk =
         known !== undefined && isCurrent(known, records, at + known.records.length === items.length)
           ? known
-          : makeChunk(upToKnown(records, heads), next, before.slice(near, near + 2), write, separator);
+          : yield* makeChunk(upToKnown(records, heads), next, before.slice(near, near + 2), write, separator);
       if (at > 0) yield separator;
       yield chunk.bytes;
       chunks.push(chunk);
@@ -78,18 +79,25 @@ function upToKnown(records: readonly unknown[], heads: ReadonlyMap<unknown, numb
 /** Chunks are put together here, and take just the room that they need. */
 let desk = Buffer.allocUnsafeSlow(1024 * 1024);
 
-function makeChunk(
+/** Says after each few that work goes on: while V8 marks what it collects, each takes a millisecond. */
+function* makeChunk(
   records: readonly unknown[],
   items: readonly unknown[],
   before: readonly Chunk[],
   write: (item: unknown) => Piece,
   separator: string,
-): Chunk {
+): Generator<Piece, Chunk> {
+  const pieces: Piece[] = [];
+  for (const [i, record] of records.entries()) {
+    pieces.push(written(record, before, separator.length) ?? write(items[i]));
+    // What is written of an item that changes is of the moment in which it was looked at.
+    if (record === items[i] && pieces.length % PER_STEP === 0) yield '';
+  }
   const ends: number[] = [];
   let length = 0;
-  for (const [i, record] of records.entries()) {
+  for (const [i, piece] of pieces.entries()) {
     if (i > 0) length += desk.write(separator, length);
-    length += put(written(record, before, separator.length) ?? write(items[i]), length);
+    length += put(piece, length);
     ends.push(length);
   }
   const bytes = Buffer.allocUnsafeSlow(length);
