@@ -25,9 +25,21 @@ const texts = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c', '-', '1'
   maxLength: 5,
 });
 
+function isSmallEnough(source: string): boolean {
+  try {
+    compilePattern(source);
+    return true;
+  } catch (error) {
+    expect(String(error)).toContain('more than 10000 steps');
+    return false;
+  }
+}
+
 test('what it describes is what JavaScript says', () => {
   fc.assert(
     fc.property(pattern, texts, (source, all) => {
+      // Repetitions of repetitions may be more than what is refused for its size.
+      fc.pre(isSmallEnough(source));
       const reference = new RegExp(`^(?:${source})$`);
       for (const text of all) expect(matches(source, text), `${source} on '${text}'`).toBe(reference.test(text));
     }),
