@@ -104,6 +104,18 @@ test('versions of TLS that are broken are refused', async () => {
   await expect(get('https', port, { ...trusting, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' })).rejects.toThrow();
 });
 
+test('only ciphers that are named are agreed on, after a renewal too', async () => {
+  const port = await start({ ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384' });
+  const with128 = 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256';
+  const with256 = with128.replaceAll('AES128-GCM-SHA256', 'AES256-GCM-SHA384');
+  const old = { ...trusting, maxVersion: 'TLSv1.2' as const };
+  for (const _ of [1, 2]) {
+    await expect(get('https', port, { ...old, ciphers: with128 })).rejects.toThrow();
+    expect((await get('https', port, { ...old, ciphers: with256 })).status).toBe(200);
+    listening!.renew(identity);
+  }
+});
+
 test('junk and silence cost nothing, and closing does not wait for them', async () => {
   const port = await start();
   const open = (): Promise<Socket> =>

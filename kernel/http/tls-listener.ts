@@ -19,6 +19,8 @@ export interface TlsListenOptions {
   readonly requireClientCert: boolean;
   /** Serve http:// on the same port too; else it is told to come back with https://. */
   readonly allowHttp: boolean;
+  /** As OpenSSL lists them; undefined = Node's choice. */
+  readonly ciphers?: string | undefined;
 }
 
 export interface TlsServer {
@@ -37,10 +39,11 @@ const useHttps = textAnswer(400, 'This port speaks HTTPS: use https:// in place 
 
 /** One port, both ways: the first byte of a connection tells TLS from plain text. */
 export function tlsServer(listener: RequestListener, limits: ServerOptions, options: TlsListenOptions): TlsServer {
-  const { identity, requireClientCert, allowHttp } = options;
+  const { identity, requireClientCert, allowHttp, ciphers } = options;
   const asked = { requestCert: requireClientCert, rejectUnauthorized: requireClientCert };
-  const versions = { minVersion: MIN_VERSION, handshakeTimeout: FIRST_BYTE_TIMEOUT_MS } as const;
-  const https = createHttpsServer({ ...limits, ...contextOf(identity), ...asked, ...versions }, listener);
+  const bounds = { minVersion: MIN_VERSION, ...(ciphers !== undefined && { ciphers }) } as const;
+  const context = { ...contextOf(identity), ...bounds, handshakeTimeout: FIRST_BYTE_TIMEOUT_MS };
+  const https = createHttpsServer({ ...limits, ...context, ...asked }, listener);
   const plain = createHttpServer(limits, (request, response) =>
     allowHttp ? listener(request, response) : sendAnswer(request, response, useHttps),
   );
@@ -72,7 +75,7 @@ export function tlsServer(listener: RequestListener, limits: ServerOptions, opti
       for (const one of [https, plain]) one.close();
       for (const socket of all ? sockets : silent) socket.destroy();
     },
-    renew: (next) => https.setSecureContext({ ...contextOf(next), minVersion: MIN_VERSION }),
+    renew: (next) => https.setSecureContext({ ...contextOf(next), ...bounds }),
   };
 }
 

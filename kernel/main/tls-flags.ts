@@ -20,5 +20,8 @@ export const tlsFlags = {
   tls_require_client_cert: bool('Serve only clients that show a certificate', false, {
     env: ['LIBPROCESS_SSL_REQUIRE_CLIENT_CERT', 'LIBPROCESS_SSL_REQUIRE_CERT'],
   }),
+  tls_ciphers: text("What may be agreed on, as OpenSSL's lists say it (default: Node's choice)", undefined, {
+    env: ['LIBPROCESS_SSL_CIPHERS'],
+  }),
   tls_allow_http: bool('Serve http:// on the same port too', false, { env: ['LIBPROCESS_SSL_SUPPORT_DOWNGRADE'] }),
 };

@@ -55,9 +55,11 @@ test("Mesos' variables are heeded, and a flag goes before them", () => {
     LIBPROCESS_SSL_REQUIRE_CERT: 'true',
     LIBPROCESS_SSL_VERIFY_CERT: '0',
     LIBPROCESS_SSL_SUPPORT_DOWNGRADE: '1',
+    LIBPROCESS_SSL_CIPHERS: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384',
   };
   const tls = tlsOf([], env)!;
   expect(tls.listenOptions).toMatchObject({ identity: { cert }, requireClientCert: true, allowHttp: true });
+  expect(tls.listenOptions.ciphers).toBe(env.LIBPROCESS_SSL_CIPHERS);
   expect(tls.client.rejectUnauthorized).toBe(false);
   expect(tls.caFile).toBe(`${dir}/other/ca.pem`);
   tls.close();
@@ -66,6 +68,7 @@ test("Mesos' variables are heeded, and a flag goes before them", () => {
 
 test('certificates that cannot be used are refused, and the file is named', () => {
   const { args } = files('a');
+  expect(() => tlsOf([...args, '--tls_ciphers=NONSENSE'])).toThrow(/--tls_ciphers: 'NONSENSE' names none/);
   expect(() => tlsOf(args.slice(0, 2))).toThrow(/--tls_key_file is required/);
   expect(() => tlsOf([...args.slice(0, 2), '--tls_key_file=/nope'])).toThrow(/cannot use \/nope for TLS/);
   writeFileSync(join(dir, 'key.pem'), CertificateAuthority.of(join(dir, 'other')).issue('b', []).key);

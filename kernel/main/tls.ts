@@ -26,6 +26,18 @@ export interface TlsSite {
   readonly log: Logger;
 }
 
+function assertCiphers(ciphers: string | undefined): void {
+  try {
+    if (ciphers !== undefined) createSecureContext({ ciphers });
+  } catch (cause) {
+    throw new MezzoError('INVALID_FLAG', `flag --tls_ciphers: '${ciphers}' names none that there is`, {
+      blame: 'operator',
+      next: 'name some as `openssl ciphers` lists them, with colons between',
+      cause,
+    });
+  }
+}
+
 const LOOK_EVERY_MS = 5000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -48,6 +60,7 @@ export class DaemonTls {
         next: 'name certificate and key, or neither: then the cluster makes its own',
       });
     }
+    assertCiphers(flags.tls_ciphers);
     this.files = [cert, key, ca].filter((file) => file !== undefined);
     this.current = this.load();
     for (const file of this.files) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.reload);
@@ -64,6 +77,7 @@ export class DaemonTls {
       identity: this.current,
       requireClientCert: this.flags.tls_require_client_cert,
       allowHttp: this.flags.tls_allow_http,
+      ciphers: this.flags.tls_ciphers,
     };
   }
 

@@ -150,7 +150,15 @@ test.each<[asked: Request, status: number, media: string, part: string]>([
   [post('/api/v1', '{}', { 'Content-Type': 'text/plain' }), 415, TEXT, "Expecting 'Content-Type' of"],
   [post('/api/v1', '{"type":"READ_FILE"}'), 400, TEXT, "agent::Call: Expecting 'read_file' to be present"],
   [post('/api/v1', '{"type":"WAIT_CONTAINER"}'), 400, TEXT, "agent::Call: Expecting 'wait_container' to be present"],
-  [post('/api/v1', '{"type":"PRUNE_IMAGES"}'), 501, TEXT, 'PRUNE_IMAGES is not supported yet'],
+  [
+    post(
+      '/api/v1',
+      '{"type":"REMOVE_RESOURCE_PROVIDER_CONFIG","remove_resource_provider_config":{"type":"t","name":"n"}}',
+    ),
+    501,
+    TEXT,
+    'REMOVE_RESOURCE_PROVIDER_CONFIG is not supported yet',
+  ],
   [get('/files/browse'), 400, TEXT, "Expecting 'path=value' in query.\n"],
   [
     get('/files/read?path=/slave/log&offset=x'),
