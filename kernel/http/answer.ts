@@ -31,6 +31,8 @@ export const replyAnswer = ({
   readonly text?: string | undefined;
 }): Answer => (text === undefined ? { status } : textAnswer(status, text));
 
+export const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD';
+
 export const notFound = (): Answer => textAnswer(404, '404 Not Found.');
 
 export const notImplemented = (what: string): Answer => textAnswer(501, `${what} is not supported yet`);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
+import { parseJson } from '@mezzo/sdk/api';
 import { MezzoError } from '@mezzo/sdk/contract';
 
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
@@ -30,6 +31,10 @@ export async function readBody(
   const body = await receive(request, maxBytes, times);
   return request.headers['content-encoding'] === 'gzip' ? unpack(body, maxBytes) : body;
 }
+
+/** The same as JSON. Throws INVALID_JSON, too. */
+export const readJson = async (request: IncomingMessage, maxBytes: number): Promise<unknown> =>
+  parseJson((await readBody(request, maxBytes)).toString('utf8'));
 
 async function receive(request: IncomingMessage, maxBytes: number, times: BodyTimes): Promise<Buffer> {
   const chunks: Buffer[] = [];

@@ -1,7 +1,7 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import type { AgentId } from '@mezzo/sdk/contract';
 import { usersOf } from './inverse-offers.js';
-import { exclusive, Resources } from '../resources/index.js';
+import { exclusive, firm, Resources } from '../resources/index.js';
 import { isListed, usageOf } from './ledger.js';
 import { keyOfAgent } from './machines.js';
 import type { Agent, Framework, MasterState } from './state.js';
@@ -32,6 +32,7 @@ function auditAgent(state: MasterState, agent: Agent, check: Check): void {
   check(sameBooks(held, booked), `agent ${id}: held ${printBooks(held)} but booked ${printBooks(booked)}`);
   const settled = claim ? sumByHolder([...usageOf(agent), ...offers]) : held;
   const all = [...settled.values()].reduce((sum, bag) => sum.add(exclusive(bag.unallocate())), Resources.empty);
+  // Of what is revocable more may be in use than the agent says now: those who use it go on, or are ended.
   check(total.contains(firm(all)), `agent ${id}: ${String(all)} is promised out of ${String(total)}`);
   const free = state.allocator.available(id) ?? Resources.empty;
   const rest = total.subtract(all.add(claim?.resources.unallocate() ?? Resources.empty));
@@ -143,9 +144,6 @@ function auditMaintenance(state: MasterState, check: Check): void {
       check(agent.maintenance?.quiet.has(id) === true, `framework ${id} is quiet about ${agent.id} for nothing`);
   }
 }
-
-/** Of what is revocable more may be in use than the agent says now: those who use it go on, or are ended. */
-const firm = (bag: Resources): Resources => bag.filter((id) => !id.revocable);
 
 /** Room is made for those who are there to get it. */
 function auditClaims({ claims, frameworks, allocator }: MasterState, check: Check): void {

@@ -1,5 +1,5 @@
 import type { QuotaConfig, QuotaRequest, QuotaStatus, Resource, ValueScalar, WeightInfo } from '@mezzo/sdk/api';
-import { isWithinRole, quantitiesOf, roleError, Resources, type Quantities } from '../resources/index.js';
+import { firm, isWithinRole, quantitiesOf, roleError, Resources, type Quantities } from '../resources/index.js';
 import type { RoleRecord } from './effects.js';
 import type { RequestId } from './events.js';
 import { firstRepeated } from './names.js';
@@ -232,7 +232,7 @@ function capacityError({ agents, quotas }: MasterState, configs: readonly QuotaC
   );
   // What is guaranteed to roles below others is part of what is to those.
   const total = sum([...wanted].filter(([role]) => !role.includes('/')).map(([, guarantee]) => guarantee));
-  const capacity = sum([...agents.values()].map((agent) => agent.total.filter((id) => !id.revocable).quantities()));
+  const capacity = sum([...agents.values()].map((agent) => firm(agent.total).quantities()));
   return missing(total, capacity, 0).size === 0
     ? undefined
     : `quota guarantees '${print(total)}' exceed cluster capacity '${print(capacity)}'`;

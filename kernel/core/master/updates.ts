@@ -1,7 +1,7 @@
 import type { ExecutorID, TaskStatus } from '@mezzo/sdk/api';
 import { asId, type AgentId, type FrameworkId, type TaskId, isTerminal } from '@mezzo/sdk/contract';
 import type { UpCall } from '../protocol.js';
-import { resourceError, Resources } from '../resources/index.js';
+import { firm, resourceError, Resources } from '../resources/index.js';
 import type { MasterEvent } from './events.js';
 import { agentChanged, totalChanged } from './ledger.js';
 import { removeAgent } from './liveness.js';
@@ -99,7 +99,6 @@ function updateResources(turn: Turn, agent: Agent, { resources }: Call<'updateRe
   if (error !== undefined)
     return log(turn, 'warn', 'invalid resources of an agent', { agent: agent.id, reason: error });
   const total = Resources.of(resources);
-  const firm = (bag: Resources): Resources => bag.filter((id) => !id.revocable);
   if (firm(total).equals(firm(agent.total))) {
     for (const offer of agent.offers) if (firm(offer.resources) !== offer.resources) rescindOffer(turn, offer);
     agent.total = total;

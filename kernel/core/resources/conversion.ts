@@ -87,6 +87,9 @@ export function refined(message: Resource): Resource {
 /** The bag with the shared volumes left out: those can be held any number of times. */
 export const exclusive = (resources: Resources): Resources => resources.filter((id) => !id.shared);
 
+/** The bag with what may be taken away at any time left out. */
+export const firm = (resources: Resources): Resources => resources.filter((id) => !id.revocable);
+
 const turn = (from: Resource, to: Resource): Conversion => ({ from: Resources.of([from]), to: Resources.of([to]) });
 
 function eachOf(messages: readonly Resource[] = [], one: (message: Resource) => Conversion | string) {

@@ -1,7 +1,7 @@
 import { isTerminal } from '@mezzo/sdk/contract';
 import { type AgentState } from '../../core/agent/state.js';
 import { usedBy } from '../../core/agent/views.js';
-import { Resources } from '../../core/resources/index.js';
+import { firm, Resources } from '../../core/resources/index.js';
 import type { AgentSite } from './site.js';
 import { groupOf, type MetricGroup } from '../metric-text.js';
 import { setSystemMetrics } from '../system-stats.js';
@@ -78,7 +78,7 @@ function setTasks(state: AgentState, set: Set): void {
 function setResources(state: AgentState, set: Set): void {
   const used = Resources.sum([...state.runs.values()].map((run) => Resources.of(usedBy(run))));
   const kinds = [
-    ['', Resources.of(state.resources), used.filter((id) => !id.revocable)],
+    ['', Resources.of(state.resources), firm(used)],
     ['_revocable', Resources.of(state.oversubscribed), used.filter((id) => id.revocable)],
   ] as const;
   for (const name of ['cpus', 'gpus', 'mem', 'disk']) {

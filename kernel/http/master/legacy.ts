@@ -3,12 +3,21 @@ import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/s
 import type { Context } from 'koa';
 import Router from 'koa-router';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
-import { jsonAnswer, methodNotAllowed, notFound, sendAnswer, textAnswer, type Answer, jsonpOf } from '../answer.js';
+import {
+  isRead,
+  jsonAnswer,
+  methodNotAllowed,
+  notFound,
+  sendAnswer,
+  textAnswer,
+  type Answer,
+  jsonpOf,
+} from '../answer.js';
 import { helpAnswer } from '../help.js';
 import { MASTER_DOORS } from './doors.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import type { Body } from '../answer-body.js';
-import { readBody } from '../body.js';
+import { readBody, readJson } from '../body.js';
 import { parseDuration } from '../duration.js';
 import { downloadFile, fileEndpoint } from '../file-endpoints.js';
 import { toggleLogging } from '../log-level.js';
@@ -126,7 +135,6 @@ function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => voi
   at('/machine/up', (_query, ctx) => machines(site, ctx, 'STOP_MAINTENANCE'));
 }
 
-const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD';
 const leader = ({ shell: { state } }: MasterSite): string =>
   `${state.options.info.hostname}:${state.options.info.port}`;
 
@@ -209,7 +217,7 @@ async function weights(site: MasterSite, query: URLSearchParams, ctx: Context): 
   if (isRead(method))
     return jsonAnswer(JSON.stringify(weightInfos(site.shell.state, viewer.sight.role)), jsonpOf(query));
   if (method !== 'PUT') return methodNotAllowed(['GET', 'PUT'], method);
-  const infos = await jsonBody(ctx);
+  const infos = await readJson(ctx.req, MAX_FORM_BYTES);
   const what = 'Failed to validate update weights request JSON';
   if (!Array.isArray(infos)) return textAnswer(400, `${what}: Expecting a JSON array`);
   const updateWeights = parsed('mesos.v1.master.Call.UpdateWeights', { weight_infos: infos }, what);
@@ -227,7 +235,7 @@ async function quota(site: MasterSite, query: URLSearchParams, ctx: Context): Pr
   if (method === 'DELETE') return removeQuota(site, ctx);
   if (method !== 'POST') return methodNotAllowed(['GET', 'POST', 'DELETE'], method);
   const what = 'Failed to validate set quota request JSON';
-  const quotaRequest = parsed('mesos.v1.quota.QuotaRequest', await jsonBody(ctx), what);
+  const quotaRequest = parsed('mesos.v1.quota.QuotaRequest', await readJson(ctx.req, MAX_FORM_BYTES), what);
   return changeCluster(site, { type: 'SET_QUOTA', setQuota: { quotaRequest } }, viewer);
 }
 
@@ -247,7 +255,7 @@ async function maintenanceSchedule(site: MasterSite, query: URLSearchParams, ctx
   const viewer = viewerOf(site, ctx.req);
   if (isRead(method)) return jsonAnswer(messageToJson(name, seenSchedule(site.shell.state, viewer)), jsonpOf(query));
   if (method !== 'POST') return methodNotAllowed(['GET', 'POST'], method);
-  const schedule = parsed(name, await jsonBody(ctx), 'Failed to read the maintenance schedule');
+  const schedule = parsed(name, await readJson(ctx.req, MAX_FORM_BYTES), 'Failed to read the maintenance schedule');
   return changeCluster(site, { type: 'UPDATE_MAINTENANCE_SCHEDULE', updateMaintenanceSchedule: { schedule } }, viewer);
 }
 
@@ -257,7 +265,7 @@ async function machines(
   type: 'START_MAINTENANCE' | 'STOP_MAINTENANCE',
 ): Promise<Answer> {
   if (ctx.method !== 'POST') return methodNotAllowed(['POST'], ctx.method);
-  const body = await jsonBody(ctx);
+  const body = await readJson(ctx.req, MAX_FORM_BYTES);
   if (!Array.isArray(body)) return textAnswer(400, 'Expecting a JSON array of machines');
   const ids = parsed('mesos.v1.master.Call.StartMaintenance', { machines: body }, 'Failed to read the machines');
   return changeCluster(site, { type, startMaintenance: ids, stopMaintenance: ids }, viewerOf(site, ctx.req));
@@ -272,10 +280,6 @@ function parsed<K extends MessageName>(name: K, json: unknown, what: string): Me
     throw new MezzoError('INVALID_MESSAGE', `${what}: ${messageOf(cause)}`, { blame: 'user', cause });
   }
 }
-
-/** Throws INVALID_JSON. */
-const jsonBody = async (ctx: Context): Promise<unknown> =>
-  parseJson((await readBody(ctx.req, MAX_FORM_BYTES)).toString('utf8'));
 
 const READABLE = ['state', 'state-summary', 'slaves', 'frameworks', 'tasks', 'roles', 'flags', 'version', 'metrics'];
 

@@ -1,10 +1,9 @@
 import type { Context } from 'koa';
-import { parseJson } from '@mezzo/sdk/api';
 import type { Priorities } from '../../core/master/events.js';
 import { priorityList } from '../../core/master/priorities.js';
-import { jsonAnswer, jsonpOf, methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
+import { isRead, jsonAnswer, jsonpOf, methodNotAllowed, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { FORBIDDEN } from '../auth/permission.js';
-import { readBody } from '../body.js';
+import { readJson } from '../body.js';
 import { viewerOf } from './permissions.js';
 import type { MasterSite } from './site.js';
 
@@ -16,10 +15,9 @@ const MAX_BYTES = 1024 * 1024;
  */
 export async function prioritiesEndpoint(site: MasterSite, query: URLSearchParams, ctx: Context): Promise<Answer> {
   const { may, sight } = viewerOf(site, ctx.req);
-  if (ctx.method === 'GET' || ctx.method === 'HEAD')
-    return jsonAnswer(JSON.stringify(priorityList(site.shell.state, sight.role)), jsonpOf(query));
+  if (isRead(ctx.method)) return jsonAnswer(JSON.stringify(priorityList(site.shell.state, sight.role)), jsonpOf(query));
   if (ctx.method !== 'PUT') return methodNotAllowed(['GET', 'PUT'], ctx.method);
-  const priorities = read(parseJson((await readBody(ctx.req, MAX_BYTES)).toString('utf8')));
+  const priorities = read(await readJson(ctx.req, MAX_BYTES));
   if (typeof priorities === 'string') return textAnswer(400, `Failed to read the priorities: ${priorities}`);
   if (![...priorities.keys()].every((role) => may('update_weights', role))) return FORBIDDEN;
   return replyAnswer(await site.shell.call((request) => ({ type: 'prioritiesSet', request, priorities })));
