@@ -46,7 +46,8 @@ export class Oversubscriber {
     const turn = Math.floor(time.nowMs / eachMs) + this.agent.index;
     const total = estimates[turn % estimates.length]!;
     const left = Math.max(0, total - revocableUse(this.agent.state!).scalar('cpus'));
-    const spare: Resource[] = left > 0 ? [{ name: 'cpus', type: 'SCALAR', scalar: { value: left / 1000 } }] : [];
+    const spare: Resource[] =
+      left > 0 ? [{ name: 'cpus', type: 'SCALAR', scalar: { value: left / 1000 }, revocable: {} }] : [];
     this.agent.dispatch({ type: 'estimated', spare });
   }
 

@@ -47,7 +47,7 @@ export type AgentEvent =
   | { readonly type: 'containerCalled'; readonly request: number; readonly call: ContainerCall }
   | { readonly type: 'containerCallAbandoned'; readonly request: number }
   | { readonly type: 'executorDisconnected'; readonly connection: string }
-  /** What the estimator thinks can be used beyond what is in use. */
+  /** What the estimator thinks can be used beyond what is in use: valid, and revocable. */
   | { readonly type: 'estimated'; readonly spare: readonly Resource[] }
   /** What the QoS controller wants ended. */
   | { readonly type: 'corrected'; readonly corrections: readonly Correction[] }

@@ -14,8 +14,7 @@ const cpus = (value: number, revocable = true): Resource => ({
   ...{ name: 'cpus', type: 'SCALAR', scalar: { value } },
   ...(revocable && { revocable: {} }),
 });
-const estimate = (value: number) =>
-  world.dispatch({ type: 'estimated', spare: value === 0 ? [] : [cpus(value, false)] });
+const estimate = (value: number) => world.dispatch({ type: 'estimated', spare: value === 0 ? [] : [cpus(value)] });
 const told = () =>
   world.sent.flatMap((call) => (call.type === 'updateResources' ? [String(Resources.of(call.resources))] : []));
 const correct = (executorId: string) =>

@@ -19,7 +19,7 @@ const PREEMPTED: TaskEnd = {
 /** The estimator's word: so much beyond what is in use may be used. Told when it is another than before. */
 export function estimated(turn: Turn, spare: readonly Resource[]): void {
   const { state } = turn;
-  const total = Resources.of(spare.map((one) => ({ ...one, revocable: {} }))).add(revocableUse(state));
+  const total = Resources.of(spare).add(revocableUse(state));
   if (total.equals(Resources.of(state.oversubscribed))) return;
   state.oversubscribed = total.toMessages('post');
   if (state.link.phase === 'registered') tellOversubscribed(turn);

@@ -65,6 +65,18 @@ test.each<[string, () => Promise<Resource[]> | Resource[], string | undefined]>(
   ['answers', () => [cpus(1)], undefined],
   ['fails', () => Promise.reject(new Error('why')), 'e fails'],
   ['answers nonsense', () => [{ name: 'cpus', type: 'SCALAR' }], 'e fails'],
+  [
+    'answers what cannot be revocable',
+    () => [
+      {
+        ...cpus(1, false),
+        name: 'disk',
+        reservations: [{ type: 'STATIC', role: 'a' }],
+        disk: { persistence: { id: 'v' } },
+      },
+    ],
+    'e fails',
+  ],
   ['never answers', () => new Promise<never>(() => {}), 'e does not answer'],
 ])('an estimator that %s is asked again', async (_, oversubscribable, words) => {
   const { oversubscription, events, warnings, due, next } = poll();

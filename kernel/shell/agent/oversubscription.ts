@@ -23,6 +23,7 @@ export const FIXED_ESTIMATOR = 'org_apache_mesos_FixedResourceEstimator';
 export const LOAD_CONTROLLER = 'org_apache_mesos_LoadQoSController';
 
 const isRevocable = ({ revocable }: Resource): boolean => revocable !== undefined;
+const asRevocable = (resources: readonly Resource[]): Resource[] => resources.map((one) => ({ ...one, revocable: {} }));
 const sumOf = (lists: readonly (readonly Resource[])[]): Resources => Resources.of(lists.flat()).unallocate();
 
 /** So much and no more, whatever is in use. */
@@ -31,7 +32,7 @@ export class FixedEstimator implements ResourceEstimator {
   readonly #all: Resources;
 
   constructor(resources: readonly Resource[]) {
-    this.#all = Resources.of(resources.map((one) => ({ ...one, revocable: {} })));
+    this.#all = Resources.of(asRevocable(resources));
   }
 
   oversubscribable({ executors }: ResourceUsage): readonly Resource[] {
@@ -75,8 +76,8 @@ export class Oversubscription {
   estimate(estimator: ResourceEstimator): void {
     const { estimateMs, host } = this.options;
     this.#poll(estimator.name, estimateMs, async () => {
-      const spare = await estimator.oversubscribable(await this.#usage());
-      // Throws when they are none.
+      const spare = asRevocable(await estimator.oversubscribable(await this.#usage()));
+      // Throws when they are none: it is the estimator that fails then, and not the agent.
       Resources.of(spare);
       host.dispatch({ type: 'estimated', spare });
     });
