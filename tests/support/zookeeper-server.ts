@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until } from '../support/poll.js';
+import { until } from './poll.js';
 
 const JAR = '/usr/share/java/zookeeper.jar';
 
