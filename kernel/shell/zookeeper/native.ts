@@ -8,6 +8,8 @@ type Watcher = () => void;
  * what does not need it must build and run without it.
  */
 export interface NativeClient {
+  /** Of the session, as granted; -1 or 0 when there is none. */
+  readonly timeout: number;
   init(config: Record<string, unknown>): unknown;
   close(): void;
   on(event: 'connect' | 'connecting' | 'close', listener: () => void): void;

@@ -19,6 +19,8 @@ export interface ZookeeperNode {
   readonly data: Buffer;
   /** Of this node's data. */
   readonly version: number;
+  /** Made by this session, and gone with it. */
+  readonly isOwn: boolean;
 }
 
 /** A node of more than this may be written but never read again: reading it ends the session. */
@@ -49,10 +51,15 @@ const CODES = {
   '-116': 'ZOOKEEPER_SESSION_OVER',
 } as Readonly<Record<string, string>>;
 
+interface Stat {
+  readonly version: number;
+  readonly createdInThisSession: boolean;
+}
+
 type Call = (done: (code: number, text: unknown, ...values: unknown[]) => void) => unknown;
 
 /**
- * One session of the native client, with its traps behind it: numbers become codes, silence becomes an error after `timeoutMs`,
+ * One session of the native client, with its traps behind it: numbers become codes, silence becomes an error after its timeout,
  * and with credentials every node that is made here can be read by all and changed by us alone. Main thread only.
  *
  * After ZOOKEEPER_CONNECTION_LOST nobody knows whether a change has landed: read it back.
@@ -65,7 +72,7 @@ export class ZookeeperSession {
   private constructor(
     private readonly client: NativeClient,
     private readonly address: ZookeeperAddress,
-    readonly timeoutMs: number,
+    private readonly askedTimeoutMs: number,
   ) {
     client.on('connect', () => this.become('connected'));
     client.on('connecting', () => this.become('connecting'));
@@ -85,6 +92,11 @@ export class ZookeeperSession {
 
   get state(): SessionState {
     return this.current;
+  }
+
+  /** What the server has granted, or what was asked for as long as there is none. */
+  get timeoutMs(): number {
+    return this.client.timeout > 0 ? this.client.timeout : this.askedTimeoutMs;
   }
 
   /** Calls at each change. The answer stops it. */
@@ -118,8 +130,8 @@ export class ZookeeperSession {
       changed ? this.client.aw_get(path, () => changed(), done) : this.client.a_get(path, false, done),
     ).catch(unless('ZOOKEEPER_NO_NODE', undefined));
     if (got === undefined) return undefined;
-    const [{ version }, data] = got as [{ version: number }, Buffer | null];
-    return { data: data ?? Buffer.alloc(0), version };
+    const [{ version, createdInThisSession: isOwn }, data] = got as [Stat, Buffer | null];
+    return { data: data ?? Buffer.alloc(0), version, isOwn };
   }
 
   /** Names below it, in no order; undefined when there is no such node. `changed` is told once: when one comes or goes. */
