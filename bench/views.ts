@@ -36,7 +36,7 @@ class BigMaster {
 
   constructor() {
     const none = { agents: new Map(), frameworks: new Map(), roles: new Map(), maintenance: undefined };
-    this.step({ type: 'started', ...none });
+    this.step({ type: 'elected', epoch: 1, ...none });
     const tasks = (of: number, count: number, prefix: string, state: AgentTask['state']): AgentTask[] =>
       Array.from({ length: count }, (_, i) => taskOf(`f${of}`, `${prefix}-${i}`, state));
     for (let i = 0; i < AGENTS; i++)
@@ -81,7 +81,7 @@ export async function run(report: Report): Promise<void> {
   const master = new BigMaster();
   const { state } = master;
   const written = new Written();
-  const site = { shell: { state }, flags: {}, version: { version: '1' } } as never;
+  const site = { shell: { state }, startedAtMs: 0, flags: {}, version: { version: '1' } } as never;
   const viewer = { principal: undefined, may: () => true, sight: SEES_ALL };
   const v1 = (format: 'json' | 'protobuf'): Iterable<Piece> => {
     const response: MasterResponse = { type: 'GET_STATE', getState: getState(state, SEES_ALL, lazily) };

@@ -25,8 +25,7 @@ export class Crowd {
     epoch: number,
   ) {
     this.shell = new MasterShell({
-      state: createMasterState(options({ epoch, maxCompletedTasksPerFramework: 1000 })),
-      store,
+      state: createMasterState(options({ maxCompletedTasksPerFramework: 1000 })),
       clock: systemClock,
       random: systemRandom,
       log: SILENT,
@@ -34,7 +33,7 @@ export class Crowd {
         throw error;
       },
     });
-    this.shell.start();
+    this.shell.lead(store, epoch);
   }
 
   static async start(log: MemoryLog): Promise<Crowd> {
@@ -48,7 +47,7 @@ export class Crowd {
 
   /** `/metrics/snapshot`. */
   async metrics(): Promise<Body> {
-    return inSlices(metricPieces(await bitByBit(gatherMetrics(this.shell, Date.now()))));
+    return inSlices(metricPieces(await bitByBit(gatherMetrics(this.shell, 0, Date.now()))));
   }
 
   subscribe(name: string, known?: FrameworkInfo): FrameworkInfo {

@@ -22,6 +22,8 @@ export interface DaemonServerOptions {
   readonly gate: Gate;
   /** Paths below it are the same as without it: `/master/state` is `/state`. */
   readonly prefix: RegExp;
+  /** Goes before all else, credentials too: what is answered in the place of a daemon that cannot. */
+  readonly elsewhere?: (url: string) => Answer | undefined;
   readonly direct: Direct;
   readonly router: Router;
   readonly log: Logger;
@@ -31,7 +33,7 @@ export interface DaemonServerOptions {
 
 /** The HTTP side of a daemon: calls and streams go straight to their handlers, the rest through koa. */
 export function daemonServer(options: DaemonServerOptions): DaemonHttp {
-  const { prefix, direct, router, log, gate, disabledPaths = [] } = options;
+  const { prefix, direct, router, log, gate, elsewhere, disabledPaths = [] } = options;
   const disabled = new Set(disabledPaths.map((path) => normalised(path, prefix)));
   const app = new Koa();
   app.silent = true;
@@ -50,6 +52,8 @@ export function daemonServer(options: DaemonServerOptions): DaemonHttp {
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
     const path = request.url.split('?', 1)[0]!;
     if (disabled.has(path)) return sendAnswer(request, response, textAnswer(403, `Endpoint '${path}' is disabled`));
+    const other = elsewhere?.(request.url);
+    if (other !== undefined) return sendAnswer(request, response, other);
     const refusal = gate.admit(path, request);
     if (refusal === undefined) return serve(path, request, response);
     refusal.then(

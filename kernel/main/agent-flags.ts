@@ -4,10 +4,11 @@ import { printNamedValues } from '@mezzo/sdk/contract';
 import { parseAttributes, Resources } from '../core/resources/index.js';
 import { agentAccessFlags } from './access-flags.js';
 import { FIXED_ESTIMATOR, LOAD_CONTROLLER } from '../shell/agent/oversubscription.js';
+import { isZookeeperUrl } from '../shell/zookeeper/address.js';
 import { modulesFlag } from './modules.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
-import { idleFlags, sharedFlags } from './shared-flags.js';
+import { idleFlags, sharedFlags, zookeeperFlag, type ZookeeperFlag } from './shared-flags.js';
 
 const optional = <T>(flag: Flag<T>): Flag<T | undefined> => ({ ...flag, default: undefined }) as Flag<T | undefined>;
 
@@ -65,7 +66,7 @@ export const idleAgentFlags = idleFlags(
     ...['authentication_backoff_factor', 'authentication_timeout_min', 'authentication_timeout_max'],
     ...['http_heartbeat_interval', 'container_logger', 'nvidia_gpu_devices', 'seccomp_config_dir'],
     ...['seccomp_profile_name', 'logbufsecs', 'perf_duration', 'master_detector'],
-    ...['perf_events', 'perf_interval', 'systemd_runtime_directory', 'secret_resolver', 'zk_session_timeout'],
+    ...['perf_events', 'perf_interval', 'systemd_runtime_directory', 'secret_resolver'],
     ...['reconfiguration_policy', 'disk_profile_adaptor', 'resource_provider_config_dir', 'csi_plugin_config_dir'],
     ...['xfs_project_range', 'domain_socket_location', 'volume_gid_range'],
     ...['ephemeral_ports_per_container', 'eth0_name', 'lo_name', 'egress_rate_limit_per_container'],
@@ -89,12 +90,26 @@ export const idleAgentFlags = idleFlags(
   new Set(['credential', 'docker_config']),
 );
 
+/** host:port, or where it is found who leads. */
+const master: Flag<string | ZookeeperFlag | undefined> = {
+  help: 'host:port of a master, or zk://[user:password@]host:port[,host:port]/path, or file://PATH of either',
+  default: undefined,
+  parse: (given) => (isZookeeperUrl(given) ? zookeeperFlag(given) : hostPort(given)),
+  show: (address) => (typeof address === 'object' ? address.text : (address ?? '')),
+};
+
+function hostPort(given: string): string {
+  const address = given.replace(/^https?:\/\//, '').replace(/\/$/, '');
+  if (!/^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(address)) throw new Error(`'${given}' is not host:port`);
+  return address;
+}
+
 /** The flags of `mezzo agent`, named as the field names them. */
 const own = {
   help: bool('Show this help', false),
   version: bool('Show the version', false),
   config: text('YAML file with flags, one `flag: value` per line', undefined),
-  master: text('host:port of a master', undefined),
+  master,
   work_dir: text('Directory of checkpoints and sandboxes', undefined),
   ip: text('Address to listen on', '127.0.0.1'),
   port: optional(port('Port to listen on; 0 = any that is free (default: 5051)', 5051)),

@@ -11,13 +11,16 @@ import { chooseAuthorizer } from './authorizers.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
+/** Longer, and it goes by what was known: tasks are waiting to be taken back. */
+const FIND_MASTER_MS = 3_000;
+
 /** The plugins of an agent: first those that bring containerizers, then, once it serves, `/plugins/v1`. */
 export class AgentPlugins {
   private host: PluginHost | undefined;
 
   /** For `startAgent`: loads the plugins and answers the containerizers that they contribute. */
   readonly containerizers = async (seam: AgentSeam): Promise<readonly Containerizer[]> => {
-    const { flags, log, workDir, secretsDir, tls } = seam;
+    const { flags, log, workDir, secretsDir, tls, detector } = seam;
     if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
     this.host = await PluginHost.start({
       runsOn: 'agent',
@@ -30,7 +33,7 @@ export class AgentPlugins {
       logLevel: log.level,
       config: readPluginConfig(flags.plugin_config),
       installed: await fetchInstalled({
-        url: `${tls === undefined ? 'http' : 'https'}://${(flags.master ?? '').replace(/^https?:\/\//, '').replace(/\/$/, '')}`,
+        url: `${tls === undefined ? 'http' : 'https'}://${(await detector.find(FIND_MASTER_MS))?.hostPort}`,
         tls: tls?.client,
         token: readToken(flags.join_token_file ?? join(workDir, 'join.token')),
         dir: join(workDir, 'registry'),

@@ -14,6 +14,7 @@ import { SessionHub } from '../http/agent/sessions.js';
 import { agentHttp } from '../http/agent/server.js';
 import { assertMayListen, listen, type Listening } from '../http/listen.js';
 import { AgentHost } from '../shell/agent/agent-host.js';
+import { MasterDetector } from '../shell/agent/master-detector.js';
 import { JournalCheckpointStore } from '../shell/agent/checkpoint-store.js';
 import { Fetcher } from '../shell/agent/fetcher.js';
 import { readHostFacts } from '../shell/agent/host-facts.js';
@@ -21,6 +22,7 @@ import { Oversubscription } from '../shell/agent/oversubscription.js';
 import { SandboxGc } from '../shell/agent/sandbox-gc.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { LockFile } from '../shell/coordination/lock-file.js';
+import { ZookeeperCoordination } from '../shell/coordination/zookeeper.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
 import { agentAsks, agentGate } from './access.js';
 import { AgentPlugins } from './agent-plugins.js';
@@ -48,6 +50,7 @@ export interface AgentSeam {
   readonly url: string;
   readonly port: number;
   readonly tls: DaemonTls | undefined;
+  readonly detector: MasterDetector;
 }
 
 /** An agent that serves. */
@@ -83,7 +86,7 @@ export interface AgentParts {
  */
 export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<AgentDaemon> {
   const flags = withDiscoveredIp(given);
-  const master = masterAddress(requireFlag('master', flags.master));
+  const master = requireFlag('master', flags.master);
   const workDir = workDirectory(requireFlag('work_dir', flags.work_dir));
   assertMayListen(flags.ip, { tls: flags.tls, credentials: agentAsks(flags), insecure: flags.insecure });
   const secretsDir = flags.secrets_dir ?? join(workDir, 'secrets');
@@ -104,7 +107,12 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
     tls?.onRenewal((identity) => listening.renew(identity));
     const url = urlOf(flags, listening);
     const { port } = listening;
+    const detector = new MasterDetector(
+      typeof master === 'string' ? master : await ZookeeperCoordination.open(master, flags.zk_session_timeout, log),
+    );
+    opened.push(() => detector.close());
     const seam: AgentSeam = {
+      detector,
       flags,
       log,
       workDir,
@@ -129,7 +137,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       recover: flags.recover,
       strict: flags.strict,
       master: {
-        master,
+        master: detector,
         tokenFile: flags.join_token_file ?? join(workDir, 'join.token'),
         tls: tls && (() => tls.client),
       },
@@ -185,6 +193,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       logDir: flags.log_dir,
       externalLogFile: flags.external_log_file,
       startedAtMs: Date.now(),
+      masterHostname: () => detector.leader?.hostname,
       disabledPaths: flags.firewall_rules?.disabledPaths,
     });
     listening.serve(listener);
@@ -233,15 +242,6 @@ function sandboxFiles(host: AgentHost, logFile: string | undefined): SandboxFile
 
 const urlOf = ({ ip, tls }: AgentFlags, { port }: Listening): string =>
   `${tls ? 'https' : 'http'}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
-
-function masterAddress(text: string): string {
-  const address = text.replace(/^https?:\/\//, '').replace(/\/$/, '');
-  if (/^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(address)) return address;
-  throw new MezzoError('INVALID_FLAG', `flag --master: '${text}' is not host:port`, {
-    blame: 'operator',
-    next: 'name a master as host:port; detection through zk:// is not supported yet',
-  });
-}
 
 /** Paths in answers, checkpoints and environments are absolute and have no links in them. */
 function workDirectory(path: string): string {

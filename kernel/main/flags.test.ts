@@ -12,7 +12,7 @@ const table = {
   token: text('secret', 'hush', { secret: true }),
 };
 const load = (argv: string[], env: Record<string, string> = {}, file: Record<string, unknown> = {}) =>
-  loadFlags(table, { argv, env, file, unsupported: ['zk'] });
+  loadFlags(table, { argv, env, file, unsupported: ['hooks'] });
 
 test('a flag beats MEZZO_, which beats MESOS_, which beats the file, which beats the default', () => {
   const env = { MEZZO_PORT: '2', MESOS_PORT: '3' };
@@ -41,7 +41,7 @@ test('an unknown flag is refused with the nearest name, an unsupported one in cl
   expect(() => load(['--wrk_dir=/a'])).toThrowError(
     expect.objectContaining({ code: 'INVALID_FLAG', next: 'did you mean --work_dir?' }),
   );
-  expect(() => load(['--zk=zk://a'])).toThrowError(/not supported yet/);
+  expect(() => load(['--hooks=h'])).toThrowError(/not supported yet/);
   expect(() => load([], {}, { prot: 1 })).toThrowError(expect.objectContaining({ next: 'did you mean --port?' }));
   expect(() => load(['stray'])).toThrowError(/unexpected argument/);
 });

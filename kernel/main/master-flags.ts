@@ -4,7 +4,7 @@ import { parseDuration } from '../http/duration.js';
 import { masterAccessFlags } from './access-flags.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
-import { idleFlags, onlyFlag, sharedFlags } from './shared-flags.js';
+import { idleFlags, onlyFlag, sharedFlags, zookeeperFlag, type ZookeeperFlag } from './shared-flags.js';
 import { modulesFlag } from './modules.js';
 
 const list = (help: string): Flag<readonly string[] | undefined> => ({
@@ -106,7 +106,7 @@ export const idleMasterFlags = idleFlags(
   [
     ...['authenticators', 'initialize_driver_logging', 'logbufsecs', 'offer_constraints_re2_max_mem'],
     ...['offer_constraints_re2_max_program_size', 'quorum', 'registry_fetch_timeout', 'registry_store_timeout'],
-    ...['webui_dir', 'zk_session_timeout'],
+    'webui_dir',
   ],
   ['log_auto_initialize', 'memory_profiling', 'registry_strict'],
 );
@@ -122,6 +122,12 @@ const own = {
   advertise_port: number('Port that others reach this master at (default: the one it listens on)', 0, 0, 65535),
   hostname: text('Name that others reach this master at (default: looked up)', undefined),
   hostname_lookup: bool("Use this machine's name when --hostname is not given; else the address", true),
+  zk: {
+    help: 'Where masters elect their leader and keep what must not be lost: zk://[user:password@]host:port[,host:port]/path, or file://PATH of it (default: one master, which leads)',
+    default: undefined,
+    parse: zookeeperFlag,
+    show: (address) => address?.text ?? '',
+  } satisfies Flag<ZookeeperFlag | undefined> as Flag<ZookeeperFlag | undefined>,
   work_dir: text('Directory of the registry, and of all else that is kept', undefined),
   cluster: text('Name of the cluster, for people', undefined),
   offer_timeout: duration('Offers that nobody answered are rescinded after this time (default: never)', undefined),
@@ -198,7 +204,7 @@ export type MasterFlags = FlagValues<typeof own>;
 
 /** Flags of the field that operators may try, and that nothing answers to. */
 export const unsupportedMasterFlags: readonly string[] = [
-  ...['hooks', 'master_contender', 'master_detector', 'modules_dir', 'zk'],
+  ...['hooks', 'master_contender', 'master_detector', 'modules_dir'],
 ];
 
 export function requireFlag<T>(name: string, value: T | undefined): T {

@@ -1,16 +1,21 @@
 import { hasCode, MezzoError } from '@mezzo/sdk/contract';
 import { operatorApi, PluginHost, type HostStore } from '../plugin-host/index.js';
-import type { Store } from '../ports/store.js';
 import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { verifyToken } from '@mezzo/sdk/secrets';
 import { chooseAuthorizer } from './authorizers.js';
-import type { MasterDaemon } from './master.js';
+import type { MasterDaemon, StandbyMaster } from './master.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
-/** Starts the plugins of a master that leads, and mounts `/plugins/v1`. To be shut down before the daemon is closed. */
-export async function startMasterPlugins(daemon: MasterDaemon): Promise<PluginHost> {
+/**
+ * Starts the plugins of a master; of one that leads, which has a store for them, all of them, and mounts `/plugins/v1`. To be shut
+ * down before the daemon is closed.
+ */
+export async function startMasterPlugins(
+  daemon: Omit<StandbyMaster, 'leading'>,
+  store: HostStore | undefined,
+): Promise<PluginHost> {
   const { flags, log, workDir, secretsDir, clusterKey } = daemon;
   if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
   const host = await PluginHost.start({
@@ -22,25 +27,27 @@ export async function startMasterPlugins(daemon: MasterDaemon): Promise<PluginHo
     caFile: daemon.tls?.caFile,
     log,
     logLevel: log.level,
-    store: leaderStore(daemon.store, daemon.epoch),
+    ...(store && { store }),
     config: readPluginConfig(flags.plugin_config),
   });
-  mount(
-    daemon.app,
-    '/plugins/v1',
-    operatorApi(host, (token, ...scopes) => verifyToken(clusterKey, token, ...scopes), log),
-  );
+  if (store) {
+    mount(
+      daemon.app,
+      '/plugins/v1',
+      operatorApi(host, (token, ...scopes) => verifyToken(clusterKey, token, ...scopes), log),
+    );
+  }
   daemon.gate.add(host.contributions(AUTHENTICATOR));
   for (const name of daemon.gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
   const { authorizer } = daemon.shell.state.options;
   const absent = chooseAuthorizer(authorizer, host.contributions(AUTHORIZER));
   if (absent !== undefined) log.error(`no plugin brings the authorizer ${absent}: nobody may do anything`);
-  await host.setLeading(true);
+  await host.setLeading(store !== undefined);
   return host;
 }
 
 /** The store as plugins of this leader may write it: a deposed leader's writes are refused as unavailable. */
-function leaderStore(store: Store, epoch: number): HostStore {
+export function leaderStore({ store, epoch }: MasterDaemon): HostStore {
   return {
     get: (key) => store.get(key),
     list: (prefix) => store.list(prefix),

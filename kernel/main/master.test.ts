@@ -46,7 +46,6 @@ test('what is not safe or not built is refused before anything is opened', async
     code: 'INVALID_FLAG',
     message: 'flag --work_dir is required',
   });
-  expect(() => flags('--zk=zk://a:2181/mesos')).toThrow(/not supported yet/);
   expect(() =>
     loadFlags(masterFlags, { argv: [], env: { MESOS_HOOKS: 'h' }, unsupported: unsupportedMasterFlags }),
   ).toThrow(/hooks is not supported yet/);

@@ -1,41 +1,40 @@
 #!/usr/bin/env node
 import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MasterInfo } from '@mezzo/sdk/api';
-import { asId, hasCode, messageOf, type MasterId } from '@mezzo/sdk/contract';
+import { asId, hasCode, messageOf, MezzoError, type MasterId } from '@mezzo/sdk/contract';
 import type Koa from 'koa';
-import { createMasterState, type MasterOptions } from '../core/master/index.js';
+import { createMasterState } from '../core/master/index.js';
 import type { Gate } from '../http/auth/gate.js';
 import { agentTokenReader } from '../http/auth/token-cache.js';
 import { RateLimiter } from '../http/auth/rate-limits.js';
 import { FileTree } from '../http/files.js';
-import { assertMayListen, isLoopback, listen, packedIp, type Listening } from '../http/listen.js';
+import { assertMayListen, listen, type Listening } from '../http/listen.js';
 import { masterHttp } from '../http/master/server.js';
 import { Written } from '../http/written.js';
+import type { PluginHost } from '../plugin-host/index.js';
 import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
-import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
 import { WhitelistFile } from '../shell/master/whitelist-file.js';
 import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey } from '@mezzo/sdk/secrets';
-import { LevelStore } from '../shell/store/level-store.js';
-import { MemoryStore } from '../shell/store/memory-store.js';
 import { masterAsks, masterGate } from './access.js';
 import { authorizerFor } from './authorizers.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
+import { Election } from './election.js';
 import { createLog, type DaemonLog } from './log.js';
-import { startMasterPlugins } from './master-plugins.js';
+import { leaderStore, startMasterPlugins } from './master-plugins.js';
 import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
+import { masterInfo, masterOptions } from './master-options.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { DaemonTls, hostsOf } from './tls.js';
-import { MESOS_VERSION, versionInfo } from './version.js';
+import { versionInfo } from './version.js';
 
-/** A master that serves, with the seams that a plugin host needs. */
-export interface MasterDaemon {
+/** A master that serves, and does not lead yet. */
+export interface StandbyMaster {
   readonly flags: MasterFlags;
   readonly log: DaemonLog;
   readonly workDir: string;
@@ -44,17 +43,23 @@ export interface MasterDaemon {
   readonly url: string;
   readonly port: number;
   readonly masterId: MasterId;
-  readonly epoch: number;
   readonly clusterKey: Uint8Array;
-  readonly store: Store;
   readonly shell: MasterShell;
   readonly files: FileTree;
   readonly gate: Gate;
   readonly tls: DaemonTls | undefined;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
-  /** Stops in order: streams, listener, store. Tasks and agents run on. */
+  /** Once it is elected, which may be never. Rejects when it cannot take up its office. */
+  readonly leading: Promise<MasterDaemon>;
+  /** Stops in order: leadership, streams, listener, store. Tasks and agents run on. */
   close(): Promise<void>;
+}
+
+/** A master that leads, with the seams that a plugin host needs. */
+export interface MasterDaemon extends Omit<StandbyMaster, 'leading'> {
+  readonly epoch: number;
+  readonly store: Store;
 }
 
 export interface MasterParts {
@@ -63,8 +68,22 @@ export interface MasterParts {
   readonly onFatal?: (error: unknown) => void;
 }
 
-/** Starts a master. Rejects with PORT_TAKEN, INSECURE_ADDRESS, STORE_LOCKED and the like; nothing stays open then. */
+/** Starts a master and waits until it leads: at once where it is the only one. Rejects as `standBy` does. */
 export async function startMaster(given: MasterFlags, parts: MasterParts = {}): Promise<MasterDaemon> {
+  const standby = await standBy(given, parts);
+  try {
+    return await standby.leading;
+  } catch (error) {
+    await standby.close();
+    throw error;
+  }
+}
+
+/**
+ * Starts a master that serves at once and leads when it is elected. Rejects with PORT_TAKEN, INSECURE_ADDRESS, STORE_LOCKED and
+ * the like; nothing stays open then.
+ */
+export async function standBy(given: MasterFlags, parts: MasterParts = {}): Promise<StandbyMaster> {
   const flags = withDiscoveredIp(given);
   const workDir = requireFlag('work_dir', flags.work_dir);
   assertMayListen(flags.ip, { tls: flags.tls, credentials: masterAsks(flags), insecure: flags.insecure });
@@ -72,6 +91,7 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
   const log =
     parts.log ?? createLog({ daemon: 'master', level: flags.logging_level, dir: flags.log_dir, quiet: flags.quiet });
   for (const name of idleGiven(idleMasterFlags, flags)) log.warn(`flag --${name} has no effect here`);
+  const startedAtMs = Date.now();
   const tls = DaemonTls.of(flags, { secretsDir, name: 'master', hosts: hostsOf(flags), log });
   const listening = await listen(flags.ip, flags.port, tls?.listenOptions).catch((error: unknown) => {
     tls?.close();
@@ -85,29 +105,25 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
   try {
     const masterId = asId<MasterId>(randomUUID());
     const info = masterInfo(flags, masterId, listening.port);
-    const coordination = new EmbeddedCoordination(workDir);
-    opened.push(() => coordination.close());
-    await coordination.contend(info);
-    const store = flags.registry === 'in_memory' ? new MemoryStore() : await LevelStore.open(join(workDir, 'store'));
-    opened.push(() => store.close());
     const whitelist = flags.whitelist === undefined ? undefined : new WhitelistFile(flags.whitelist, log);
     const authorizer = authorizerFor(flags);
-    const options = { ...masterOptions(flags, info, await store.startEpoch()), authorizer };
+    const onFatal = parts.onFatal ?? ((error: unknown) => die(log, error));
     const shell = new MasterShell({
-      state: createMasterState(options),
-      store,
+      state: createMasterState({ ...masterOptions(flags, info), authorizer }),
       clock: systemClock,
       random: systemRandom,
       log,
-      onFatal: parts.onFatal ?? ((error) => die(log, error)),
+      onFatal,
     });
-    opened.push(() => Promise.resolve(shell.stop()));
     const key = clusterKey(secretsDir);
     const limiter = flags.rate_limits && new RateLimiter(flags.rate_limits.value);
     const gate = masterGate(flags, key, authorizer, limiter);
     const files = logFiles(flags, log);
+    let leader: MasterInfo | undefined;
     const site = {
       shell,
+      startedAtMs,
+      leader: () => leader,
       clusterKey: key,
       agentTokens: agentTokenReader(key),
       written: new Written(),
@@ -123,34 +139,44 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
       disabledPaths: flags.firewall_rules?.disabledPaths,
     };
     const { listener, app } = masterHttp(site);
-    shell.start();
-    if (whitelist) {
-      const unfollow = whitelist.follow((hosts) => shell.offerOnly(hosts));
-      opened.push(() => Promise.resolve(unfollow()));
-    }
-    listening.serve(listener);
     const url = urlOf(flags, listening);
-    log.info('master is serving', { url, masterId, epoch: options.epoch });
-    const { epoch } = options;
     const { port } = listening;
-    return {
-      flags,
-      log,
-      workDir,
-      secretsDir,
-      url,
-      port,
-      masterId,
-      epoch,
-      clusterKey: key,
-      store,
-      shell,
-      files,
-      gate,
-      tls,
-      app,
-      close: closeAll,
+    const election = await Election.open(flags, workDir, log);
+    opened.push(() => election.close());
+    let opening: Promise<Store> | undefined;
+    opened.push(async () => opening?.then((store) => store.close()).catch(() => undefined));
+    opened.push(() => Promise.resolve(shell.stop()));
+    const master = {
+      ...{ flags, log, workDir, secretsDir, url, port, masterId, clusterKey: key },
+      ...{ shell, files, gate, tls, app, close: closeAll },
     };
+    listening.serve(listener);
+    const lead = async (): Promise<MasterDaemon> => {
+      const store = await (opening = election.openStore());
+      const epoch = await store.startEpoch();
+      shell.lead(store, epoch);
+      if (whitelist) {
+        const unfollow = whitelist.follow((hosts) => shell.offerOnly(hosts));
+        opened.push(() => Promise.resolve(unfollow()));
+      }
+      log.info('master is leading', { url, masterId, epoch });
+      return { ...master, store, epoch };
+    };
+    const leading = new Promise<MasterDaemon>((resolve, reject) => {
+      const unwatch = election.watch({
+        follow: (other) => (leader = other),
+        lead: () => void lead().then(resolve, reject),
+        lose: () => {
+          shell.stop();
+          onFatal(new MezzoError('LEADERSHIP_LOST', 'this master may lead no more', { blame: 'environment' }));
+        },
+      });
+      opened.push(() => Promise.resolve(unwatch()));
+    });
+    leading.catch(() => undefined);
+    log.info('master is serving', { url, masterId });
+    await election.contend(info);
+    return { ...master, leading };
   } catch (error) {
     await closeAll();
     throw error;
@@ -159,58 +185,6 @@ export async function startMaster(given: MasterFlags, parts: MasterParts = {}): 
 
 const urlOf = ({ ip, tls }: MasterFlags, { port }: Listening): string =>
   `${tls ? 'https' : 'http'}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
-
-function masterInfo(flags: MasterFlags, masterId: MasterId, listenPort: number): MasterInfo {
-  const ip = flags.advertise_ip ?? flags.ip;
-  const port = flags.advertise_port || listenPort;
-  const own = isLoopback(ip) ? 'localhost' : flags.hostname_lookup ? hostname() : ip;
-  const name = flags.hostname ?? own;
-  return {
-    id: masterId,
-    ip: packedIp(ip),
-    port,
-    pid: `master@${ip}:${port}`,
-    hostname: name,
-    version: MESOS_VERSION,
-    address: { hostname: name, ip, port },
-    capabilities: [{ type: 'AGENT_UPDATE' }, { type: 'AGENT_DRAINING' }, { type: 'QUOTA_V2' }],
-    ...(flags.domain && { domain: flags.domain }),
-  };
-}
-
-const masterOptions = (flags: MasterFlags, info: MasterInfo, epoch: number): MasterOptions => ({
-  masterId: asId<MasterId>(info.id),
-  info,
-  epoch,
-  agentPingIntervalMs: flags.agent_ping_timeout,
-  maxAgentPingTimeouts: flags.max_agent_ping_timeouts,
-  agentReregisterTimeoutMs: flags.agent_reregister_timeout,
-  agentRemovalIntervalMs: flags.agent_removal_rate_limit?.intervalMs ?? 0,
-  recoveryAgentRemovalLimit: flags.recovery_agent_removal_limit,
-  offerTimeoutMs: flags.offer_timeout,
-  allocationIntervalMs: flags.allocation_interval,
-  minAllocatableResources: flags.min_allocatable_resources,
-  roles: flags.roles,
-  weights: flags.weights,
-  allocatorAgentRecoveryFactor: flags.allocator_agent_recovery_factor,
-  allocatorRecoveryTimeoutMs: flags.allocator_recovery_timeout,
-  filterGpuResources: flags.filter_gpu_resources,
-  nestedQuota: flags.nested_quota,
-  placeRequests: flags.place_requests || flags.preemption,
-  preemption: flags.preemption,
-  fairSharingExcluded: flags.fair_sharing_excluded_resource_names,
-  randomOrder: { roles: flags.role_sorter === 'random', frameworks: flags.framework_sorter === 'random' },
-  registryMaxAgentAgeMs: flags.registry_max_agent_age,
-  registryGcIntervalMs: flags.registry_gc_interval,
-  registryMaxAgentCount: flags.registry_max_agent_count,
-  requireAgentDomain: flags.require_agent_domain,
-  publishFrameworkMetrics: flags.publish_per_framework_metrics,
-  rootSubmissions: flags.root_submissions,
-  maxCompletedFrameworks: flags.max_completed_frameworks,
-  maxCompletedTasksPerFramework: flags.max_completed_tasks_per_framework,
-  maxUnreachableTasksPerFramework: flags.max_unreachable_tasks_per_framework,
-  maxOperatorSubscribers: flags.max_operator_event_stream_subscribers,
-});
 
 function logFiles(flags: MasterFlags, log: DaemonLog): FileTree {
   const files = new FileTree();
@@ -235,18 +209,23 @@ async function main(): Promise<void> {
   const flags = loadConfig(masterFlags, unsupportedMasterFlags);
   if (flags.help) return void process.stdout.write(`Usage: mezzo master [flags]\n\n${flagHelp(masterFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
-  const daemon = await startMaster(flags);
-  const plugins = await startMasterPlugins(daemon);
+  const master = await standBy(flags);
+  let plugins: PluginHost | undefined;
   const stop = (signal: string): void => {
-    daemon.log.info('master is stopping; plugins in processes of their own run on', { signal });
-    const stopped = plugins.shutdown({ keepPlugins: true }).then(() => daemon.close());
+    master.log.info('master is stopping; plugins in processes of their own run on', { signal });
+    const stopped = Promise.resolve(plugins?.shutdown({ keepPlugins: true })).then(() => master.close());
     void stopped.then(
       () => process.exit(0),
       () => process.exit(1),
     );
   };
   process.once('SIGTERM', stop).once('SIGINT', stop);
-  process.on('SIGHUP', () => daemon.tls?.reload());
+  process.on('SIGHUP', () => master.tls?.reload());
+  // Those that run on every master need not wait for an election; what operators installed is known to the leader alone.
+  if (flags.zk !== undefined) plugins = await startMasterPlugins(master, undefined);
+  const daemon = await master.leading;
+  await plugins?.shutdown({ keepPlugins: true });
+  plugins = await startMasterPlugins(daemon, leaderStore(daemon));
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

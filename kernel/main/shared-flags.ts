@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { isIP } from 'node:net';
 import { messageToJson, parseMessageText, type DomainInfo } from '@mezzo/sdk/api';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
-import { bool, text, type Flag } from './flags.js';
+import { parseZookeeperUrl, withoutSecret, type ZookeeperAddress } from '../shell/zookeeper/address.js';
+import { bool, duration, text, type Flag } from './flags.js';
 
 /** Flags that master and agent have in common, and those that mean nothing here. */
 
@@ -31,7 +32,17 @@ const firewallRules: Flag<FirewallRules | undefined> = {
   show: (rules) => rules?.text ?? '{}',
 };
 
+/** `text` is without what nobody else may read. */
+export type ZookeeperFlag = ZookeeperAddress & { readonly text: string };
+
+/** Throws INVALID_ZOOKEEPER_URL. */
+export const zookeeperFlag = (given: string): ZookeeperFlag => ({
+  ...parseZookeeperUrl(given),
+  text: withoutSecret(given),
+});
+
 export const sharedFlags = {
+  zk_session_timeout: duration('Without a word for so long, ZooKeeper takes a process as dead', '10secs'),
   domain,
   firewall_rules: firewallRules,
   ip_discovery_command: text('Command that prints the address to listen on, instead of --ip', undefined),

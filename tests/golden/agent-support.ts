@@ -68,7 +68,8 @@ export async function startTestPair(
   };
 }
 
-async function startAgentOf(master: string, token: string, args: readonly string[]) {
+/** What runs there is pretended. */
+export async function startAgentOf(master: string, token: string, args: readonly string[]) {
   const home = mkdtempSync(join(tmpdir(), 'mezzo-golden-'));
   writeFileSync(join(home, 'join.token'), token);
   const argv = [`--work_dir=${home}`, '--port=0', `--master=${master}`, `--log_dir=${home}/log`, ...args];

@@ -192,7 +192,7 @@ export class ScriptedAgent {
 }
 
 /** Replaces what differs from run to run, so that the rest can be compared. */
-export function normal(value: unknown, daemon: MasterDaemon): unknown {
+export function normal(value: unknown, daemon: Pick<MasterDaemon, 'masterId' | 'port' | 'workDir'>): unknown {
   const text = JSON.stringify(value)
     .replaceAll(daemon.masterId, 'MASTER')
     .replaceAll(String(daemon.port), '5050')

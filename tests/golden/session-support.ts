@@ -16,7 +16,7 @@ import {
 /** Events as they come over the wire. */
 export type Event = Readonly<Record<string, unknown>> & { readonly type: string };
 
-async function isSettled(daemon: MasterDaemon): Promise<boolean> {
+async function isSettled(daemon: Served): Promise<boolean> {
   const { text } = await ask(daemon, '/state-summary');
   const { slaves, frameworks } = JSON.parse(text) as {
     slaves: Record<string, { cpus: number }>[];
@@ -39,12 +39,12 @@ export class TestFramework {
   private readonly heard = new Set<object>();
 
   private constructor(
-    private readonly daemon: MasterDaemon,
+    private readonly daemon: Served,
     readonly stream: Subscription<Event>,
   ) {}
 
   static async subscribe(
-    daemon: MasterDaemon,
+    daemon: Served,
     info: { readonly id?: object; readonly [field: string]: unknown },
     headers: Ask['headers'] = {},
     able: readonly string[] = ['MULTI_ROLE', 'PARTITION_AWARE'],
@@ -123,8 +123,10 @@ export class TestFramework {
   }
 }
 
+type Served = Pick<MasterDaemon, 'url' | 'port' | 'masterId' | 'workDir'>;
+
 interface Played {
-  readonly master: Pick<TestPair['master'], 'daemon'>;
+  readonly master: { readonly daemon: Served };
   readonly agent?: TestPair['agent'];
 }
 
@@ -140,8 +142,8 @@ export class Session {
   private readonly steps: object[] = [];
   private hidden = '';
 
-  /** Of one master after another. */
-  private readonly masters = new Set<string>();
+  /** One after another, by id. */
+  private readonly masters = new Map<string, number>();
 
   constructor(private readonly pair: Played) {}
 
@@ -192,13 +194,14 @@ export class Session {
     const isV1 = path.startsWith('/api/v1');
     const headers = { ...(isV1 && JSON_HEADERS), ...how.headers };
     const answer = await ask(daemon, path, { ...posted, ...how, headers });
-    const { 'content-type': type, 'www-authenticate': challenge } = answer.headers;
+    const { 'content-type': type, 'www-authenticate': challenge, location } = answer.headers;
     const body = type === 'application/json' ? (JSON.parse(answer.text) as unknown) : answer.text;
     this.steps.push({
       step,
       status: answer.status,
       ...(type !== undefined && { type }),
       ...(challenge !== undefined && { challenge }),
+      ...(location !== undefined && { location: this.normal(location) }),
       ...(answer.text !== '' && { body: this.normal(body) }),
     });
     return answer;
@@ -206,9 +209,10 @@ export class Session {
 
   private normal(body: unknown): unknown {
     const { master, agent } = this.pair;
-    this.masters.add(master.daemon.masterId);
+    this.masters.set(master.daemon.masterId, master.daemon.port);
     let text = JSON.stringify(body);
-    for (const [index, id] of [...this.masters].entries()) text = text.replaceAll(id, `MASTER${index || ''}`);
+    for (const [index, [id, port]] of [...this.masters].entries())
+      text = text.replaceAll(id, `MASTER${index || ''}`).replaceAll(String(port), String(5050 + 2 * index));
     if (agent !== undefined) text = text.replaceAll(`:${agent.daemon.port}`, ':5051').replaceAll(agent.home, '/agent');
     text = JSON.stringify(normal(JSON.parse(text), master.daemon))
       .replace(/MASTER-O\d+/g, 'MASTER-O')

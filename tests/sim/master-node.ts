@@ -80,7 +80,7 @@ export class MasterNode {
       else if (kind === 'm') maintenance = value as MaintenanceRecord;
       else roles.set(id, value as RoleRecord);
     }
-    this.dispatch({ type: 'started', agents, frameworks, roles, maintenance });
+    this.dispatch({ type: 'elected', epoch: ++this.epoch, agents, frameworks, roles, maintenance });
     if (this.whitelist !== undefined) this.setWhitelist(this.whitelist);
   }
 
@@ -191,7 +191,6 @@ export class MasterNode {
     return {
       masterId,
       info: { id: masterId, ip: 16_777_343, port: 5050, hostname: 'master' },
-      epoch: ++this.epoch,
       agentPingIntervalMs: PING_INTERVAL_MS,
       maxAgentPingTimeouts: 5,
       agentReregisterTimeoutMs: 600_000,
@@ -284,7 +283,7 @@ function apply(data: Map<string, unknown>, write: RegistryWrite): void {
 }
 
 const describe = (event: MasterEvent): string => {
-  if (event.type === 'started') return `started with ${event.agents.size} agents, ${event.frameworks.size} frameworks`;
+  if (event.type === 'elected') return `leads with ${event.agents.size} agents, ${event.frameworks.size} frameworks`;
   return JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)).slice(
     0,
     220,

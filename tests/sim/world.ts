@@ -143,7 +143,7 @@ export class World {
     this.time.advance(STORM_MS, () => audit(this));
     this.calm = true;
     Object.assign(this.weather, { cut: 0, halfOpen: 0, loss: DRIZZLE_LOSS });
-    if (this.master.life === undefined) this.master.start();
+    if (this.master.life === undefined) this.startMaster();
     for (const agent of this.agents) if (agent.life === undefined) agent.start();
     if (isOperated(this.seed)) this.operator.relent();
     this.time.advance(DRIZZLE_MS, () => audit(this));
@@ -169,7 +169,7 @@ export class World {
     const { random } = this.time;
     const agent = random.pick(this.agents);
     const downMs = random.pick([0, 500, 10_000, 120_000, 700_000]);
-    const back = (node: { life: unknown; start(): void }) =>
+    const back = (node: { life: unknown; start(): unknown }) =>
       void this.time.after(downMs, () => node.life === undefined && node.start());
     const what = random.between(0, 9);
     if (what < 4) {
@@ -180,8 +180,16 @@ export class World {
       back(agent);
     } else if (what < 7) {
       this.master.crash();
-      back(this.master);
+      back({ life: undefined, start: () => this.master.life === undefined && this.startMaster() });
     } else agent.life?.stream?.break();
+  }
+
+  /** In some worlds agents are told that another master leads, each a little later than the one before. */
+  private startMaster(): void {
+    this.master.start();
+    if (this.seed % 4 !== 3) return;
+    for (const [index, agent] of this.agents.entries())
+      this.time.after(300 * index, () => agent.life && agent.dispatch({ type: 'masterFound' }));
   }
 
   /** The agent's process ended by its own will; a supervisor starts it again. */

@@ -51,7 +51,6 @@ export const frameworkInfo = (more: Partial<FrameworkInfo> = {}): FrameworkInfo 
 export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   masterId: asId<MasterId>('m'),
   info: { id: 'm', ip: 0x0100007f, port: 5050 },
-  epoch: 1,
   agentPingIntervalMs: 15_000,
   maxAgentPingTimeouts: 5,
   agentReregisterTimeoutMs: 600_000,
@@ -105,7 +104,7 @@ export class MasterHarness {
       if (write.op === 'putFramework') frameworks.set(write.id, write.record);
       if (write.op === 'putRole') roles.set(write.id, write.record);
     }
-    this.dispatch({ type: 'started', agents, frameworks, roles, maintenance });
+    this.dispatch({ type: 'elected', epoch: 1, agents, frameworks, roles, maintenance });
   }
 
   dispatch(event: MasterEvent): MasterEffect[] {

@@ -28,6 +28,8 @@ export type AgentEvent =
   /** Answers `recoverContainers`: those whose end can still be told. */
   | { readonly type: 'containersRecovered'; readonly containerIds: readonly string[] }
   | { readonly type: 'masterRecordReceived'; readonly connection: number; readonly record: DownRecord }
+  /** Another master leads now, as far as is known. */
+  | { readonly type: 'masterFound' }
   | { readonly type: 'masterLost'; readonly connection: number; readonly reason: string }
   | { readonly type: 'sandboxPrepared'; readonly containerId: string }
   | {

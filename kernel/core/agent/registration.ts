@@ -34,15 +34,30 @@ export function connect(turn: Turn): void {
 }
 
 export function masterLost(turn: Turn, connection: number, reason: string): void {
-  const { link, config, phase } = turn.state;
+  const { link, phase } = turn.state;
   if (connection !== link.connection || link.phase === 'idle') return;
   link.phase = 'idle';
   emit(turn, { type: 'cancelTimer', key: PING_TIMER });
   if (phase !== 'serving') return;
+  emit(turn, { type: 'log', level: 'warn', message: 'not connected to the master', fields: { reason } });
+  tryAgain(turn);
+}
+
+function tryAgain(turn: Turn): void {
+  const { link, config } = turn.state;
   const delayMs = Math.min(config.registrationBackoffMs * 2 ** Math.min(link.attempt, 16), BACKOFF_MAX_MS);
   link.attempt += 1;
-  emit(turn, { type: 'log', level: 'warn', message: 'not connected to the master', fields: { reason } });
   emit(turn, { type: 'setTimer', key: RECONNECT_TIMER, delayMs, jitter: true });
+}
+
+/** The old one need not be heard any more, nor the end of a long wait; but not all agents come in the same moment. */
+export function masterFound(turn: Turn): void {
+  const { link, phase } = turn.state;
+  link.attempt = 0;
+  if (link.phase !== 'idle') {
+    emit(turn, { type: 'disconnectMaster', connection: link.connection });
+    masterLost(turn, link.connection, 'another master leads');
+  } else if (phase === 'serving') tryAgain(turn);
 }
 
 export function masterSilent(turn: Turn): void {

@@ -382,6 +382,21 @@ describe('the link to the master', () => {
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
   });
 
+  test('ends when another master leads, and whoever waits to try again waits no longer than at first', () => {
+    const { connection } = world.state.link;
+    const first = world.dispatch({ type: 'masterFound' });
+    expect(first).toContainEqual({ type: 'disconnectMaster', connection });
+    expect(world.timers.get('reconnect')).toBe(1000);
+    for (let i = 0; i < 5; i++) {
+      world.fire('reconnect');
+      world.dispatch({ type: 'masterLost', connection: world.state.link.connection, reason: 'refused' });
+    }
+    expect(world.timers.get('reconnect')).toBe(32_000);
+    expect(types(world.dispatch({ type: 'masterFound' }))).not.toContain('disconnectMaster');
+    expect(world.timers.get('reconnect')).toBe(1000);
+    expect(world.fire('reconnect')).toContainEqual(expect.objectContaining({ type: 'connectMaster' }));
+  });
+
   test('ignores what an older connection says', () => {
     const old = world.state.link.connection;
     world.dispatch({ type: 'masterLost', connection: old, reason: 'gone' });

@@ -22,6 +22,7 @@ import { probeDone, probeDue } from './probes.js';
 import { checkpointsLoaded, containersRecovered } from './recovery.js';
 import {
   connect,
+  masterFound,
   masterLost,
   masterRecordReceived,
   masterSilent,
@@ -57,6 +58,8 @@ function handle(turn: Turn, event: AgentEvent): void {
       return containersRecovered(turn, event.containerIds);
     case 'masterRecordReceived':
       return masterRecordReceived(turn, event.connection, event.record);
+    case 'masterFound':
+      return masterFound(turn);
     case 'masterLost':
       return masterLost(turn, event.connection, event.reason);
     case 'sandboxPrepared':

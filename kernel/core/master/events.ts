@@ -11,9 +11,10 @@ export type RequestId = number;
 export type Priorities = ReadonlyMap<string, number | undefined>;
 
 export type MasterEvent =
-  /** First event of all: what the registry holds. */
+  /** First event of all: it leads from now on, and takes up what the registry holds. */
   | {
-      readonly type: 'started';
+      readonly type: 'elected';
+      readonly epoch: number;
       readonly agents: ReadonlyMap<AgentId, AgentRecord>;
       readonly frameworks: ReadonlyMap<FrameworkId, FrameworkRecord>;
       readonly roles: ReadonlyMap<string, RoleRecord>;

@@ -7,7 +7,6 @@ export interface MasterOptions {
   /** Random, new for each process: the front part of all ids that this master makes. */
   readonly masterId: MasterId;
   readonly info: MasterInfo;
-  readonly epoch: number;
   readonly agentPingIntervalMs: number;
   readonly maxAgentPingTimeouts: number;
   readonly agentReregisterTimeoutMs: number;

@@ -174,7 +174,9 @@ export interface Machine {
 
 export interface MasterState {
   readonly options: MasterOptions;
-  startedAtMs: number;
+  /** Of its reign; 0 = it does not lead yet. */
+  epoch: number;
+  electedAtMs: number;
   nextFramework: number;
   nextAgent: number;
   nextOffer: number;
@@ -250,7 +252,8 @@ export const executorKey = (frameworkId: string, executorId: string): string => 
 
 export const createMasterState = (options: MasterOptions): MasterState => ({
   options,
-  startedAtMs: 0,
+  epoch: 0,
+  electedAtMs: 0,
   nextFramework: 0,
   nextAgent: 0,
   nextOffer: 0,

@@ -50,8 +50,8 @@ export const masterMachine: Machine<MasterState, MasterEvent, MasterEffect> = { 
 
 function handle(turn: Turn, event: MasterEvent): void {
   switch (event.type) {
-    case 'started':
-      return started(turn, event);
+    case 'elected':
+      return elected(turn, event);
     case 'whitelistChanged':
       return whitelistChanged(turn, event.hosts);
     case 'schedulerSubscribed':
@@ -99,10 +99,10 @@ function holdOffers(turn: Turn): void {
   log(turn, 'info', 'offers wait for agents, since roles have quota', { agents: awaited });
 }
 
-function started(turn: Turn, event: Extract<MasterEvent, { type: 'started' }>): void {
+function elected(turn: Turn, event: Extract<MasterEvent, { type: 'elected' }>): void {
   const { state } = turn;
-  const { agents, frameworks, roles, maintenance } = event;
-  state.startedAtMs = turn.atMs;
+  const { epoch, agents, frameworks, roles, maintenance } = event;
+  Object.assign(state, { epoch, electedAtMs: turn.atMs });
   const memories = { admitted: state.recoveredAgents, unreachable: state.unreachableAgents, gone: state.goneAgents };
   for (const [id, record] of agents) memories[record.fate].set(id, record);
   for (const [id, record] of frameworks) recoverFramework(turn, id, record);
@@ -112,7 +112,7 @@ function started(turn: Turn, event: Extract<MasterEvent, { type: 'started' }>): 
   collectRegistry(turn);
   state.agentsToReturn = state.recoveredAgents.size;
   if (state.agentsToReturn > 0) setTimer(turn, RECOVERY_TIMER, turn.atMs + state.options.agentReregisterTimeoutMs);
-  log(turn, 'info', 'master started', { agents: agents.size, frameworks: frameworks.size, epoch: state.options.epoch });
+  log(turn, 'info', 'this master leads', { agents: agents.size, frameworks: frameworks.size, epoch });
 }
 
 function connectionClosed(turn: Turn, connection: ConnectionId): void {

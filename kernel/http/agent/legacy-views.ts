@@ -20,10 +20,11 @@ import type { AgentSite } from './site.js';
 const CAPABILITIES = AGENT_CAPABILITIES.map(({ type }) => type);
 
 export function stateView(
-  { host: { state }, flags, version, logDir, externalLogFile, startedAtMs }: AgentSite,
+  { host: { state }, flags, version, logDir, externalLogFile, startedAtMs, masterHostname }: AgentSite,
   { may, sight }: Viewer,
 ): Json {
   const { config } = state;
+  const master = masterHostname();
   const total = Resources.of(state.resources);
   const used = [...state.runs.values()].reduce((sum, run) => sum.add(usedOf(run)), Resources.empty);
   const seen = (frameworks: Iterable<AgentFramework>): Json[] =>
@@ -59,7 +60,7 @@ export function stateView(
     resource_providers: [],
     attributes: attributesSummary(config.attributes),
     ...domainOf(config),
-    master_hostname: masterOf(flags),
+    ...(master !== undefined && { master_hostname: master }),
     ...(may('view_flags') && {
       ...(logDir !== undefined && { log_dir: logDir }),
       ...(externalLogFile !== undefined && { external_log_file: externalLogFile }),
@@ -69,8 +70,6 @@ export function stateView(
     completed_frameworks: seen(state.completedFrameworks),
   };
 }
-
-const masterOf = (flags: AgentSite['flags']): string => (flags.master ?? '').replace(/:\d+$/, '');
 
 const usedOf = (run: Run): Resources => Resources.of(usedBy(run)).unallocate();
 

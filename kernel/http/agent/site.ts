@@ -26,5 +26,7 @@ export interface AgentSite {
   readonly logDir: string | undefined;
   readonly externalLogFile?: string | undefined;
   readonly startedAtMs: number;
+  /** Of the last one known. */
+  readonly masterHostname: () => string | undefined;
   readonly disabledPaths?: readonly string[] | undefined;
 }

@@ -29,7 +29,7 @@ function check({ state }: MasterHarness, sight: Sight): void {
   expect(joined(messagePieces('json', NAME, operations, json.writeRun)).toString()).toBe(
     messageToJson(NAME, { type: 'GET_OPERATIONS', getOperations: getOperations(state, sight) }),
   );
-  const site = { shell: { state }, flags: {}, version: { version: '1' } };
+  const site = { shell: { state }, startedAtMs: 0, flags: {}, version: { version: '1' } };
   const view = stateView(site as never, { principal: undefined, may: () => true, sight });
   const anew = joined(jsonPieces(view, new Fragments().writeRun)).toString();
   expect(joined(jsonPieces(view, legacy.writeRun)).toString()).toBe(anew);

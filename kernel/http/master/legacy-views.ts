@@ -271,7 +271,7 @@ export function frameworksView(state: MasterState, id: string | null, sight = SE
 }
 
 export function stateView(
-  { shell: { state }, flags, version, clusterName, logDir, externalLogFile }: MasterSite,
+  { shell: { state }, startedAtMs, flags, version, clusterName, logDir, externalLogFile }: MasterSite,
   { may, sight }: Viewer,
 ): Json {
   const { info } = state.options;
@@ -281,8 +281,8 @@ export function stateView(
     build_date: version.buildDate,
     build_time: version.buildTime,
     build_user: version.buildUser,
-    start_time: seconds(state.startedAtMs),
-    elected_time: seconds(state.startedAtMs),
+    start_time: seconds(startedAtMs),
+    elected_time: seconds(state.electedAtMs),
     id: info.id,
     pid: info.pid,
     hostname: info.hostname,

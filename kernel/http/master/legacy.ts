@@ -41,6 +41,7 @@ import { changeCluster } from './operator-api.js';
 import { SEES_ALL } from '../../core/master/sight.js';
 import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from './permissions.js';
 import type { MasterSite } from './site.js';
+import { addressOf } from './standby.js';
 
 type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | Promise<Answer | undefined>;
 
@@ -92,7 +93,10 @@ export function legacyRouter(site: MasterSite): Router {
   at('/health', () => ({ status: 200 }));
   at('/logging/toggle', (query) => toggleLogging(site, query));
   json('/registrar\\(1\\)/registry', () => registryView(state));
-  at('/redirect', () => ({ status: 307, headers: { Location: `//${leader(site)}` } }));
+  at('/redirect', () => ({
+    status: 307,
+    headers: { Location: `//${addressOf(site.leader() ?? state.options.info)}` },
+  }));
   at('/metrics/snapshot', (query) => snapshot(site, query));
   at('/metrics', async () => ({
     status: 200,
@@ -135,9 +139,6 @@ function changes(site: MasterSite, at: (path: string, endpoint: Endpoint) => voi
   at('/machine/up', (_query, ctx) => machines(site, ctx, 'STOP_MAINTENANCE'));
 }
 
-const leader = ({ shell: { state } }: MasterSite): string =>
-  `${state.options.info.hostname}:${state.options.info.port}`;
-
 function taskQuery(query: URLSearchParams): TaskQuery {
   // A number below zero is more than there are, as in the field.
   const count = (name: string, fallback: number): number => {
@@ -162,7 +163,7 @@ const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezz
   mezzo,
 });
 
-const metricsOf = ({ shell }: MasterSite) => bitByBit(gatherMetrics(shell, Date.now()));
+const metricsOf = ({ shell, startedAtMs }: MasterSite) => bitByBit(gatherMetrics(shell, startedAtMs, Date.now()));
 
 async function snapshot(site: MasterSite, query: URLSearchParams): Promise<Answer> {
   const timeout = query.get('timeout');

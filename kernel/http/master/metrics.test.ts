@@ -6,7 +6,7 @@ import { metricPieces } from '../metric-text.js';
 import { gatherMetrics } from './metrics.js';
 
 const gather = ({ state, nowMs }: MasterHarness) =>
-  finish(gatherMetrics({ state, timings: new MasterTimings(), registryBytes: 0 }, nowMs));
+  finish(gatherMetrics({ state, timings: new MasterTimings(), registryBytes: 0 }, 0, nowMs));
 
 const snapshot = (master: MasterHarness) =>
   JSON.parse([...metricPieces(gather(master))].join('')) as Record<string, number>;

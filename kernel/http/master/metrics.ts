@@ -84,12 +84,13 @@ const OPERATION_STATES = [
 /** The field's names and what they count, sorted: those of each framework are a group of their own. */
 export function* gatherMetrics(
   { state, timings, registryBytes }: Pick<MasterShell, 'state' | 'timings' | 'registryBytes'>,
+  startedAtMs: number,
   nowMs: number,
 ): Steps<MetricGroup[]> {
   const metrics = new Map<string, number>();
   const set = (name: string, value: number): void => void metrics.set(name, value);
-  set('master/elected', 1);
-  set('master/uptime_secs', (nowMs - state.startedAtMs) / 1000);
+  set('master/elected', state.epoch > 0 ? 1 : 0);
+  set('master/uptime_secs', (nowMs - startedAtMs) / 1000);
   set('master/outstanding_offers', state.offers.size);
   set('master/outstanding_claims', state.claims.size);
   set('master/tasks_preempted', state.counts.get('tasks_preempted') ?? 0);

@@ -71,8 +71,8 @@ const lists: Partial<Record<MasterCallType, (site: MasterSite, viewer: Viewer) =
   GET_EXECUTORS: ({ shell }, { sight }) => ({ getExecutors: getExecutors(shell.state, sight, lazily) }),
   GET_OPERATIONS: ({ shell }, { sight }) => ({ getOperations: getOperations(shell.state, sight, lazily) }),
   GET_TASKS: ({ shell }, { sight }) => ({ getTasks: getTasks(shell.state, sight, lazily) }),
-  GET_METRICS: async ({ shell }) => {
-    const groups = await bitByBit(gatherMetrics(shell, Date.now()));
+  GET_METRICS: async ({ shell, startedAtMs }) => {
+    const groups = await bitByBit(gatherMetrics(shell, startedAtMs, Date.now()));
     return { getMetrics: { metrics: (await bitByBit(metricMessages(groups))) as never } };
   },
 };
@@ -99,11 +99,11 @@ const views: Partial<Record<MasterCallType, View>> = {
     const infos = weightInfos(shell.state, sight.role);
     return infos.length === 0 ? {} : { getWeights: { weightInfos: infos } };
   },
-  GET_MASTER: ({ shell: { state } }) => ({
+  GET_MASTER: ({ shell: { state }, startedAtMs }) => ({
     getMaster: {
       masterInfo: state.options.info,
-      startTime: state.startedAtMs / 1000,
-      electedTime: state.startedAtMs / 1000,
+      startTime: startedAtMs / 1000,
+      electedTime: state.electedAtMs / 1000,
     },
   }),
   GET_QUOTA: ({ shell }, _, { may }) => ({

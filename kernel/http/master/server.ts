@@ -4,10 +4,12 @@ import { legacyRouter } from './legacy.js';
 import { operatorApi } from './operator-api.js';
 import { schedulerApi } from './scheduler-api.js';
 import type { MasterSite } from './site.js';
+import { standbyAnswer } from './standby.js';
 
 /** The master's whole HTTP side. */
 export const masterHttp = (site: MasterSite): DaemonHttp =>
   daemonServer({
+    elsewhere: (url) => standbyAnswer(site, url),
     prefix: /^\/master(?=\/|$)/,
     log: site.log,
     gate: site.gate,

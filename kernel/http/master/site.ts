@@ -1,4 +1,4 @@
-import type { VersionInfo } from '@mezzo/sdk/api';
+import type { MasterInfo, VersionInfo } from '@mezzo/sdk/api';
 import type { Logger } from '@mezzo/sdk/contract';
 import type { MasterShell } from '../../shell/master/master-shell.js';
 import type { Gate } from '../auth/gate.js';
@@ -10,6 +10,9 @@ import type { Written } from '../written.js';
 /** What the master's HTTP side knows besides the machine. */
 export interface MasterSite {
   readonly shell: MasterShell;
+  readonly startedAtMs: number;
+  /** Who leads, as far as this master knows. */
+  readonly leader: () => MasterInfo | undefined;
   readonly clusterKey: Uint8Array;
   readonly agentTokens: TokenReader;
   readonly gate: Gate;

@@ -9,6 +9,7 @@ import { FakeContainerizer, FakeMachine } from '@mezzo/sdk/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ScriptedMaster } from '../../../tests/support/scripted-master.js';
 import { systemClock, systemRandom } from '../clock.js';
+import { MasterDetector } from './master-detector.js';
 import { AgentHost } from './agent-host.js';
 import { JournalCheckpointStore } from './checkpoint-store.js';
 import { Fetcher } from './fetcher.js';
@@ -66,7 +67,7 @@ async function start(
     bootId: 'b',
     recover: 'reconnect',
     strict: true,
-    master: { master: masterAddress, tokenFile: join(workDir, 'join.token') },
+    master: { master: new MasterDetector(masterAddress), tokenFile: join(workDir, 'join.token') },
     containerizers: [fake],
     checkpoints,
     fetcher: new Fetcher({ maxBytes: 1e6, stallTimeoutMs: 5000 }),

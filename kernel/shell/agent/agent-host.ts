@@ -88,6 +88,7 @@ export class AgentHost {
     this.timers = new KeyedTimers(clock, random, (key) => this.dispatch({ type: 'timerFired', key }));
     this.master = new MasterClient(options.master, log, {
       record: (connection, record) => this.dispatch({ type: 'masterRecordReceived', connection, record }),
+      found: () => this.dispatch({ type: 'masterFound' }),
       lost: (connection, reason) => this.dispatch({ type: 'masterLost', connection, reason }),
     });
     this.containerizers = new Map(options.containerizers.map((c) => [c.name, c]));

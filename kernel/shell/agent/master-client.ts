@@ -11,10 +11,10 @@ import {
   type UpCall,
 } from '../../core/protocol.js';
 import { fromWireJson, toWireJson } from '../wire-json.js';
+import type { MasterDetector } from './master-detector.js';
 
 export interface MasterClientOptions {
-  /** host:port of a master; one that does not lead names the leader. */
-  readonly master: string;
+  readonly master: MasterDetector;
   /** Holds the token that admits agents. Read anew for every connection; undefined = the master asks for none. */
   readonly tokenFile: string | undefined;
   /** How to reach it by https, asked anew for every connection; undefined = by http. */
@@ -29,6 +29,8 @@ export interface ConnectionTls {
 }
 
 export interface MasterEvents {
+  /** Another one leads than before. */
+  found(): void;
   record(connection: number, record: DownRecord): void;
   /** Once per connection, however it ends. */
   lost(connection: number, reason: string): void;
@@ -59,6 +61,7 @@ export class MasterClient {
   private http: Agent;
   private tls: ConnectionTls | undefined;
   private current: Connection | undefined;
+  private readonly unwatch: () => void;
 
   constructor(
     private readonly options: MasterClientOptions,
@@ -67,6 +70,10 @@ export class MasterClient {
   ) {
     this.tls = options.tls?.();
     this.http = newAgent(this.tls);
+    this.unwatch = options.master.onFound(() => {
+      log.info('a master leads', { master: options.master.leader?.hostPort });
+      events.found();
+    });
   }
 
   connect(id: number, subscribe: AgentSubscribe | AgentReturn): void {
@@ -76,7 +83,7 @@ export class MasterClient {
       id,
       abort: new AbortController(),
       queue: [],
-      origin: `${this.tls === undefined ? 'http' : 'https'}://${this.options.master}`,
+      origin: '',
       authorization: {},
       session: undefined,
       seen: 0,
@@ -117,11 +124,15 @@ export class MasterClient {
   async close(maxMs = 0): Promise<void> {
     const until = Date.now() + maxMs;
     while (this.current?.sending === true && Date.now() < until) await new Promise((r) => setTimeout(r, 10));
+    this.unwatch();
     this.disconnect();
     await this.http.destroy();
   }
 
   private async listen(connection: Connection, subscribe: AgentSubscribe | AgentReturn): Promise<void> {
+    const { leader } = this.options.master;
+    if (leader === undefined) throw new Error('no master leads, as far as is known');
+    connection.origin = `${this.tls === undefined ? 'http' : 'https'}://${leader.hostPort}`;
     connection.authorization = this.authorization();
     const answer = await this.open(connection, toWireJson(subscribe));
     const decoder = new RecordDecoder();

@@ -7,6 +7,8 @@ import { ZookeeperSession } from '../zookeeper/session.js';
 /** What clients of Mesos look for: ten digits follow, the lowest leads, and its data is its MasterInfo as JSON. */
 const LABEL = 'json.info_';
 const NOBODY: Leadership = { leader: undefined, elected: false };
+/** What stands in ZooKeeper goes into headers and addresses. */
+const HOST = /^[\w.:-]{1,255}$/;
 const RETRY_MS = 1_000;
 
 /**
@@ -152,7 +154,10 @@ export class ZookeeperCoordination implements Coordination {
 
   private masterIn(data: Buffer, name: string): MasterInfo | undefined {
     try {
-      return parseMessageText('mesos.v1.MasterInfo', data.toString('utf8'));
+      const info = parseMessageText('mesos.v1.MasterInfo', data.toString('utf8'));
+      if (![info.hostname, info.address?.ip].every((host) => host === undefined || HOST.test(host)))
+        throw new Error('it is not where a master can be');
+      return info;
     } catch (error) {
       this.log.error('who leads cannot be read', { node: name, reason: messageOf(error) });
       return undefined;

@@ -35,7 +35,6 @@ export interface Reply {
 
 export interface MasterShellParts {
   readonly state: MasterState;
-  readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -54,6 +53,7 @@ export class MasterShell {
   private readonly replies = new Map<number, (reply: Reply) => void>();
   private readonly timers = new Map<string, () => void>();
   readonly timings = new MasterTimings();
+  private store: Store | undefined;
   private stepBeganMs = 0;
   private nextRequest = 1;
   private stopped = false;
@@ -73,13 +73,14 @@ export class MasterShell {
     return this.parts.state;
   }
 
-  /** Once, before anything else: takes up what the registry holds. */
-  start(): void {
+  /** Once, before anything else: takes up what the registry holds. `epoch` is that of all it writes. */
+  lead(store: Store, epoch: number): void {
+    this.store = store;
     this.timeAllocations();
     const beganMs = performance.now();
-    const registry = readRegistry(this.parts.store);
+    const registry = readRegistry(store);
     this.timings.registryFetchMs = performance.now() - beganMs;
-    this.dispatch({ type: 'started', ...registry });
+    this.dispatch({ type: 'elected', epoch, ...registry });
   }
 
   /** Undefined = the agents of all hosts are offered. */
@@ -106,7 +107,8 @@ export class MasterShell {
 
   /** Of what the registrar keeps. */
   get registryBytes(): number {
-    return this.parts.store.list('registry/').reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    const kept = this.store?.list('registry/') ?? [];
+    return kept.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
   }
 
   newConnection(): ConnectionId {
@@ -206,10 +208,10 @@ export class MasterShell {
   }
 
   private async persist({ writes }: Extract<MasterEffect, { type: 'persist' }>): Promise<void> {
-    const { epoch } = this.state.options;
+    const { epoch } = this.state;
     const beganMs = performance.now();
     this.timings.queuedWrites += 1;
-    await this.parts.store.commit({ epoch, writes: writes.map(storeWrite) });
+    await this.store!.commit({ epoch, writes: writes.map(storeWrite) });
     this.timings.queuedWrites -= 1;
     this.timings.registryWrite.record(performance.now() - beganMs);
   }

@@ -1,0 +1,92 @@
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import type { MasterInfo } from '@mezzo/sdk/api';
+import { MezzoError, type Logger } from '@mezzo/sdk/contract';
+import type { Coordination } from '../ports/coordination.js';
+import type { Store } from '../ports/store.js';
+import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
+import { LockFile } from '../shell/coordination/lock-file.js';
+import { ZookeeperCoordination } from '../shell/coordination/zookeeper.js';
+import { LevelStore } from '../shell/store/level-store.js';
+import { MemoryStore } from '../shell/store/memory-store.js';
+import type { MasterFlags } from './master-flags.js';
+
+/** What a master does as others, or it, come to lead. Each of the last two is called once at most. */
+export interface ElectionEvents {
+  follow(leader: MasterInfo | undefined): void;
+  lead(): void;
+  /** It led, and must not go on. */
+  lose(): void;
+}
+
+/** How masters are elected and where the leader keeps what must not be lost, as `--zk` and `--registry` say. */
+export class Election {
+  private constructor(
+    private readonly coordination: Coordination,
+    readonly openStore: () => Promise<Store>,
+    private readonly release: () => Promise<void>,
+  ) {}
+
+  /** Rejects with STORE_LOCKED, ZOOKEEPER_CLIENT_MISSING, ZOOKEEPER_ADDRESS or INVALID_FLAG. */
+  static async open(flags: MasterFlags, workDir: string, log: Logger): Promise<Election> {
+    const { zk, registry } = flags;
+    const inMemory = registry === 'in_memory';
+    if (zk === undefined) {
+      const openStore = inMemory ? memory : () => LevelStore.open(join(workDir, 'store'));
+      return new Election(new EmbeddedCoordination(workDir), openStore, () => Promise.resolve());
+    }
+    if (!inMemory) throw noStoreYet();
+    assertReachable(flags.advertise_ip ?? flags.ip);
+    const lock = await LockFile.acquire(join(workDir, 'master.lock'));
+    try {
+      const coordination = await ZookeeperCoordination.open(zk, flags.zk_session_timeout, log);
+      return new Election(coordination, memory, () => lock.release());
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** The answer stops it. */
+  watch(events: ElectionEvents): () => void {
+    let leads = false;
+    const unwatch = this.coordination.watch(({ leader, elected }) => {
+      events.follow(leader);
+      if (elected === leads) return;
+      if (leads) {
+        unwatch();
+        return events.lose();
+      }
+      leads = true;
+      events.lead();
+    });
+    return unwatch;
+  }
+
+  /** Resolves before it is known how it ends. Rejects with STORE_LOCKED. */
+  contend(self: MasterInfo): Promise<void> {
+    return this.coordination.contend(self);
+  }
+
+  async close(): Promise<void> {
+    await this.coordination.close();
+    await this.release();
+  }
+}
+
+const memory = (): Promise<Store> => Promise.resolve(new MemoryStore());
+
+const noStoreYet = (): MezzoError =>
+  new MezzoError('INVALID_FLAG', 'flag --registry: what outlives a master cannot be kept in ZooKeeper yet', {
+    blame: 'operator',
+    next: 'with --zk, give --registry=in_memory: agents and frameworks tell a new leader what runs',
+  });
+
+/** Agents and other masters are sent there. */
+function assertReachable(ip: string): void {
+  if (ip !== '0.0.0.0' && ip !== '::' && isIP(ip) !== 0) return;
+  throw new MezzoError('INVALID_FLAG', `flag --advertise_ip: nobody can reach this master at ${ip}`, {
+    blame: 'operator',
+    next: 'with --zk, name the address that agents and other masters reach this one at: --advertise-ip=ADDRESS',
+  });
+}
