@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadFlags } from './flags.js';
 import { createLog } from './log.js';
@@ -38,6 +39,18 @@ test('two masters do not share a work directory', async () => {
   expect(second.epoch).toBeGreaterThan(first.epoch);
   await second.close();
   expect(existsSync(join(dir, 'secrets/cluster.key'))).toBe(true);
+});
+
+test('a master makes the token that admits its agents, and leaves one alone that is good', async () => {
+  const token = () => readFileSync(join(dir, 'secrets/join.token'), 'utf8');
+  await (await start('--port=0')).close();
+  const made = token();
+  expect(await verifyToken(clusterKey(join(dir, 'secrets')), made, 'agent')).toEqual({ uid: 'agent', scope: 'agent' });
+  await (await start('--port=0')).close();
+  expect(token()).toBe(made);
+  writeFileSync(join(dir, 'secrets/join.token'), 'damaged');
+  await (await start('--port=0')).close();
+  await verifyToken(clusterKey(join(dir, 'secrets')), token(), 'agent');
 });
 
 test('what is not safe or not built is refused before anything is opened', async () => {

@@ -19,7 +19,7 @@ import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { WhitelistFile } from '../shell/master/whitelist-file.js';
 import { MasterShell } from '../shell/master/master-shell.js';
-import { clusterKey } from '@mezzo/sdk/secrets';
+import { clusterKey, keepJoinToken } from '@mezzo/sdk/secrets';
 import { masterAsks, masterGate } from './access.js';
 import { authorizerFor } from './authorizers.js';
 import { loadConfig } from './config.js';
@@ -116,6 +116,7 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
       onFatal,
     });
     const key = clusterKey(secretsDir);
+    await keepJoinToken(secretsDir);
     const limiter = flags.rate_limits && new RateLimiter(flags.rate_limits.value);
     const gate = masterGate(flags, key, authorizer, limiter);
     const files = logFiles(flags, log);

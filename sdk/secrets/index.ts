@@ -1,6 +1,6 @@
 export { authorityFile, CertificateAuthority, renewInMs, requirePair, type Certified } from './certificates.js';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MezzoError } from '../contract/index.js';
 
@@ -62,6 +62,17 @@ export async function verifyToken(key: Uint8Array, jwt: string, ...scopes: Token
     blame: 'user',
     next: 'log in again, or use the token file of this cluster',
   });
+}
+
+const JOIN_TOKEN_SECONDS = 365 * 24 * 3600;
+
+/** The token that admits agents, in `<secrets>/join.token` (0600), good for a year; left alone for the first half of it. */
+export async function keepJoinToken(secretsDir: string): Promise<void> {
+  const file = join(secretsDir, 'join.token');
+  const key = clusterKey(secretsDir);
+  const { exp = 0 } = existsSync(file) ? ((await readToken(key, readFileSync(file, 'utf8').trim())) ?? {}) : {};
+  if (exp > Date.now() / 1000 + JOIN_TOKEN_SECONDS / 2) return;
+  writeSecret(file, await mintToken(key, { uid: 'agent', scope: 'agent' }, JOIN_TOKEN_SECONDS));
 }
 
 /** Writes a secret for one reader: 0600, parents 0700. */

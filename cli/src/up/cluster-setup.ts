@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { CertificateAuthority, clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
+import { CertificateAuthority, keepJoinToken } from '@mezzo/sdk/secrets';
 import { type ClusterFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import type { DaemonSpec } from './daemon.js';
 import { bundledRegistry, executable } from './kernel.js';
@@ -14,17 +14,12 @@ export interface SetupOptions extends UpOptions {
 
 /** Agents of one machine get loopback addresses of their own, so that constraints on the host name mean something. */
 const agentIp = (index: number): string => `127.0.0.${1 + (index % 250)}`;
-const JOIN_TOKEN_SECONDS = 365 * 24 * 3600;
 
 /** Makes the directories, the key, the join token and cluster.json; keeps what an earlier start made. */
 export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: SetupOptions): Promise<ClusterFile> {
   for (const dir of ['store', 'run', 'logs', 'plugins', 'agents'])
     mkdirSync(workDir.at(dir), { recursive: true, mode: 0o700 });
-  const key = clusterKey(workDir.secrets);
-  writeSecret(
-    workDir.at('secrets', 'join.token'),
-    await mintToken(key, { uid: 'agent', scope: 'agent' }, JOIN_TOKEN_SECONDS),
-  );
+  await keepJoinToken(workDir.secrets);
   if (options.tls) CertificateAuthority.of(workDir.secrets);
   const cluster: ClusterFile = {
     clusterId: workDir.cluster?.clusterId ?? randomUUID(),

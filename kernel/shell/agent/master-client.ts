@@ -13,6 +13,8 @@ import {
 import { fromWireJson, toWireJson } from '../wire-json.js';
 import type { MasterDetector } from './master-detector.js';
 
+const JOIN_TOKEN = "copy the master's secrets/join.token there, or name it with --join-token-file";
+
 export interface MasterClientOptions {
   readonly master: MasterDetector;
   /** Holds the token that admits agents. Read anew for every connection; undefined = the master asks for none. */
@@ -209,9 +211,9 @@ export class MasterClient {
     try {
       return { Authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` };
     } catch (cause) {
-      throw new MezzoError('NO_JOIN_TOKEN', `cannot read the join token ${tokenFile}`, {
+      throw new MezzoError('NO_JOIN_TOKEN', `cannot read the join token ${tokenFile}; ${JOIN_TOKEN}`, {
         blame: 'operator',
-        next: 'copy the token that the cluster made for its agents there, or name it with --join-token-file',
+        next: JOIN_TOKEN,
         cause,
       });
     }
