@@ -123,7 +123,7 @@ test('what cannot be done is an OPERATION_ERROR, costs nothing, and lets the nex
     [{ ...create(8, { disk: { ...VOLUME, persistence: { id: '../x' } } }), id: { value: 'op' } }, 'invalid characters'],
     [{ ...create(8, { shared: {} }), id: { value: 'op' } }, 'SHARED_RESOURCES'],
     [{ type: 'DESTROY', id: { value: 'op' }, destroy: { volumes: held('disk:8', { disk: VOLUME }) } }, 'not found'],
-    [{ type: 'CREATE_DISK', id: { value: 'op' } }, 'No resources'],
+    [{ type: 'CREATE_DISK', id: { value: 'op' } }, 'CREATE_DISK is not supported'],
   ];
   for (const [operation, why] of refusals) {
     const { accept, statuses, total, agent } = cluster();

@@ -83,7 +83,7 @@ test('what is no operation is refused, with the reason', () => {
     [{ type: 'GROW_VOLUME', growVolume: { volume: volume(1, { shared: {} }), addition: disk(1) } }, 'Shared volumes'],
     [{ type: 'SHRINK_VOLUME', shrinkVolume: { volume: volume(1), subtract: { value: 1 } } }, 'less than the volume'],
     [{ type: 'SHRINK_VOLUME', shrinkVolume: { volume: volume(1), subtract: { value: NaN } } }, 'greater than zero'],
-    [{ type: 'CREATE_DISK', createDisk: { source: disk(1), targetType: 'MOUNT' } }, 'No resources specified'],
+    [{ type: 'CREATE_DISK', createDisk: { source: disk(1), targetType: 'MOUNT' } }, 'CREATE_DISK is not supported'],
   ];
   for (const [operation, why] of cases) expect(told(operation)).toContain(why);
 });

@@ -25,8 +25,8 @@ const PAYLOADS: Partial<Record<NonNullable<OfferOperation['type']>, keyof OfferO
  */
 export function conversionsOf(operation: OfferOperation): Conversion[] | string {
   const payload = PAYLOADS[operation.type ?? 'UNKNOWN'];
-  if (payload !== undefined && operation[payload] === undefined)
-    return `Expecting '${operation.type!.toLowerCase()}' to be present`;
+  if (payload === undefined) return `${operation.type} is not supported`;
+  if (operation[payload] === undefined) return `Expecting '${operation.type!.toLowerCase()}' to be present`;
   const messages = resourcesOf(operation);
   for (const message of messages) {
     const error = resourceError(message);
