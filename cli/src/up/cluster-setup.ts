@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { CertificateAuthority, keepJoinToken } from '@mezzo/sdk/secrets';
 import { type ClusterFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import type { DaemonSpec } from './daemon.js';
@@ -19,6 +19,7 @@ const agentIp = (index: number): string => `127.0.0.${1 + (index % 250)}`;
 export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: SetupOptions): Promise<ClusterFile> {
   for (const dir of ['store', 'run', 'logs', 'plugins', 'agents'])
     mkdirSync(workDir.at(dir), { recursive: true, mode: 0o700 });
+  if (workDir.cluster === undefined && process.getuid?.() === 0) letUsersPass(workDir.path, workDir.at('agents'));
   await keepJoinToken(workDir.secrets);
   if (options.tls) CertificateAuthority.of(workDir.secrets);
   const cluster: ClusterFile = {
@@ -31,6 +32,11 @@ export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: Setu
   };
   writeJson(workDir.at('cluster.json'), cluster);
   return cluster;
+}
+
+/** As root, tasks run as users of their own, who reach their sandbox by its path: they may pass, and list nothing. */
+function letUsersPass(...dirs: string[]): void {
+  for (const dir of dirs) chmodSync(dir, statSync(dir).mode | 0o011);
 }
 
 /** The daemon writes and rotates its own log, which its files API shows; what is left for its output are last words. */
