@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
 import { parse } from 'yaml';
-import { loadFlags, peek, type FlagTable, type FlagValues } from './flags.js';
+import { loadFlags, misspelt, peek, type FlagTable, type FlagValues } from './flags.js';
 
 /** All the settings of a daemon from its arguments, environment and `--config FILE`. Throws INVALID_FLAG. */
 export function loadConfig<Table extends FlagTable>(
@@ -10,6 +10,7 @@ export function loadConfig<Table extends FlagTable>(
   argv: readonly string[] = process.argv.slice(2),
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): FlagValues<Table> {
+  for (const line of misspelt(table, env)) process.stderr.write(`${line}\n`);
   const config = peek('config', argv, env);
   return loadFlags(table, { argv, env, unsupported, ...(config !== undefined && { file: readYaml(config) }) });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bool, duration, loadFlags, number, port, showFlags, text } from './flags.js';
+import { bool, duration, loadFlags, misspelt, number, port, showFlags, text } from './flags.js';
 
 const table = {
   ip: text('address', '127.0.0.1'),
@@ -59,4 +59,19 @@ test('secrets and flags without a value are not shown', () => {
     max_agent_ping_timeouts: '5',
     port: '5050',
   });
+});
+
+test('a variable that is almost a flag is named with the flag it resembles; what is set for others is not', () => {
+  const others = {
+    MESOS_SANDBOX: '/s',
+    MESOS_TASK_ID: 't',
+    MESOS_NATIVE_JAVA_LIBRARY: 'x',
+    MEZZO_URL: 'u',
+    PORTT: '1',
+  };
+  expect(misspelt(table, { MESOS_PORT: '1', MEZZO_ROOT_DIR: '/', ...others })).toEqual([]);
+  expect(misspelt(table, { MESOS_PORTT: '1', MEZZO_WROK_DIR: '/w', MESOS_IPS: '' })).toEqual([
+    'MEZZO_WROK_DIR is not MEZZO_WORK_DIR, and is not heeded',
+    'MESOS_PORTT is not MESOS_PORT, and is not heeded',
+  ]);
 });

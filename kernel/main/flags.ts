@@ -138,6 +138,20 @@ export function loadFlags<Table extends FlagTable>(table: Table, sources: FlagSo
   return values as FlagValues<Table>;
 }
 
+/** Of the environment, what reads like a slip of the pen. Not refused: in Mesos, too, others' variables have that prefix. */
+export function misspelt(table: FlagTable, env: FlagSources['env']): string[] {
+  const known = Object.entries(table).flatMap(([name, { aliases = [] }]) => [name, ...aliases]);
+  return ['MEZZO_', 'MESOS_'].flatMap((prefix) =>
+    Object.keys(env).flatMap((variable) => {
+      const written = variable.startsWith(prefix) ? variable.slice(prefix.length).toLowerCase() : '';
+      const slip = (name: string) => distance(name, written) <= Math.min(2, Math.floor(name.length / 3));
+      if (written === '' || known.includes(written)) return [];
+      const meant = known.find(slip);
+      return meant === undefined ? [] : [`${variable} is not ${prefix}${meant.toUpperCase()}, and is not heeded`];
+    }),
+  );
+}
+
 /** name -> text of every flag that has a value, secrets left out: the answer of /flags. */
 export function showFlags<Table extends FlagTable>(table: Table, values: FlagValues<Table>): Record<string, string> {
   const shown = Object.entries(table).flatMap(([name, flag]) => {
