@@ -26,6 +26,9 @@ export class RecordStream {
   private over = false;
   private heartbeat: NodeJS.Timeout | undefined;
   private slow: NodeJS.Timeout | undefined;
+  /** Records that wait until the socket takes more: as pieces of the socket each would cost an error if that is destroyed. */
+  private queue: Buffer[] = [];
+  private queuedBytes = 0;
   /** Sent while a big record is on its way. */
   private held: (string | Uint8Array)[] | undefined;
   private heldBytes = 0;
@@ -37,7 +40,7 @@ export class RecordStream {
     response.socket?.setNoDelay(true);
     response.writeHead(200, { 'Content-Type': options.contentType, ...options.headers });
     response.flushHeaders();
-    response.on('drain', this.caughtUp);
+    response.on('drain', () => (this.queue.length === 0 ? this.caughtUp() : this.flush()));
     response.on('close', () => this.finish('left'));
     response.on('error', () => this.finish('left'));
   }
@@ -54,11 +57,28 @@ export class RecordStream {
 
   private sendNow(payload: string | Uint8Array): boolean {
     const { maxBufferedBytes, slowGraceMs = SLOW_GRACE_MS } = this.options;
-    const { writableLength } = this.response;
-    if (writableLength > BURST * maxBufferedBytes) return this.cut();
-    if (writableLength > maxBufferedBytes) this.slow ??= setTimeout(() => this.cut(), slowGraceMs).unref();
-    this.response.write(encodeRecord(payload));
+    const waiting = this.response.writableLength + this.queuedBytes;
+    if (waiting > BURST * maxBufferedBytes) return this.cut();
+    if (waiting > maxBufferedBytes) this.slow ??= setTimeout(() => this.cut(), slowGraceMs).unref();
+    const record = encodeRecord(payload);
+    if (this.response.writableNeedDrain) {
+      this.queue.push(record);
+      this.queuedBytes += record.length;
+    } else this.response.write(record);
     return true;
+  }
+
+  /** Hands on what waits, a batch at a time, until the socket has enough; all of it with no regard to that if `all`. */
+  private flush(all = false): void {
+    let at = 0;
+    while (at < this.queue.length && (all || !this.response.writableNeedDrain)) {
+      let [end, bytes] = [at, 0];
+      while (end < this.queue.length && bytes < BATCH_BYTES) bytes += this.queue[end++]!.length;
+      this.response.write(Buffer.concat(this.queue.slice(at, end), bytes));
+      this.queuedBytes -= bytes;
+      at = end;
+    }
+    this.queue = this.queue.slice(at);
   }
 
   /** One record, as fast as the reader takes it. What is sent meanwhile comes after it, up to the bound for bursts. */
@@ -69,6 +89,7 @@ export class RecordStream {
   }
 
   private async writeBig(body: Body): Promise<void> {
+    this.flush(true);
     let waiting = `${lengthOf(body)}\n`.length;
     this.response.write(`${lengthOf(body)}\n`);
     for (const piece of body) {
@@ -99,6 +120,7 @@ export class RecordStream {
     if (this.over || !response.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
+        if (!this.over && response.writableNeedDrain) return;
         response.off('drain', done).off('close', done);
         resolve();
       };
@@ -113,6 +135,7 @@ export class RecordStream {
 
   private cut(): false {
     this.finish('slow');
+    [this.queue, this.queuedBytes] = [[], 0];
     this.response.destroy();
     return false;
   }
@@ -128,8 +151,9 @@ export class RecordStream {
   close(): void {
     if (this.over) return;
     this.finish('ended');
-    if (this.held === undefined) this.response.end();
-    else this.response.destroy();
+    if (this.held !== undefined) return void this.response.destroy();
+    this.flush(true);
+    this.response.end();
   }
 
   private finish(end: StreamEnd): void {
