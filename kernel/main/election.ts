@@ -9,6 +9,7 @@ import { LockFile } from '../shell/coordination/lock-file.js';
 import { ZookeeperCoordination } from '../shell/coordination/zookeeper.js';
 import { LevelStore } from '../shell/store/level-store.js';
 import { MemoryStore } from '../shell/store/memory-store.js';
+import { ZookeeperStore } from '../shell/store/zookeeper-store.js';
 import type { MasterFlags } from './master-flags.js';
 
 /** What a master does as others, or it, come to lead. Each of the last two is called once at most. */
@@ -35,12 +36,13 @@ export class Election {
       const openStore = inMemory ? memory : () => LevelStore.open(join(workDir, 'store'));
       return new Election(new EmbeddedCoordination(workDir), openStore, () => Promise.resolve());
     }
-    if (!inMemory) throw noStoreYet();
     assertReachable(flags.advertise_ip ?? flags.ip);
     const lock = await LockFile.acquire(join(workDir, 'master.lock'));
     try {
       const coordination = await ZookeeperCoordination.open(zk, flags.zk_session_timeout, log);
-      return new Election(coordination, memory, () => lock.release());
+      // Through the session that holds the leadership: what was accepted from a leader came before the next one's election.
+      const openStore = () => ZookeeperStore.open(coordination.currentSession!, `${zk.path}/store`);
+      return new Election(coordination, inMemory ? memory : openStore, () => lock.release());
     } catch (error) {
       await lock.release();
       throw error;
@@ -75,12 +77,6 @@ export class Election {
 }
 
 const memory = (): Promise<Store> => Promise.resolve(new MemoryStore());
-
-const noStoreYet = (): MezzoError =>
-  new MezzoError('INVALID_FLAG', 'flag --registry: what outlives a master cannot be kept in ZooKeeper yet', {
-    blame: 'operator',
-    next: 'with --zk, give --registry=in_memory: agents and frameworks tell a new leader what runs',
-  });
 
 /** Agents and other masters are sent there. */
 function assertReachable(ip: string): void {

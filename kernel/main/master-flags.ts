@@ -174,7 +174,7 @@ const own = {
   external_log_file: text('File that something else writes our log to: shown by /files', undefined),
   quiet: bool('No log on stdout', false),
   registry: oneOf(
-    'Where agents, frameworks and all else that outlives a master is kept: in work_dir, or nowhere',
+    'Where agents, frameworks and all else that outlives a master is kept: with --zk there, else in work_dir; or nowhere',
     'replicated_log',
     'replicated_log',
     'in_memory',

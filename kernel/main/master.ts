@@ -160,7 +160,6 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
         const unfollow = whitelist.follow((hosts) => shell.offerOnly(hosts));
         opened.push(() => Promise.resolve(unfollow()));
       }
-      log.info('master is leading', { url, masterId, epoch });
       return { ...master, store, epoch };
     };
     const leading = new Promise<MasterDaemon>((resolve, reject) => {

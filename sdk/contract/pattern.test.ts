@@ -40,6 +40,8 @@ test('what it describes is what JavaScript says', () => {
     fc.property(pattern, texts, (source, all) => {
       // Repetitions of repetitions may be more than what is refused for its size.
       fc.pre(isSmallEnough(source));
+      // JavaScript tries them all out, one within the other: that can take minutes.
+      fc.pre((source.match(/[*+?{]/g) ?? []).length <= 6);
       const reference = new RegExp(`^(?:${source})$`);
       for (const text of all) expect(matches(source, text), `${source} on '${text}'`).toBe(reference.test(text));
     }),

@@ -1,16 +1,10 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mintToken } from '@mezzo/sdk/secrets';
-import { loadFlags } from '../../kernel/main/flags.js';
-import { createLog } from '../../kernel/main/log.js';
-import { masterFlags } from '../../kernel/main/master-flags.js';
-import { standBy, type StandbyMaster } from '../../kernel/main/master.js';
-import { CutLine } from '../support/cut-line.js';
+import type { StandbyMaster } from '../../kernel/main/master.js';
+import { TestMasters } from '../support/masters.js';
 import { until } from '../support/poll.js';
 import { describeIf } from '../support/skip.js';
-import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
+import { zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
 import { startAgentOf, type TestPair } from './agent-support.js';
 import { ask, JSON_HEADERS } from './master-support.js';
 import { Session, TestFramework } from './session-support.js';
@@ -39,39 +33,19 @@ const resources = [
 const info = { user: 'root', name: 'ha', roles: ['web'], checkpoint: true, failover_timeout: 600 };
 
 describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'two masters on ZooKeeper', () => {
-  const home = mkdtempSync(join(tmpdir(), 'mezzo-masters-'));
-  let zookeeper: ZookeeperServer;
-  let line: CutLine;
-  let agent: TestPair['agent'] & { close(): Promise<void> };
-  const masters: StandbyMaster[] = [];
+  let masters: TestMasters;
+  let agent: (TestPair['agent'] & { close(): Promise<void> }) | undefined;
   const played = {
     master: { daemon: undefined as unknown as StandbyMaster },
     agent: undefined as TestPair['agent'] | undefined,
   };
 
-  async function startMaster(name: string, servers: string): Promise<StandbyMaster> {
-    const workDir = join(home, name);
-    const argv = [
-      ...[`--work_dir=${workDir}`, '--port=0', '--hostname=localhost', `--log_dir=${workDir}/logs`, '--quorum=1'],
-      ...[`--zk=zk://ann:secret@${servers}/mesos`, '--zk_session_timeout=2secs', '--registry=in_memory'],
-    ];
-    const flags = loadFlags(masterFlags, { argv, env: {} });
-    const log = createLog({ daemon: 'master', level: 'INFO', dir: flags.log_dir!, quiet: true });
-    const master = await standBy(flags, { log, onFatal: () => undefined });
-    masters.push(master);
-    return master;
-  }
-
   beforeAll(async () => {
-    zookeeper = await ZookeeperServer.start();
-    line = await CutLine.to(zookeeper.port);
+    masters = await TestMasters.start();
   }, 60_000);
   afterAll(async () => {
     await agent?.close();
-    for (const master of masters) await master.close();
-    line.close();
-    await zookeeper.stop();
-    rmSync(home, { recursive: true, force: true });
+    await masters.stop();
   });
 
   test('answers and events are those of Mesos', { timeout: 90_000 }, async () => {
@@ -87,13 +61,11 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'two ma
       expect(JSON.parse(text)).toMatchObject({ 'master/elected': who === 'standby' ? 0 : 1 });
     };
 
-    const leader = await startMaster('a', line.hostPort);
+    const leader = await masters.add(['--registry=in_memory']);
     const first = await leader.leading;
-    cpSync(leader.secretsDir, join(home, 'b/secrets'), { recursive: true });
-    const survivor = await startMaster('b', zookeeper.hostPort);
+    const survivor = await masters.add(['--registry=in_memory']);
     const token = await mintToken(leader.clusterKey, { uid: 'agent', scope: 'agent' }, 3600);
-    const found = `zk://${zookeeper.hostPort}/mesos`;
-    agent = await startAgentOf(found, token, [
+    agent = await startAgentOf(masters.zk, token, [
       ...['--hostname=localhost', '--resources=cpus:2;mem:2048;disk:4096;ports:[31000-32000]'],
       ...['--attributes=rack:r1;zone:z1;level:3', '--zk_session_timeout=2secs', '--registration_backoff_factor=100ms'],
     ]);
@@ -118,8 +90,7 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'two ma
     });
     await framework.hears('TASK_STARTING', 'TASK_RUNNING');
 
-    line.cut();
-    await leader.close();
+    await masters.kill(leader);
     await framework.stream.until(({ ended }) => ended);
     await asked('leader just killed', 'standby', survivor);
     await survivor.leading;

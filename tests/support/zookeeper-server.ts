@@ -47,7 +47,7 @@ export class ZookeeperServer {
   async run(): Promise<void> {
     const { directory } = this;
     const quorum = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
-    this.process = spawn('java', ['-Xmx128m', '-cp', `${directory}:${JAR}`, quorum, join(directory, 'zoo.cfg')], {
+    this.process = spawn('java', ['-Xmx256m', '-cp', `${directory}:${JAR}`, quorum, join(directory, 'zoo.cfg')], {
       stdio: 'ignore',
     });
     await until('the ZooKeeper server answers', () => this.isOk(), 30_000, 100);
@@ -74,17 +74,18 @@ export class ZookeeperServer {
       'clientPortAddress=127.0.0.1',
       `clientPort=${this.port}`,
       'admin.enableServer=false',
-      '4lw.commands.whitelist=ruok',
+      '4lw.commands.whitelist=srvr',
     ];
     await writeFile(join(this.directory, 'zoo.cfg'), lines.join('\n'));
     await writeFile(join(this.directory, 'log4j.properties'), 'log4j.rootLogger=OFF\n');
   }
 
+  /** `ruok` is answered before sessions are. */
   private isOk(): Promise<boolean> {
     return new Promise((resolve) => {
-      const socket = connect(this.port, '127.0.0.1', () => socket.write('ruok'));
+      const socket = connect(this.port, '127.0.0.1', () => socket.write('srvr'));
       socket.setTimeout(1_000, () => socket.destroy());
-      socket.on('data', (data) => resolve(String(data) === 'imok'));
+      socket.on('data', (data) => resolve(String(data).includes('Mode:')));
       socket.on('error', () => resolve(false));
       socket.on('close', () => resolve(false));
     });

@@ -21,6 +21,10 @@ export class StoreView {
     return this.highestEpoch;
   }
 
+  get size(): number {
+    return this.entries.size;
+  }
+
   get(key: string): StoreEntry | undefined {
     return this.entries.get(key);
   }

@@ -13,6 +13,8 @@ export interface NodeOptions {
   readonly ephemeral?: boolean;
   /** The server appends ten digits, higher than any before below the same parent. */
   readonly sequence?: boolean;
+  /** With credentials: others may not even read it. */
+  readonly secret?: boolean;
 }
 
 export interface ZookeeperNode {
@@ -111,7 +113,7 @@ export class ZookeeperSession {
     if (bytes > MAX_NODE_BYTES) throw tooLarge(path, bytes);
     const flags = (options.ephemeral ? EPHEMERAL : 0) | (options.sequence ? SEQUENCE : 0);
     const [made] = (await this.ask(path, (done) => this.client.a_create(path, data, flags, done))) as [string];
-    await this.guard(made);
+    await this.guard(made, options);
     return made;
   }
 
@@ -166,12 +168,13 @@ export class ZookeeperSession {
     this.become('over');
   }
 
-  /** The client makes nodes open to all: with credentials they are closed a moment later. */
-  private async guard(path: string): Promise<void> {
+  /** The client makes nodes open to all: with credentials they are closed a moment later. `create` does so itself. */
+  async guard(path: string, { secret = false }: Pick<NodeOptions, 'secret'> = {}): Promise<void> {
     if (this.address.digest === undefined) return;
     const everyoneReads = { perms: PERM_READ, scheme: 'world', auth: 'anyone' };
     const creatorAll = { perms: 31, scheme: 'auth', auth: '' };
-    await this.ask(path, (done) => this.client.a_set_acl(path, -1, [everyoneReads, creatorAll], done));
+    const acl = secret ? [creatorAll] : [everyoneReads, creatorAll];
+    await this.ask(path, (done) => this.client.a_set_acl(path, -1, acl, done));
   }
 
   /** The answer's values. The client says nothing at all while no server is reached: hence a time of our own. */

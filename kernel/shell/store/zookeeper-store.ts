@@ -1,0 +1,121 @@
+import { hasCode, type StoreEntry } from '@mezzo/sdk/contract';
+import type { Store, StoreBatch } from '../../ports/store.js';
+import { fenced, type LogEntry } from './store-entry.js';
+import type { WatchListener } from './store-view.js';
+import { WriteQueue } from './write-queue.js';
+import { ZookeeperLog } from './zookeeper-log.js';
+import { ZookeeperNodes, type NodeSession } from './zookeeper-nodes.js';
+
+export interface ZookeeperStoreOptions {
+  /** Entries of the log after which a snapshot takes their place. Default 10000. */
+  readonly snapshotEvery?: number;
+  /** Bytes of the log after which a snapshot takes its place. Default 32 MiB: ZooKeeper keeps them in memory. */
+  readonly snapshotEveryBytes?: number;
+}
+
+const MAX_STARTS = 20;
+
+/**
+ * The driver for several masters. A group of commits is one node that only one writer can create, through the session that
+ * holds its leadership: once another leads, what an old one writes cannot land. Fails with ZOOKEEPER_SESSION_OVER for good.
+ */
+export class ZookeeperStore implements Store {
+  private queue: WriteQueue;
+  private snapshotting: Promise<void> | undefined;
+  private bytesInLog = 0;
+  /** Of the snapshot too: until then another leader may be writing one. */
+  private hasTakenOver = false;
+
+  private constructor(
+    private readonly nodes: ZookeeperNodes,
+    private readonly log: ZookeeperLog,
+    private readonly options: ZookeeperStoreOptions,
+  ) {
+    this.queue = this.newQueue();
+  }
+
+  /** `path` is made where it is missing, its parent is not. Rejects with STORE_TOO_NEW, STORE_CORRUPT or as the session does. */
+  static async open(session: NodeSession, path: string, options: ZookeeperStoreOptions = {}): Promise<ZookeeperStore> {
+    const nodes = new ZookeeperNodes(session);
+    return new ZookeeperStore(nodes, await ZookeeperLog.open(nodes, path), options);
+  }
+
+  get epoch(): number {
+    return this.log.view.epoch;
+  }
+
+  get(key: string): StoreEntry | undefined {
+    return this.log.view.get(key);
+  }
+
+  list(prefix: string): readonly StoreEntry[] {
+    return this.log.view.list(prefix);
+  }
+
+  /** Of a store that has started its epoch, or will not. */
+  watch(prefix: string, listener: WatchListener): () => void {
+    return this.log.view.watch(prefix, listener);
+  }
+
+  commit(batch: StoreBatch): Promise<number> {
+    return this.queue.commit(batch);
+  }
+
+  /** Not while commits are under way. */
+  async startEpoch(): Promise<number> {
+    this.hasTakenOver = false;
+    for (let tries = 1; tries <= MAX_STARTS; tries++) {
+      await this.settle();
+      await this.log.follow();
+      this.queue = this.newQueue();
+      try {
+        const epoch = await this.queue.startEpoch();
+        if (!(await this.log.takeOver())) continue;
+        this.hasTakenOver = true;
+        return epoch;
+      } catch (error) {
+        if (!hasCode(error, 'STORE_FENCED')) throw error;
+      }
+    }
+    throw fenced(this.epoch, this.epoch + 1);
+  }
+
+  /** What was accepted lands, as long as there is a connection. */
+  close(): Promise<void> {
+    this.nodes.close();
+    return this.settle();
+  }
+
+  private async settle(): Promise<void> {
+    await this.queue.close();
+    await this.snapshotting;
+  }
+
+  private newQueue(): WriteQueue {
+    return new WriteQueue((group) => this.write(group), this.log.view.epoch);
+  }
+
+  private async write(group: readonly LogEntry[]): Promise<number> {
+    const appended = await this.log.append(group);
+    if (appended === undefined) throw fenced(group[0]!.epoch, this.epoch + 1);
+    this.bytesInLog += appended.bytes;
+    this.snapshotWhenLong();
+    return appended.first;
+  }
+
+  private snapshotWhenLong(): void {
+    const { snapshotEvery = 10_000, snapshotEveryBytes = 32 * 1024 * 1024 } = this.options;
+    if (!this.hasTakenOver || this.snapshotting) return;
+    // A large one is not written again for a few changes.
+    const entries = Math.max(snapshotEvery, this.log.view.size / 4);
+    const bytes = Math.max(snapshotEveryBytes, this.log.snapshotBytes);
+    if (this.log.length < entries && this.bytesInLog < bytes) return;
+    const { bytesInLog } = this;
+    // One that fails leaves the log as it is, which is complete; the next commit tries again.
+    this.snapshotting = this.log
+      .snapshot()
+      .then(() => void (this.bytesInLog -= bytesInLog))
+      .catch(() => {})
+      .finally(() => (this.snapshotting = undefined));
+  }
+}
