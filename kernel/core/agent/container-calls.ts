@@ -5,7 +5,7 @@ import type { ContainerAsk, ContainerCall } from './container-messages.js';
 import { reply } from './container-replies.js';
 import { launchNow } from './containers.js';
 import { killVessel } from './kill.js';
-import { askedUser, secretOf } from './spec.js';
+import { askedUser, secretFault } from './spec.js';
 import type { AgentState, Container, Run, TaskEnd } from './state.js';
 import { emit, nextUuid, type Turn } from './turn.js';
 
@@ -79,8 +79,7 @@ function start(turn: Turn, request: number, container: Container): void {
 function askFault({ command, container }: ContainerAsk): string | undefined {
   if (container !== undefined && container.type !== 'MESOS') return 'The provided ContainerInfo is not supported';
   if (command.value === undefined && container?.mesos?.image === undefined) return 'There is no command to run';
-  const secret = secretOf(command);
-  return secret && `Secrets are not supported yet (environment variable ${secret})`;
+  return secretFault(command);
 }
 
 function makeRoom(turn: Turn): boolean {

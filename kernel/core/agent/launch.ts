@@ -6,7 +6,7 @@ import { failLaunch, neverRan } from './ends.js';
 import type { AgentEvent } from './events.js';
 import { boundPod, launchWaiting } from './pods.js';
 import { checkStatusOf } from './probes.js';
-import { containerizerFor, secretOf, specOf, userOf, volumesOfRun } from './spec.js';
+import { containerizerFor, secretFault, specOf, userOf, volumesOfRun } from './spec.js';
 import type { AgentFramework, AgentState, Run, Task, TaskEnd } from './state.js';
 import { emit, nextUuid, type Turn } from './turn.js';
 import { report } from './updates.js';
@@ -132,8 +132,8 @@ export function faultOf(
   if (bad !== undefined) return invalid(`'${bad}' contains invalid characters`);
   const command = executor === undefined || executor.type === 'DEFAULT' ? task.command : executor.command;
   if (command === undefined && task.container === undefined) return invalid('There is no command to run');
-  const secret = secretOf(command);
-  if (secret !== undefined) return invalid(`Secrets are not supported yet (environment variable ${secret})`);
+  const secret = secretFault(command);
+  if (secret !== undefined) return invalid(secret);
   const name = containerizerFor(executor === undefined ? task.container : executor.container);
   if (state.config.containerizers.includes(name)) return undefined;
   return {

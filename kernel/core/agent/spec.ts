@@ -1,5 +1,14 @@
-import type { CommandInfo, ContainerInfo, FrameworkInfo, Labels, Resource, TaskInfo, TTYInfo } from '@mezzo/sdk/api';
-import { isTerminal, toMilli } from '@mezzo/sdk/contract';
+import type {
+  CommandInfo,
+  ContainerInfo,
+  EnvironmentVariable,
+  FrameworkInfo,
+  Labels,
+  Resource,
+  TaskInfo,
+  TTYInfo,
+} from '@mezzo/sdk/api';
+import { base64Text, isTerminal, toMilli } from '@mezzo/sdk/contract';
 import type { ContainerCommand, ContainerResources, ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { Resources } from '../resources/index.js';
 import { frameworkOf } from './books.js';
@@ -166,9 +175,13 @@ export function userOf(state: AgentState, framework: FrameworkInfo, wanted: stri
   return state.config.switchUser && user !== '' && user !== state.config.user ? user : undefined;
 }
 
-/** The first variable whose value lies with a secret store; those are not supported yet. */
-export const secretOf = (command: CommandInfo | undefined): string | undefined =>
-  command?.environment?.variables?.find((v) => v.type === 'SECRET')?.name;
+const secretText = ({ secret }: EnvironmentVariable) => secret?.value && base64Text(secret.value.data);
+
+/** Why a command cannot be given the secrets of its environment: some lie with a store, and those are not supported yet. */
+export function secretFault(command: CommandInfo | undefined): string | undefined {
+  const odd = command?.environment?.variables?.find((v) => v.type === 'SECRET' && secretText(v) === undefined);
+  return odd && `Secrets that hold no text are not supported yet (environment variable ${odd.name})`;
+}
 
 /** In the Mesos containerizer `arguments` starts with the name of the program; Docker takes all of it as arguments. */
 function argvOf(containerizer: string, { shell, value, arguments: args = [] }: CommandInfo): string[] {
@@ -177,7 +190,7 @@ function argvOf(containerizer: string, { shell, value, arguments: args = [] }: C
 }
 
 const environmentOf = (command: CommandInfo | undefined): Record<string, string> =>
-  Object.fromEntries((command?.environment?.variables ?? []).map((v) => [v.name, v.value ?? '']));
+  Object.fromEntries((command?.environment?.variables ?? []).map((v) => [v.name, v.value ?? secretText(v) ?? '']));
 
 /** Variables of the executor API. An image brings a PATH of its own. */
 function agentEnvironment(state: AgentState, run: Run): Record<string, string> {

@@ -3,6 +3,7 @@ import type {
   OfferOperation,
   Resource,
   ResourceReservationInfo,
+  Secret,
   TaskInfo,
   TaskStatus,
 } from '@mezzo/sdk/api';
@@ -92,6 +93,19 @@ describe('a command task', () => {
         },
       },
     });
+  });
+
+  test('is given the secrets that it brings; one that lies with a store is refused', () => {
+    const run = (id: string, secret: Secret) => {
+      const variables = [{ name: 'S', type: 'SECRET' as const, secret }];
+      const command = { value: 'env', environment: { variables } };
+      world.master({ type: 'runTask', framework: aware, task: task(id, { command }) });
+    };
+    run('stored', { type: 'REFERENCE', reference: { name: 'db/password' } });
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID' });
+    run('brought', { type: 'VALUE', value: { data: 'aHVzaA==' } });
+    const [launch] = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId });
+    expect(launch).toMatchObject({ type: 'launchContainer', spec: { command: { env: { S: 'hush' } } } });
   });
 
   test.each([
