@@ -151,6 +151,7 @@ const own = {
     'Resources that a framework refused stay hidden from it for at least this time',
     '100ms',
   ),
+  batch_allocation: bool('Offer again what is returned each --allocation-interval, as Mesos does, not at once', false),
   allocator: onlyFlag('How resources are shared', 'hierarchical', 'HierarchicalDRF'),
   role_sorter: sorter('Which roles come first'),
   framework_sorter: sorter('Which frameworks of a role come first'),

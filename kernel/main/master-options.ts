@@ -35,6 +35,7 @@ export const masterOptions = (flags: MasterFlags, info: MasterInfo): MasterOptio
   recoveryAgentRemovalLimit: flags.recovery_agent_removal_limit,
   offerTimeoutMs: flags.offer_timeout,
   allocationIntervalMs: flags.allocation_interval,
+  batchAllocation: flags.batch_allocation,
   minAllocatableResources: flags.min_allocatable_resources,
   roles: flags.roles,
   weights: flags.weights,

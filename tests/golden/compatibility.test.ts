@@ -36,6 +36,16 @@ test.each([
   expect(typesOf(message, proto).filter((type) => !known.has(type))).toEqual([]);
 });
 
+test('the page has a verdict on every capability of frameworks', () => {
+  const text = readFileSync(join(root, 'sdk/api/proto/mesos/v1/mesos.proto'), 'utf8');
+  const [, info] = /message FrameworkInfo \{([\s\S]*?)\n\}/.exec(text)!;
+  const names = [...info!.matchAll(/^ +([A-Z_]+) = \d+;/gm)]
+    .map(([, name]) => name!)
+    .filter((name) => name !== 'UNKNOWN');
+  expect(names.length).toBeGreaterThan(7);
+  expect(names.filter((name) => !said('What frameworks can').has(name))).toEqual([]);
+});
+
 test('the page has a verdict on every action of the ACLs', () => {
   const rows = [...page.matchAll(/^\| ([a-z_, ]+) \| (?:works|differs|not yet) \|/gm)];
   const known = new Set(rows.flatMap(([, actions]) => actions!.split(', ')));

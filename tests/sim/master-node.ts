@@ -198,6 +198,7 @@ export class MasterNode {
       recoveryAgentRemovalLimit: 1,
       offerTimeoutMs: this.time.random.chance(0.3) ? 60_000 : undefined,
       allocationIntervalMs: 1000,
+      batchAllocation: false,
       minAllocatableResources: ['cpus:0.01', 'mem:32'],
       roles: undefined,
       weights: new Map(),

@@ -58,6 +58,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   recoveryAgentRemovalLimit: 1,
   offerTimeoutMs: undefined,
   allocationIntervalMs: 100,
+  batchAllocation: false,
   minAllocatableResources: ['cpus:0.01', 'mem:32'],
   roles: undefined,
   weights: new Map(),

@@ -55,6 +55,30 @@ test('declining for no time at all does not spin', () => {
   expect(scheduler.offers).toHaveLength(2);
 });
 
+test('in batches what is returned waits for the next, but not for who revives, and no batch comes without need', () => {
+  const master = new MasterHarness({ batchAllocation: true, allocationIntervalMs: 1000 });
+  const [first, second] = [master.scheduler(), master.scheduler()];
+  const agent = master.agent();
+  const decline = (scheduler: typeof first) =>
+    scheduler.call({
+      type: 'DECLINE',
+      decline: { offerIds: [scheduler.offers.at(-1)!.id], filters: { refuseSeconds: 3600 } },
+    });
+  expect([first.offers, second.offers].map((offers) => offers.length)).toEqual([1, 0]);
+  master.pass(1_500, [agent]);
+  decline(first);
+  expect(second.offers).toHaveLength(0);
+  master.pass(499, [agent]);
+  expect(second.offers).toHaveLength(0);
+  master.pass(1, [agent]);
+  expect(second.offers).toHaveLength(1);
+  decline(second);
+  first.call({ type: 'REVIVE' });
+  expect(first.offers).toHaveLength(2);
+  master.pass(2_000, [agent]);
+  expect(master.timers.has('batch')).toBe(false);
+});
+
 test('suppress stops offers, revive brings them at once and ends refusals', () => {
   const { master, scheduler, agent, offer } = offered();
   scheduler.call({ type: 'SUPPRESS' });

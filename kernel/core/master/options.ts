@@ -17,6 +17,8 @@ export interface MasterOptions {
   /** Undefined: offers live for ever. */
   readonly offerTimeoutMs: number | undefined;
   readonly allocationIntervalMs: number;
+  /** What is returned is offered at the next batch, as in Mesos, and not at once. */
+  readonly batchAllocation: boolean;
   /** Resource texts; an agent's rest is offered when it holds all of any one of them. */
   readonly minAllocatableResources: readonly string[];
   /** Undefined: any role may be used. */

@@ -194,6 +194,8 @@ export interface MasterState {
   nextRemovalMs: number;
   /** For when the next look at refusals that end is set. */
   allocateAtMs: number | undefined;
+  /** For when the next batch of offers is set. */
+  batchAtMs: number | undefined;
   readonly frameworks: Map<FrameworkId, Framework>;
   /** Oldest first, bounded. */
   readonly completedFrameworks: Map<FrameworkId, Framework>;
@@ -265,6 +267,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   awaitedAgents: undefined,
   nextRemovalMs: 0,
   allocateAtMs: undefined,
+  batchAtMs: undefined,
   frameworks: new Map(),
   completedFrameworks: new Map(),
   agents: new Map(),

@@ -8,6 +8,7 @@ import {
 } from '@mezzo/sdk/contract';
 import type { Machine } from '../machine.js';
 import { agentDisconnected, agentSubscribed } from './agents.js';
+import { BATCH_TIMER, isTimeToOffer } from './batches.js';
 import { schedulerCalled } from './calls.js';
 import { drainEnded } from './draining.js';
 import type { MasterEffect } from './effects.js';
@@ -39,12 +40,10 @@ function step(state: MasterState, event: MasterEvent, atMs: number): MasterEffec
   const turn = beginTurn(state, atMs);
   handle(turn, event);
   offerClaims(turn);
-  if ((isAllocateTimer(event) || !state.allocator.isIdle) && !isHeld(turn)) makeOffers(turn);
+  if (isTimeToOffer(turn, event) && !isHeld(turn)) makeOffers(turn);
   makeInverseOffers(turn);
   return turn.effects;
 }
-
-const isAllocateTimer = (event: MasterEvent): boolean => event.type === 'timerFired' && event.id === ALLOCATE_TIMER;
 
 export const masterMachine: Machine<MasterState, MasterEvent, MasterEffect> = { step };
 
@@ -150,6 +149,8 @@ function timerFired(turn: Turn, timer: string): void {
       return recoveryTimedOut(turn);
     case ALLOCATE_TIMER:
       turn.state.allocateAtMs = undefined;
+      return;
+    case BATCH_TIMER:
       return;
     default:
       return log(turn, 'warn', 'unknown timer', { timer });
