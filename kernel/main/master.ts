@@ -211,9 +211,12 @@ async function main(): Promise<void> {
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
   const master = await standBy(flags);
   let plugins: PluginHost | undefined;
+  // Who presses Ctrl-C is done with all of it; a service manager starts another master, which takes the plugins over.
   const stop = (signal: string): void => {
-    master.log.info('master is stopping; plugins in processes of their own run on', { signal });
-    const stopped = Promise.resolve(plugins?.shutdown({ keepPlugins: true })).then(() => master.close());
+    process.on('SIGINT', () => {}).on('SIGTERM', () => {}); // a terminal tells it twice, once by way of `mezzo master`
+    const keepPlugins = signal !== 'SIGINT';
+    master.log.info('master is stopping', { signal, keepPlugins });
+    const stopped = Promise.resolve(plugins?.shutdown({ keepPlugins })).then(() => master.close());
     void stopped.then(
       () => process.exit(0),
       () => process.exit(1),
