@@ -22,14 +22,16 @@ function free(port: number): Promise<boolean> {
   });
 }
 
-/** An offset at which all ports of a cluster can be had, spread by pid so that two test runs rarely meet. */
-async function freeOffset(): Promise<number> {
-  for (let i = 0; i < 30; i++) {
+/** Offsets at which all ports of a cluster can be had, spread by pid so that two test runs rarely meet. */
+export async function freeOffsets(count: number): Promise<number[]> {
+  const offsets: number[] = [];
+  for (let i = 0; i < 30 && offsets.length < count; i++) {
     const offset = 2000 + ((process.pid * 7 + i * 1100) % 20_000);
     const taken = (await Promise.all(PORTS.map((port) => free(port + offset)))).includes(false);
-    if (!taken) return offset;
+    if (!taken) offsets.push(offset);
   }
-  throw new Error('no free block of ports');
+  if (offsets.length < count) throw new Error('no free block of ports');
+  return offsets;
 }
 
 /** A cluster started as users start one: by the built `mezzo` command, in a work directory of its own. */
@@ -47,7 +49,7 @@ export class TestCluster {
     if (uid !== undefined) chownSync(workDir, uid, uid);
     return new TestCluster(
       workDir,
-      await freeOffset(),
+      (await freeOffsets(1))[0]!,
       {
         ...process.env,
         NO_COLOR: '1',
