@@ -6,7 +6,11 @@ import { Allocator, type Grant } from '../kernel/core/allocator/index.js';
 import type { RegistryWrite } from '../kernel/core/master/index.js';
 import { Resources } from '../kernel/core/resources/index.js';
 import { readRegistry, storeWrite } from '../kernel/shell/master/registry.js';
+import type { Store } from '../kernel/ports/store.js';
 import { LevelStore } from '../kernel/shell/store/level-store.js';
+import { ZookeeperStore } from '../kernel/shell/store/zookeeper-store.js';
+import { ZookeeperSession } from '../kernel/shell/zookeeper/session.js';
+import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../tests/support/zookeeper-server.js';
 import { median, round, type Report } from './row.js';
 
 /** The recipes of Mesos' own benchmarks that `allocator`, `resources`, `load` and `failover` leave out, in its shapes. */
@@ -21,7 +25,7 @@ export async function run(report: Report): Promise<void> {
   for (const isLimited of [false, true]) quotaOrNot(row, isLimited);
   manyKinds(report);
   for (const [height, width] of TREES) sortTree(row, height, width);
-  await registrar(report);
+  await registrars(report);
 }
 
 type Row = (name: string, value: number) => void;
@@ -305,12 +309,26 @@ function sortTree(row: Row, height: number, width: number): void {
   );
 }
 
-/** Registrar: the store as a master uses it, on a disk that is synced. */
-async function registrar(report: Report): Promise<void> {
+/** On a disk that is synced; and on a ZooKeeper that syncs, where there is one. */
+async function registrars(report: Report): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'mezzo-registrar-'));
-  const row = (name: string, value: number): void => report({ name, value: round(value), unit: 'ms' });
+  await registrar(report, 'registrar', () => LevelStore.open(directory));
+  rmSync(directory, { recursive: true, force: true });
+  if (zookeeperServerMissing() ?? (await zookeeperClientMissing())) return;
+  const server = await ZookeeperServer.start();
+  const address = { servers: server.hostPort, path: '/registrar', digest: undefined };
+  const session = await ZookeeperSession.open(address, 10_000);
+  await registrar(report, 'registrar on ZooKeeper', () => ZookeeperStore.open(session, address.path));
+  session.close();
+  await server.stop();
+}
+
+/** The store as a master uses it. */
+async function registrar(report: Report, title: string, open: () => Promise<Store>): Promise<void> {
+  const row = (name: string, value: number): void =>
+    report({ name: `${title}: ${name}`, value: round(value), unit: 'ms' });
   const agents = 50_000;
-  let store = await LevelStore.open(directory);
+  let store = await open();
   const epoch = await store.startEpoch();
   const ids = Array.from({ length: agents }, (_, i) => asId<AgentId>(`m-S${i}`));
   const put =
@@ -325,19 +343,18 @@ async function registrar(report: Report): Promise<void> {
     await Promise.all(ids.map((id) => store.commit({ epoch, writes: [storeWrite(toWrite(id))] })));
     return performance.now() - beganMs;
   };
-  row('registrar: admit 50k agents', await commitAll(put('admitted')));
-  row('registrar: mark 50k unreachable', await commitAll(put('unreachable')));
-  row('registrar: mark 50k reachable', await commitAll(put('admitted')));
+  row('admit 50k agents', await commitAll(put('admitted')));
+  row('mark 50k unreachable', await commitAll(put('unreachable')));
+  row('mark 50k reachable', await commitAll(put('admitted')));
   await store.close();
   const beganMs = performance.now();
-  store = await LevelStore.open(directory);
+  store = await open();
   const { agents: found } = readRegistry(store);
-  row('registrar: recover 50k agents', performance.now() - beganMs);
+  row('recover 50k agents', performance.now() - beganMs);
   if (found.size !== agents) throw new Error(`${found.size} agents were recovered`);
   const gcMs = performance.now();
   const half = ids.slice(0, agents / 2).map((id) => storeWrite({ op: 'deleteAgent', id }));
   await store.commit({ epoch: await store.startEpoch(), writes: half });
-  row('registrar: forget 25k in one write', performance.now() - gcMs);
+  row('forget 25k in one write', performance.now() - gcMs);
   await store.close();
-  rmSync(directory, { recursive: true, force: true });
 }
