@@ -18,6 +18,7 @@ import { Disk } from './disk.js';
 import { Stream, type Weather } from './network.js';
 import { SimLoop } from './sim-loop.js';
 import type { Timeline } from './timeline.js';
+import type { World } from './world.js';
 
 export type MasterMachine = Machine<MasterState, MasterEvent, MasterEffect>;
 
@@ -44,7 +45,7 @@ export class MasterNode {
   constructor(
     private readonly time: Timeline,
     private readonly weather: Weather,
-    private readonly world: { readonly isRandom: boolean; readonly isNested: boolean },
+    private readonly world: Pick<World, 'isRandom' | 'isNested' | 'isInBatches'>,
     private readonly machine: MasterMachine = masterMachine,
   ) {
     this.registry = new Disk(time, () => time.random.between(1, 10));
@@ -198,7 +199,7 @@ export class MasterNode {
       recoveryAgentRemovalLimit: 1,
       offerTimeoutMs: this.time.random.chance(0.3) ? 60_000 : undefined,
       allocationIntervalMs: 1000,
-      batchAllocation: false,
+      batchAllocation: this.world.isInBatches,
       minAllocatableResources: ['cpus:0.01', 'mem:32'],
       roles: undefined,
       weights: new Map(),

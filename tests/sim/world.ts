@@ -123,6 +123,11 @@ export class World {
     return this.seed % 11 === 4 && !this.withOperations && !this.isTight;
   }
 
+  /** What is returned is offered again each second. */
+  get isInBatches(): boolean {
+    return this.seed % 8 === 2;
+  }
+
   /** Of each agent. */
   get cpus(): number {
     return this.isTight ? FEW_CPUS : CPUS;
