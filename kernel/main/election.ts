@@ -41,7 +41,7 @@ export class Election {
     try {
       const coordination = await ZookeeperCoordination.open(zk, flags.zk_session_timeout, log);
       // Through the session that holds the leadership: what was accepted from a leader came before the next one's election.
-      const openStore = () => ZookeeperStore.open(coordination.currentSession!, `${zk.path}/store`);
+      const openStore = () => ZookeeperStore.open(coordination.currentSession!, `${zk.path}/store`, { log });
       return new Election(coordination, inMemory ? memory : openStore, () => lock.release());
     } catch (error) {
       await lock.release();

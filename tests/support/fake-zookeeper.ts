@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError } from '@mezzo/sdk/contract';
 import type { NodeSession } from '../../kernel/shell/store/zookeeper-nodes.js';
 import type { ZookeeperNode } from '../../kernel/shell/zookeeper/session.js';
@@ -29,12 +30,13 @@ export class FakeSession implements NodeSession {
   state: 'connected' | 'over' = 'connected';
   /** So many changes land; with the next one the process dies. */
   dieAfter = Infinity;
-  /** Changes wait here once `dieAfter` of them have landed, instead of dying. */
+  /** Calls wait here once so many have been answered. */
   pause: Promise<void> | undefined;
+  pauseAfter = Infinity;
   /** The answer to every so-manieth call is lost, whether it has landed or not. */
   loseEvery = Infinity;
   changes = 0;
-  private calls = 0;
+  calls = 0;
 
   constructor(private readonly server: FakeZookeeper) {}
 
@@ -83,15 +85,14 @@ export class FakeSession implements NodeSession {
     });
   }
 
-  private async change<T>(act: () => T): Promise<T> {
-    const isLast = this.changes++ >= this.dieAfter;
-    if (isLast && this.pause === undefined) this.state = 'over';
-    if (isLast) await this.pause;
+  private change<T>(act: () => T): Promise<T> {
+    if (this.changes++ === this.dieAfter) this.state = 'over';
     return this.ask(act);
   }
 
   private async ask<T>(act: () => T): Promise<T> {
-    await Promise.resolve();
+    await nextTurn();
+    if (this.calls >= this.pauseAfter) await this.pause;
     const isLost = ++this.calls % this.loseEvery === 0;
     // Every other one of those has landed.
     if (isLost && (this.calls / this.loseEvery) % 2 === 0) throw failed('ZOOKEEPER_CONNECTION_LOST');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
 import { STORE_FORMAT, type LogEntry } from './store-entry.js';
 import { StoreView } from './store-view.js';
@@ -31,6 +32,7 @@ interface Body {
 
 const NOTHING: Head = { sequence: 0, epoch: 0, position: { epoch: 0, node: 0 }, writer: '', chunks: 0, owner: '' };
 const MAX_READS = 20;
+const LINES_AT_A_TIME = 2_000;
 /** Nodes that a snapshot could replace, and that are kept: who writes behind a leader of long ago finds its number taken. */
 const MARGIN = 100;
 /** The same, of epochs: the node that ended each of these is kept. */
@@ -109,7 +111,7 @@ export class ZookeeperLog {
       if (headOf(node!.data).sequence > this.view.sequence) await this.load();
       else this.takeHead(node!.data, node!.version);
     }
-    throw this.corrupt(new Error('it changes faster than it can be read'));
+    throw this.contended();
   }
 
   /**
@@ -119,19 +121,21 @@ export class ZookeeperLog {
   async takeOver(): Promise<boolean> {
     for (let tries = 0; tries < MAX_READS; tries++) {
       const data = Buffer.from(JSON.stringify({ ...this.head, owner: this.writer }));
+      // Looked up before: what the next leader writes must not be among it.
+      const chunks = await this.chunkNames();
       if (await this.nodes.set(`${this.path}/head`, data, this.headVersion)) {
         this.headVersion += 1;
-        await this.removeChunks((name) => !name.startsWith(chunksOf(this.head)));
+        await this.removeChunks(chunks.filter((name) => !name.startsWith(chunksOf(this.head))));
         return true;
       }
       const node = await this.nodes.get(`${this.path}/head`);
       if (headOf(node!.data).sequence > this.view.sequence) {
-        await this.nodes.remove([this.logPath(this.seal)]);
+        await this.withdraw();
         return false;
       }
       this.takeHead(node!.data, node!.version);
     }
-    throw this.corrupt(new Error('others go on writing snapshots'));
+    throw this.contended();
   }
 
   /** A snapshot instead of the log, while commits go on. False: an other leader has taken over. */
@@ -139,24 +143,18 @@ export class ZookeeperLog {
     const { sequence, epoch, entries } = this.view.snapshot();
     const { position, head: old } = this;
     const head: Head = { sequence, epoch, position, writer: this.writer, chunks: 0, owner: this.writer };
-    const bytes = Buffer.from(entries.map((entry) => JSON.stringify(entry)).join('\n'));
-    const chunks = await this.nodes.writeParts(bytes, this.chunkPath(head));
+    const chunks = await this.nodes.writeParts(await bytesOf(entries), this.chunkPath(head));
     const data = Buffer.from(JSON.stringify({ ...head, chunks }));
     if (!(await this.nodes.set(`${this.path}/head`, data, this.headVersion))) return false;
     this.takeHead(data, this.headVersion + 1);
-    await this.removeChunks((name) => old.writer !== '' && name.startsWith(chunksOf(old)));
+    await this.removeChunks((await this.chunkNames()).filter((name) => name.startsWith(chunksOf(old))));
     await this.trim(position);
     return true;
   }
 
   private async checkFormat(): Promise<void> {
-    for (const dir of ['', '/chunks', '/log']) await this.nodes.ensure(this.path + dir);
-    const epochs = await this.nodes.children(`${this.path}/log`);
-    if (epochs?.length === 0) await this.nodes.ensure(`${this.path}/log/${digits(0)}`);
-    await this.nodes.create(`${this.path}/head`, JSON.stringify(NOTHING));
-    await this.nodes.create(`${this.path}/format`, String(STORE_FORMAT));
-    const format = (await this.nodes.get(`${this.path}/format`))!.data.toString();
-    if (Number(format) <= STORE_FORMAT) return;
+    const format = (await this.nodes.get(`${this.path}/format`))?.data.toString();
+    if (format === undefined || Number(format) <= STORE_FORMAT) return this.prepare();
     throw new MezzoError(
       'STORE_TOO_NEW',
       `The store ${this.path} has format ${format}; this version reads ${STORE_FORMAT}`,
@@ -166,6 +164,14 @@ export class ZookeeperLog {
         details: { format: Number(format), readable: STORE_FORMAT },
       },
     );
+  }
+
+  private async prepare(): Promise<void> {
+    for (const dir of ['', '/chunks', '/log']) await this.nodes.ensure(this.path + dir);
+    await this.nodes.create(`${this.path}/format`, String(STORE_FORMAT));
+    const epochs = await this.nodes.children(`${this.path}/log`);
+    if (epochs?.length === 0) await this.nodes.ensure(`${this.path}/log/${digits(0)}`);
+    await this.nodes.create(`${this.path}/head`, JSON.stringify(NOTHING));
   }
 
   /** From the snapshot on, into a new view. What is replaced meanwhile is read again. */
@@ -188,7 +194,7 @@ export class ZookeeperLog {
       const last = bytes ? this.logPath(this.position) : `snapshot ${sequence}`;
       throw this.corrupt(new Error(`a part of ${last}, or of what follows, is missing`));
     }
-    throw this.corrupt(new Error('it changes faster than it can be read'));
+    throw this.contended();
   }
 
   /** False: something is missing in between. */
@@ -248,9 +254,20 @@ export class ZookeeperLog {
     }
   }
 
-  private async removeChunks(isOutdated: (name: string) => boolean): Promise<void> {
-    const names = (await this.nodes.children(`${this.path}/chunks`)) ?? [];
-    await this.nodes.remove(names.filter(isOutdated).map((name) => `${this.path}/chunks/${name}`));
+  private async chunkNames(): Promise<readonly string[]> {
+    return (await this.nodes.children(`${this.path}/chunks`)) ?? [];
+  }
+
+  private removeChunks(names: readonly string[]): Promise<void> {
+    return this.nodes.remove(names.map((name) => `${this.path}/chunks/${name}`));
+  }
+
+  /** Takes back the node that began our epoch, where its number was free only because it had been trimmed: the log went on after it. */
+  private async withdraw(): Promise<void> {
+    const { epoch, node } = this.seal;
+    const names = (await this.nodes.children(`${this.path}/log/${digits(epoch)}`)) ?? [];
+    if (names.some((name) => name.length === 10 && Number(name) > node))
+      await this.nodes.remove([this.logPath(this.seal)]);
   }
 
   private async writeParts(at: Position, body: Buffer): Promise<Buffer> {
@@ -286,6 +303,14 @@ export class ZookeeperLog {
     (index: number): string =>
       `${this.path}/chunks/${chunksOf(head)}${index}`;
 
+  private contended(): MezzoError {
+    return new MezzoError('STORE_BUSY', `The store ${this.path} changes faster than it can be read`, {
+      blame: 'environment',
+      retryable: true,
+      next: 'See that one master alone leads.',
+    });
+  }
+
   private corrupt(cause: unknown): MezzoError {
     return new MezzoError('STORE_CORRUPT', `The store ${this.path} cannot be read: ${messageOf(cause)}`, {
       blame: 'environment',
@@ -293,6 +318,17 @@ export class ZookeeperLog {
       cause,
     });
   }
+}
+
+/** A line for each entry; others get their turn meanwhile. */
+async function bytesOf(entries: readonly StoreEntry[]): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < entries.length; at += LINES_AT_A_TIME) {
+    const lines = entries.slice(at, at + LINES_AT_A_TIME).map((entry) => JSON.stringify(entry));
+    parts.push(Buffer.from(`${at === 0 ? '' : '\n'}${lines.join('\n')}`));
+    await nextTurn();
+  }
+  return Buffer.concat(parts);
 }
 
 const headOf = (data: Buffer): Head => JSON.parse(data.toString('utf8')) as Head;

@@ -105,7 +105,8 @@ export class ZookeeperNodes {
       try {
         return await ask();
       } catch (error) {
-        if (!hasCode(error, 'ZOOKEEPER_CONNECTION_LOST') || this.isClosing) throw error;
+        if (!hasCode(error, 'ZOOKEEPER_CONNECTION_LOST')) throw error;
+        if (this.isClosing && this.session.state !== 'connected') throw error;
         await this.connected();
       }
     }

@@ -26,7 +26,7 @@ async function reigns(session: FakeSession, server: FakeZookeeper, landed: Recor
   for (const reign of ['a', 'b']) {
     const store = await open(server, session);
     const epoch = await store.startEpoch();
-    for (let n = 0; n < 6; n++) {
+    for (let n = 0; n < 12; n++) {
       const value = n === 2 ? BIG : `${reign}${n}`;
       await store.commit({ epoch, writes: [put(`${reign}${n}`, value), put('last', `${reign}${n}`)] });
       Object.assign(landed, { [`${reign}${n}`]: value, last: `${reign}${n}` });
@@ -64,19 +64,19 @@ test.each([2, 3, 4, 5, 7])('where every %ith answer is lost, all lands once', as
 });
 
 test('what an old leader writes does not land, wherever the new one comes in between', async () => {
-  for (let dieAfter = 8; ; dieAfter++) {
+  for (let pauseAfter = 12; ; pauseAfter++) {
     const server = new FakeZookeeper();
     const session = new FakeSession(server);
     let resume: () => void = () => undefined;
     session.pause = new Promise((resolve) => (resume = resolve));
-    session.dieAfter = dieAfter;
+    session.pauseAfter = pauseAfter;
     const old: Record<string, string> = {};
     const oldReign = reigns(session, server, old).then(
       () => 'done',
       (error: { code: string }) => error.code,
     );
-    const paused = await Promise.race([oldReign, pausedAt(session, dieAfter)]);
-    if (paused === 'done') return expect(dieAfter).toBeGreaterThan(50);
+    const paused = await Promise.race([oldReign, pausedAt(session)]);
+    if (paused === 'done') return expect(pauseAfter).toBeGreaterThan(50);
     const before = { ...old };
     const young = await open(server);
     const epoch = await young.startEpoch();
@@ -91,7 +91,7 @@ test('what an old leader writes does not land, wherever the new one comes in bet
       expect(await found(server)).toEqual({ ...taken, ...youngs, last: 'young' });
     } else {
       await young.close();
-      expect(await found(server), `after ${dieAfter} changes`).toMatchObject({ ...before, ...youngs, ...old });
+      expect(await found(server), `after ${pauseAfter} calls`).toMatchObject({ ...before, ...youngs, ...old });
     }
   }
 });
@@ -99,8 +99,8 @@ test('what an old leader writes does not land, wherever the new one comes in bet
 const youngs = Object.fromEntries([0, 1, 2, 3, 4].map((n) => [`young${n}`, `young${n}`]));
 
 /** Polled by turns: nothing here takes time. */
-async function pausedAt(session: FakeSession, changes: number): Promise<string> {
-  while (session.changes <= changes) await new Promise((resolve) => setImmediate(resolve));
+async function pausedAt(session: FakeSession): Promise<string> {
+  while (session.calls < session.pauseAfter) await new Promise((resolve) => setImmediate(resolve));
   return 'paused';
 }
 

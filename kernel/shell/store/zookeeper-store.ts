@@ -1,4 +1,4 @@
-import { hasCode, type StoreEntry } from '@mezzo/sdk/contract';
+import { hasCode, messageOf, MezzoError, type Logger, type StoreEntry } from '@mezzo/sdk/contract';
 import type { Store, StoreBatch } from '../../ports/store.js';
 import { fenced, type LogEntry } from './store-entry.js';
 import type { WatchListener } from './store-view.js';
@@ -11,18 +11,25 @@ export interface ZookeeperStoreOptions {
   readonly snapshotEvery?: number;
   /** Bytes of the log after which a snapshot takes its place. Default 32 MiB: ZooKeeper keeps them in memory. */
   readonly snapshotEveryBytes?: number;
+  /** Told of snapshots that fail: the log grows until one does not. */
+  readonly log?: Pick<Logger, 'warn'>;
 }
 
 const MAX_STARTS = 20;
+const RETRY_MS = 10_000;
+/** Whoever reads the log lists its nodes: with more of them the list would be too long for one answer. */
+const MAX_ENTRIES = 30_000;
 
 /**
  * The driver for several masters. A group of commits is one node that only one writer can create, through the session that
- * holds its leadership: once another leads, what an old one writes cannot land. Fails with ZOOKEEPER_SESSION_OVER for good.
+ * holds its leadership: once another leads, what an old one writes cannot land. When that session is over, nothing can be
+ * written any more: STORE_UNAVAILABLE.
  */
 export class ZookeeperStore implements Store {
   private queue: WriteQueue;
   private snapshotting: Promise<void> | undefined;
   private bytesInLog = 0;
+  private nextSnapshotMs = 0;
   /** Of the snapshot too: until then another leader may be writing one. */
   private hasTakenOver = false;
 
@@ -96,7 +103,9 @@ export class ZookeeperStore implements Store {
   }
 
   private async write(group: readonly LogEntry[]): Promise<number> {
-    const appended = await this.log.append(group);
+    const appended = await this.log.append(group).catch((error: unknown) => {
+      throw hasCode(error, 'ZOOKEEPER_SESSION_OVER') ? sessionOver(error) : error;
+    });
     if (appended === undefined) throw fenced(group[0]!.epoch, this.epoch + 1);
     this.bytesInLog += appended.bytes;
     this.snapshotWhenLong();
@@ -107,15 +116,26 @@ export class ZookeeperStore implements Store {
     const { snapshotEvery = 10_000, snapshotEveryBytes = 32 * 1024 * 1024 } = this.options;
     if (!this.hasTakenOver || this.snapshotting) return;
     // A large one is not written again for a few changes.
-    const entries = Math.max(snapshotEvery, this.log.view.size / 4);
+    const entries = Math.min(Math.max(snapshotEvery, this.log.view.size / 4), MAX_ENTRIES);
     const bytes = Math.max(snapshotEveryBytes, this.log.snapshotBytes);
     if (this.log.length < entries && this.bytesInLog < bytes) return;
+    if (performance.now() < this.nextSnapshotMs) return;
     const { bytesInLog } = this;
-    // One that fails leaves the log as it is, which is complete; the next commit tries again.
+    // One that fails leaves the log as it is, which is complete.
     this.snapshotting = this.log
       .snapshot()
       .then(() => void (this.bytesInLog -= bytesInLog))
-      .catch(() => {})
+      .catch((error: unknown) => {
+        this.nextSnapshotMs = performance.now() + RETRY_MS;
+        this.options.log?.warn('no snapshot could be written', { reason: messageOf(error) });
+      })
       .finally(() => (this.snapshotting = undefined));
   }
 }
+
+const sessionOver = (cause: unknown): MezzoError =>
+  new MezzoError('STORE_UNAVAILABLE', 'The session with ZooKeeper is over', {
+    blame: 'environment',
+    next: 'Another master may lead by now: start this one again, and it follows.',
+    cause,
+  });
