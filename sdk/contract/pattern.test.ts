@@ -30,7 +30,7 @@ function isSmallEnough(source: string): boolean {
     compilePattern(source);
     return true;
   } catch (error) {
-    expect(String(error)).toContain('more than 10000 steps');
+    expect(String(error)).toMatch(/more than 10000 steps|longer than 1024 characters/);
     return false;
   }
 }
@@ -38,10 +38,10 @@ function isSmallEnough(source: string): boolean {
 test('what it describes is what JavaScript says', () => {
   fc.assert(
     fc.property(pattern, texts, (source, all) => {
-      // Repetitions of repetitions may be more than what is refused for its size.
-      fc.pre(isSmallEnough(source));
       // JavaScript tries them all out, one within the other: that can take minutes.
       fc.pre((source.match(/[*+?{]/g) ?? []).length <= 6);
+      // Repetitions of repetitions may be more than what is refused for its size.
+      fc.pre(isSmallEnough(source));
       const reference = new RegExp(`^(?:${source})$`);
       for (const text of all) expect(matches(source, text), `${source} on '${text}'`).toBe(reference.test(text));
     }),
