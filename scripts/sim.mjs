@@ -12,10 +12,10 @@ if (value('--seed')) {
   env.MEZZO_SIM_TRACE = value('--seed');
   filter.push('tests/sim/trace.test.ts');
 } else {
-  filter.push('tests/sim/sim.test.ts');
   if (value('--seeds')) env.MEZZO_SIM_SEEDS = value('--seeds');
   if (value('--from')) env.MEZZO_SIM_FROM = value('--from');
-  filter.push('-t', args.includes('--planted') ? 'planted' : 'no law');
+  filter.push(args.includes('--planted') ? 'tests/sim/planted.test.ts' : 'tests/sim/sim.test.ts');
+  if (!args.includes('--planted')) filter.push('-t', 'no law');
 }
 process.exit(
   spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'sim', ...filter], {

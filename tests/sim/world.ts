@@ -359,3 +359,14 @@ const agentConfig = (index: number, cpus: number, more: readonly Resource[]): Ag
   recoveryTimeoutMs: 900_000,
   maxCompletedExecutors: 150,
 });
+
+/** What a run comes to: the law it broke, or undefined. */
+export function violation(seed: number, bug?: Planted): string | undefined {
+  try {
+    new World(seed, false, bug).run();
+    return undefined;
+  } catch (error) {
+    // A crash of the machine itself is a finding too.
+    return error instanceof Violation ? error.message : `crash: ${(error as Error).stack}`;
+  }
+}
