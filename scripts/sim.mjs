@@ -14,8 +14,7 @@ if (value('--seed')) {
 } else {
   if (value('--seeds')) env.MEZZO_SIM_SEEDS = value('--seeds');
   if (value('--from')) env.MEZZO_SIM_FROM = value('--from');
-  filter.push(args.includes('--planted') ? 'tests/sim/planted.test.ts' : 'tests/sim/sim.test.ts');
-  if (!args.includes('--planted')) filter.push('-t', 'no law');
+  filter.push(args.includes('--planted') ? 'tests/sim/planted.test.ts' : 'tests/sim/sweep-');
 }
 process.exit(
   spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'sim', ...filter], {
