@@ -41,6 +41,22 @@ test('two masters do not share a work directory', async () => {
   expect(existsSync(join(dir, 'secrets/cluster.key'))).toBe(true);
 });
 
+test('a master that is alone and healthy leads', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port } = other.address() as AddressInfo;
+  await new Promise((resolve) => other.close(resolve));
+  const starting = start(`--port=${port}`);
+  const status = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+  while ((await status('/health')) !== 200);
+  expect(await status('/state')).toBe(200);
+  await (await starting).close();
+});
+
 test('a master makes the token that admits its agents, and leaves one alone that is good', async () => {
   const token = () => readFileSync(join(dir, 'secrets/join.token'), 'utf8');
   await (await start('--port=0')).close();

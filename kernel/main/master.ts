@@ -151,11 +151,17 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
       ...{ flags, log, workDir, secretsDir, url, port, masterId, clusterKey: key },
       ...{ shell, files, gate, tls, app, close: closeAll },
     };
-    listening.serve(listener);
+    const serve = (): void => {
+      listening.serve(listener);
+      log.info('master is serving', { url, masterId });
+    };
+    // The only one has nobody to send callers to: whoever finds it healthy finds it leading.
+    if (flags.zk !== undefined) serve();
     const lead = async (): Promise<MasterDaemon> => {
       const store = await (opening = election.openStore());
       const epoch = await store.startEpoch();
       shell.lead(store, epoch);
+      if (flags.zk === undefined) serve();
       if (whitelist) {
         const unfollow = whitelist.follow((hosts) => shell.offerOnly(hosts));
         opened.push(() => Promise.resolve(unfollow()));
@@ -174,7 +180,6 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
       opened.push(() => Promise.resolve(unwatch()));
     });
     leading.catch(() => undefined);
-    log.info('master is serving', { url, masterId });
     await election.contend(info);
     return { ...master, leading };
   } catch (error) {
