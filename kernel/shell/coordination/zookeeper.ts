@@ -3,10 +3,10 @@ import { hasCode, messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { Coordination, Leadership } from '../../ports/coordination.js';
 import type { ZookeeperAddress } from '../zookeeper/address.js';
 import { ZookeeperSession } from '../zookeeper/session.js';
+import { LeadershipNews, NOBODY } from './leadership-news.js';
 
 /** What clients of Mesos look for: ten digits follow, the lowest leads, and its data is its MasterInfo as JSON. */
 const LABEL = 'json.info_';
-const NOBODY: Leadership = { leader: undefined, elected: false };
 /** What stands in ZooKeeper goes into headers and addresses. */
 const HOST = /^[\w.:-]{1,255}$/;
 const RETRY_MS = 1_000;
@@ -20,13 +20,12 @@ const RETRY_MS = 1_000;
 export class ZookeeperCoordination implements Coordination {
   private session: ZookeeperSession | undefined;
   private self: MasterInfo | undefined;
-  private leadership = NOBODY;
+  private readonly news = new LeadershipNews();
   private looking: Promise<void> | undefined;
   private stale = false;
   private closed = false;
   private patience: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
-  private readonly listeners = new Set<(leadership: Leadership) => void>();
 
   private constructor(
     private readonly address: ZookeeperAddress,
@@ -54,10 +53,7 @@ export class ZookeeperCoordination implements Coordination {
   }
 
   watch(listener: (leadership: Leadership) => void): () => void {
-    const own = (leadership: Leadership): void => listener(leadership);
-    this.listeners.add(own);
-    own(this.leadership);
-    return () => void this.listeners.delete(own);
+    return this.news.watch(listener);
   }
 
   async close(): Promise<void> {
@@ -86,7 +82,7 @@ export class ZookeeperCoordination implements Coordination {
 
   /** Our place may be given away any moment: whoever leads must not go on. Whom others follow stays. */
   private doubt(): void {
-    if (this.leadership.elected) this.tell(NOBODY);
+    if (this.news.now.elected) this.tell(NOBODY);
   }
 
   private expire(): void {
@@ -165,10 +161,9 @@ export class ZookeeperCoordination implements Coordination {
   }
 
   private tell(leadership: Leadership): void {
-    const { leader, elected } = this.leadership;
+    const { leader, elected } = this.news.now;
     if (leader?.id === leadership.leader?.id && elected === leadership.elected) return;
-    this.leadership = leadership;
-    for (const listener of [...this.listeners]) listener(leadership);
+    this.news.tell(leadership);
   }
 }
 

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
 import { Level, type BatchOperation } from 'level';
 import type { Store, StoreBatch } from '../../ports/store.js';
-import { STORE_FORMAT, decodeEntry, encodeEntry, type LogEntry, type Snapshot } from './store-entry.js';
+import { STORE_FORMAT, decodeEntry, encodeEntry, tooNew, type LogEntry, type Snapshot } from './store-entry.js';
 import { StoreView, type WatchListener } from './store-view.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -216,13 +216,6 @@ function cannotOpen(directory: string, error: unknown): MezzoError {
     blame: 'environment',
   });
 }
-
-const tooNew = (directory: string, format: string): MezzoError =>
-  new MezzoError('STORE_TOO_NEW', `The store ${directory} has format ${format}; this version reads ${STORE_FORMAT}`, {
-    blame: 'operator',
-    next: 'Start the newer version that wrote it.',
-    details: { format: Number(format), readable: STORE_FORMAT },
-  });
 
 const corrupt = (directory: string, cause: unknown): MezzoError =>
   new MezzoError('STORE_CORRUPT', `The store ${directory} is damaged: ${messageOf(cause)}`, {

@@ -56,3 +56,11 @@ export const fenced = (epoch: number, current: number): MezzoError =>
   });
 
 export const closed = (): MezzoError => new MezzoError('STORE_CLOSED', 'The store is closed', { blame: 'kernel' });
+
+/** `where`: a directory, or a path of nodes. */
+export const tooNew = (where: string, format: string): MezzoError =>
+  new MezzoError('STORE_TOO_NEW', `The store ${where} has format ${format}; this version reads ${STORE_FORMAT}`, {
+    blame: 'operator',
+    next: 'Start the newer version that wrote it.',
+    details: { format: Number(format), readable: STORE_FORMAT },
+  });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
-import { STORE_FORMAT, type LogEntry } from './store-entry.js';
+import { STORE_FORMAT, tooNew, type LogEntry } from './store-entry.js';
 import { StoreView } from './store-view.js';
 import { MAX_PART_BYTES, type ZookeeperNodes } from './zookeeper-nodes.js';
 
@@ -155,15 +155,7 @@ export class ZookeeperLog {
   private async checkFormat(): Promise<void> {
     const format = (await this.nodes.get(`${this.path}/format`))?.data.toString();
     if (format === undefined || Number(format) <= STORE_FORMAT) return this.prepare();
-    throw new MezzoError(
-      'STORE_TOO_NEW',
-      `The store ${this.path} has format ${format}; this version reads ${STORE_FORMAT}`,
-      {
-        blame: 'operator',
-        next: 'Start the newer version that wrote it.',
-        details: { format: Number(format), readable: STORE_FORMAT },
-      },
-    );
+    throw tooNew(this.path, format);
   }
 
   private async prepare(): Promise<void> {
