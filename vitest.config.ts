@@ -6,7 +6,10 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Tests read the sources, so that a red test never depends on a stale build; e2e alone starts what was built. */
 const alias = [
   { find: /^@mezzo\/sdk\/points\/(.*)$/, replacement: at('sdk/points/$1.ts') },
-  { find: /^@mezzo\/sdk\/(contract|runtime|api|framework|secrets|testing)$/, replacement: at('sdk/$1/index.ts') },
+  {
+    find: /^@mezzo\/sdk\/(contract|runtime|api|framework|backup|secrets|testing)$/,
+    replacement: at('sdk/$1/index.ts'),
+  },
   { find: /^@mezzo\/kernel\/(.*)$/, replacement: at('kernel/$1.ts') },
 ];
 

@@ -1,10 +1,12 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { StoreWrite } from '../../sdk/contract/index.js';
-import type { Store } from '../../kernel/ports/store.js';
+import type { StoreEntry, StoreWrite } from '../../sdk/contract/index.js';
+import { readBackup, writeBackup } from '../../sdk/backup/index.js';
+import type { DurableStore, Store, StoreSnapshot } from '../../kernel/ports/store.js';
 
 /** One durable medium: every `open` sees what earlier stores on it have committed. */
-export interface StoreMedium {
-  open(): Promise<Store>;
+export interface StoreMedium<S extends Store = Store> {
+  open(): Promise<S>;
   destroy(): Promise<void>;
 }
 
@@ -114,6 +116,19 @@ export function storeSuite(name: string, newMedium: () => Promise<StoreMedium>):
       ]);
     });
 
+    test('a snapshot is sorted, and stays as it is whatever comes after it', async () => {
+      const version = await commit(put('b'), put('a'));
+      const snapshot = store.snapshot();
+      await commit(put('a', 'later'), del('b'), put('c'));
+      expect(snapshot).toEqual({
+        ...{ sequence: version, epoch },
+        entries: [
+          { key: 'a', value: 'a', version },
+          { key: 'b', value: 'b', version },
+        ],
+      });
+    });
+
     test('what is too large is refused and leaves no trace', async () => {
       const before = await commit(put('a'));
       await expect(commit(put('b'), put('x'.repeat(513)))).rejects.toMatchObject({ code: 'STORE_KEY_INVALID' });
@@ -134,4 +149,94 @@ export function storeSuite(name: string, newMedium: () => Promise<StoreMedium>):
       expect(store.get('a')?.value).toBe('landed');
     });
   });
+}
+
+export type NewMedium = () => Promise<StoreMedium<DurableStore>>;
+
+/** What every driver promises whose store outlives its process: backups of each driver go into it. */
+export function durableSuite(name: string, newMedium: NewMedium, sources: Readonly<Record<string, NewMedium>>): void {
+  describe(`${name} is a DurableStore`, () => {
+    const opened: { close(): Promise<void> }[] = [];
+    const media: StoreMedium[] = [];
+    afterEach(async () => {
+      for (const one of opened.splice(0)) await one.close();
+      for (const one of media.splice(0)) await one.destroy();
+    });
+    const made = async (make: NewMedium) => {
+      const medium = await make();
+      media.push(medium);
+      return medium;
+    };
+    const open = async (medium: StoreMedium<DurableStore>) => {
+      const store = await medium.open();
+      opened.push(store);
+      return store;
+    };
+    const close = async (store: DurableStore) => {
+      opened.splice(opened.indexOf(store), 1);
+      await store.close();
+    };
+    const fill = async (store: DurableStore, epochs: number, ...keys: string[]) => {
+      for (let n = 0; n < epochs; n++) await store.startEpoch();
+      for (const key of keys) await store.commit({ epoch: store.epoch, writes: [put(key)] });
+    };
+
+    test.each(Object.entries(sources))('a backup of a %s goes into it whole', async (_source, newSource) => {
+      const source = await open(await made(newSource));
+      await fill(source, 3, 'a', 'b', 'c', 'gone', 'b', 'ключ', 'x'.repeat(512));
+      await source.commit({ epoch: source.epoch, writes: [del('gone'), put('big', 'y'.repeat(2_000_000))] });
+      const backup = await throughFile(source.snapshot());
+
+      const medium = await made(newMedium);
+      const before = await open(medium);
+      await fill(before, 2, 'a', 'mine', 'and mine');
+      await before.restore(backup);
+      await close(before);
+      const after = await open(medium);
+      expect(after.list('')).toEqual(source.list(''));
+      const epoch = await after.startEpoch();
+      expect(epoch).toBeGreaterThan(Math.max(source.epoch, before.epoch));
+      const version = await after.commit({ epoch, writes: [put('next')] });
+      expect(version).toBeGreaterThan(Math.max(source.snapshot().sequence, before.snapshot().sequence));
+      await close(after);
+      expect((await open(medium)).list('').map(({ key }) => key)).toContain('next');
+    });
+
+    test('a backup of its own goes back into it, and into it again', async () => {
+      const medium = await made(newMedium);
+      const first = await open(medium);
+      await fill(first, 1, 'a', 'b');
+      const backup = first.snapshot();
+      await close(first);
+      for (const later of ['c', 'd']) {
+        const store = await open(medium);
+        await fill(store, 1, later, 'a');
+        await store.restore(backup);
+        await close(store);
+        const after = await open(medium);
+        expect(after.list('')).toEqual(backup.entries);
+        await close(after);
+      }
+    });
+
+    test('a backup of nothing leaves nothing', async () => {
+      const medium = await made(newMedium);
+      const store = await open(medium);
+      await fill(store, 1, 'a');
+      await store.restore({ sequence: 0, epoch: 0, entries: [] });
+      await close(store);
+      const after = await open(medium);
+      expect(after.list('')).toEqual([]);
+      await fill(after, 1, 'b');
+      expect(after.list('').map(({ key }) => key)).toEqual(['b']);
+    });
+  });
+}
+
+/** As operators carry it from one store to the other. */
+async function throughFile({ sequence, epoch, entries }: StoreSnapshot): Promise<StoreSnapshot> {
+  const header = { mezzoBackup: 1, store: 1, epoch, sequence, time: '2026-01-02T03:04:05Z', count: entries.length };
+  const read: StoreEntry[] = [];
+  await readBackup(Readable.from(writeBackup(header, entries)), 'a backup', { entry: (entry) => read.push(entry) });
+  return { sequence, epoch, entries: read };
 }

@@ -9,9 +9,9 @@ import { ZookeeperSession } from '../../kernel/shell/zookeeper/session.js';
 import { FakeSession, FakeZookeeper } from '../support/fake-zookeeper.js';
 import { describeIf } from '../support/skip.js';
 import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
-import { storeSuite, type StoreMedium } from './store-suite.js';
+import { durableSuite, storeSuite, type StoreMedium } from './store-suite.js';
 
-async function levelMedium(options: LevelStoreOptions): Promise<StoreMedium> {
+async function levelMedium(options: LevelStoreOptions): Promise<StoreMedium<LevelStore>> {
   const directory = await mkdtemp(join(tmpdir(), 'mezzo-store-'));
   return {
     open: () => LevelStore.open(directory, options),
@@ -26,7 +26,7 @@ storeSuite('MemoryStore', () => {
 storeSuite('LevelStore', () => levelMedium({}));
 storeSuite('LevelStore with a snapshot after every other entry', () => levelMedium({ snapshotEvery: 2 }));
 
-function fakeMedium(loseEvery: number, options?: ZookeeperStoreOptions): Promise<StoreMedium> {
+function fakeMedium(loseEvery: number, options?: ZookeeperStoreOptions): Promise<StoreMedium<ZookeeperStore>> {
   const server = new FakeZookeeper();
   const open = (): Promise<ZookeeperStore> => {
     const session = new FakeSession(server);
@@ -39,6 +39,11 @@ storeSuite('ZookeeperStore on nodes in memory', () => fakeMedium(Infinity));
 storeSuite('ZookeeperStore with a snapshot after every other entry', () => fakeMedium(Infinity, { snapshotEvery: 2 }));
 storeSuite('ZookeeperStore where answers are lost', () => fakeMedium(3, { snapshotEvery: 5 }));
 
+const SOURCES = { LevelStore: () => levelMedium({}), ZookeeperStore: () => fakeMedium(Infinity) };
+durableSuite('LevelStore', () => levelMedium({ snapshotEvery: 3 }), SOURCES);
+durableSuite('ZookeeperStore', () => fakeMedium(Infinity, { snapshotEvery: 3 }), SOURCES);
+durableSuite('ZookeeperStore where answers are lost', () => fakeMedium(3), SOURCES);
+
 describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'on a real ZooKeeper', () => {
   let server: ZookeeperServer;
   let stores = 0;
@@ -47,7 +52,7 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'on a r
   }, 60_000);
   afterAll(() => server.stop());
 
-  async function medium(options?: ZookeeperStoreOptions): Promise<StoreMedium> {
+  async function medium(options?: ZookeeperStoreOptions): Promise<StoreMedium<ZookeeperStore>> {
     const path = `/store-${++stores}`;
     const sessions: ZookeeperSession[] = [];
     const open = async (): Promise<ZookeeperStore> => {
@@ -59,6 +64,7 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'on a r
     const destroy = (): Promise<void> => Promise.resolve(sessions.forEach((session) => session.close()));
     return Promise.resolve({ open, destroy });
   }
+  durableSuite('ZookeeperStore', () => medium(), { ...SOURCES, 'ZookeeperStore on a server': () => medium() });
   storeSuite('ZookeeperStore', () => medium());
   storeSuite('ZookeeperStore with a snapshot after every other entry', () => medium({ snapshotEvery: 2 }));
 });

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster } from '../support/cluster.js';
 import { until } from '../support/poll.js';
@@ -83,6 +84,16 @@ test('a token for scripts opens the router; without one it stays shut', async ()
   const get = (headers: Record<string, string>) => fetch(cluster.url(8000, '/mesos/state-summary'), { headers });
   expect((await get({ authorization: `token=${stdout.trim()}` })).status).toBe(200);
   expect((await get({})).status).toBe(401);
+});
+
+test('a backup is one file; it goes into a store that no master uses, and into no other', async () => {
+  const file = join(cluster.workDir, 'x.backup');
+  const taken = await cluster.json<{ count: number }>('backup', '--out', file);
+  expect(taken.count).toBeGreaterThan(0);
+  expect((await cluster.mezzo(['restore', file])).stderr).toMatch(/is in use by process \d+[^]*STORE_LOCKED/);
+  const elsewhere = ['restore', file, '--work-dir', join(cluster.workDir, 'elsewhere')];
+  expect(await cluster.json(...elsewhere)).toMatchObject({ count: taken.count, replaced: 0 });
+  expect((await cluster.mezzo(elsewhere)).stderr).toMatch(/STORE_NOT_EMPTY[^]*--force/);
 });
 
 test('unknown things are named: commands, apps, files, clusters', async () => {

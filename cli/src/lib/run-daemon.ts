@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { MezzoError } from '@mezzo/sdk/contract';
 import { bundledRegistry, executable } from '../up/kernel.js';
 
 /** Runs one of the kernel's executables in the foreground with the flags as they are; answers its exit code. */
@@ -9,4 +11,18 @@ export function runDaemon(daemon: 'master' | 'agent', argv: readonly string[]): 
   const child = spawn(process.execPath, [executable(daemon), ...registry, ...argv], { stdio: 'inherit' });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(name, () => child.kill(name));
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
+}
+
+/** Runs one to its end; it prints one line of JSON. Variables that are undefined are taken from its environment. */
+export async function runForJson<T>(what: 'restore', env: Readonly<Record<string, string | undefined>>): Promise<T> {
+  const child = spawn(process.execPath, [executable(what)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const printed = await text(child.stdout);
+  try {
+    return JSON.parse(printed) as T;
+  } catch (cause) {
+    throw new MezzoError('KERNEL_FAILED', `${what} ended without a word`, { blame: 'kernel', cause });
+  }
 }

@@ -21,6 +21,7 @@ export class TokenAuthenticator implements Authenticator {
   }
 }
 
-function tokenOf(header: string | readonly string[] | undefined): string | undefined {
+/** The text of a token, as clients of Mezzo and of the field send it. */
+export function tokenOf(header: string | readonly string[] | undefined): string | undefined {
   return /^(?:Bearer +|token=)([\w-]{1,4096}\.[\w-]{1,4096}\.[\w-]{1,512})$/i.exec(String(header ?? ''))?.[1];
 }

@@ -20,6 +20,7 @@ export const MASTER_DOORS: DoorPlan<MasterPart> = {
     '/system/stats.json',
     '/agent/v1/',
     '/plugins/v1/',
+    '/store/v1/',
   ],
   parts: {
     scheduler: ['/api/v1/scheduler'],

@@ -1,5 +1,6 @@
 import { daemonServer, type DaemonHttp } from '../daemon-server.js';
 import { agentApi } from './agent-api.js';
+import { backupApi } from './backup.js';
 import { legacyRouter } from './legacy.js';
 import { operatorApi } from './operator-api.js';
 import { schedulerApi } from './scheduler-api.js';
@@ -25,6 +26,8 @@ export const masterHttp = (site: MasterSite): DaemonHttp =>
           return agentApi(site, 'subscribe', request, response);
         case '/agent/v1/calls':
           return agentApi(site, 'calls', request, response);
+        case '/store/v1/backup':
+          return backupApi(site, request, response);
         default:
           return undefined;
       }

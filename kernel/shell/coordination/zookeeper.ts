@@ -167,8 +167,8 @@ export class ZookeeperCoordination implements Coordination {
   }
 }
 
-/** The lowest number first, whatever its sign and width. */
-const contenders = (names: readonly string[]): readonly string[] =>
+/** Of the names below a cluster's path, those of masters. The lowest number first, whatever its sign and width. */
+export const contenders = (names: readonly string[]): readonly string[] =>
   names
     .filter((name) => name.startsWith(LABEL))
     .sort((a, b) => Number(a.slice(LABEL.length)) - Number(b.slice(LABEL.length)));

@@ -11,7 +11,7 @@ import { masterMachine, type MasterEffect, type MasterEvent, type MasterState } 
 import type { Machine } from '../../core/machine.js';
 import type { AgentReturn, AgentSubscribe } from '../../core/protocol.js';
 import type { Clock, Random } from '../../ports/clock.js';
-import type { Store } from '../../ports/store.js';
+import type { Store, StoreSnapshot } from '../../ports/store.js';
 import { MachineLoop } from '../loop.js';
 import { toWireJson } from '../wire-json.js';
 import { readRegistry, storeWrite } from './registry.js';
@@ -109,6 +109,11 @@ export class MasterShell {
   get registryBytes(): number {
     const kept = this.store?.list('registry/') ?? [];
     return kept.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  }
+
+  /** All that is durable; undefined where this master does not lead. */
+  snapshot(): StoreSnapshot | undefined {
+    return this.store?.snapshot();
   }
 
   newConnection(): ConnectionId {

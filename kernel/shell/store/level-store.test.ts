@@ -67,6 +67,31 @@ test('a copy taken while commits run is a whole prefix too', async () => {
   expect(torn.get('again')?.value).toBe(torn.get('same')?.value);
 });
 
+test('a crash at any byte of a restore leaves what was there, or what was restored', async () => {
+  const store = await start(directory, { snapshotEvery: 10 });
+  await store.startEpoch();
+  await commitPairs(store, 0, 30);
+  const before = store.list('');
+  const log = (await readdir(directory)).find((name) => name.endsWith('.log'))!;
+  const { size: began } = await stat(join(directory, log));
+  const entries = [{ key: 'restored', value: 'x'.repeat(2000), version: 1 }];
+  await store.restore({ sequence: 1, epoch: 1, entries });
+  const copy = join(root, 'copy');
+  const { size } = await stat(join(directory, log));
+  const left = new Set<string>();
+  for (let length = size; length >= began; length -= 61) {
+    await cp(directory, copy, { recursive: true, force: true });
+    await truncate(join(copy, log), length);
+    const torn = await LevelStore.open(copy);
+    const found = torn.list('');
+    expect([before, entries]).toContainEqual(found);
+    left.add(found.length === 1 ? 'restored' : 'before');
+    await torn.close();
+    await rm(copy, { recursive: true });
+  }
+  expect([...left]).toEqual(['restored', 'before']);
+});
+
 test('a snapshot takes the place of the log', async () => {
   const store = await start(directory, { snapshotEvery: 10 });
   await store.startEpoch();

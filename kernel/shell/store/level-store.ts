@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
 import { Level, type BatchOperation } from 'level';
-import type { Store, StoreBatch } from '../../ports/store.js';
-import { STORE_FORMAT, decodeEntry, encodeEntry, tooNew, type LogEntry, type Snapshot } from './store-entry.js';
+import type { DurableStore, StoreBatch, StoreSnapshot } from '../../ports/store.js';
+import { STORE_FORMAT, after, decodeEntry, encodeEntry, tooNew, type LogEntry } from './store-entry.js';
 import { StoreView, type WatchListener } from './store-view.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -36,7 +36,7 @@ interface Head {
  * The embedded driver: a LevelDB of one process. Each group of commits is one synced batch, which LevelDB's own checksummed log
  * makes all or nothing, also when the tail of that log is torn.
  */
-export class LevelStore implements Store {
+export class LevelStore implements DurableStore {
   private readonly queue: WriteQueue;
   private snapshotting: Promise<void> | undefined;
   private bytesInLog = 0;
@@ -81,6 +81,10 @@ export class LevelStore implements Store {
     return this.view.watch(prefix, listener);
   }
 
+  snapshot(): StoreSnapshot {
+    return this.view.snapshot();
+  }
+
   commit(batch: StoreBatch): Promise<number> {
     return this.queue.commit(batch);
   }
@@ -89,10 +93,19 @@ export class LevelStore implements Store {
     return this.queue.startEpoch();
   }
 
+  async restore(snapshot: StoreSnapshot): Promise<void> {
+    await this.settle();
+    await this.writeSnapshot(after(this.view, snapshot));
+  }
+
   async close(): Promise<void> {
+    await this.settle();
+    await this.db.close();
+  }
+
+  private async settle(): Promise<void> {
     await this.queue.close();
     await this.snapshotting;
-    await this.db.close();
   }
 
   private async write(group: readonly LogEntry[]): Promise<number> {
@@ -110,14 +123,13 @@ export class LevelStore implements Store {
     const entries = this.view.sequence - this.firstInLog + 1;
     if (this.snapshotting || (entries < snapshotEvery && this.bytesInLog < snapshotEveryBytes)) return;
     // A snapshot that fails leaves the log as it is, which is complete; the next commit tries again.
-    this.snapshotting = this.writeSnapshot()
+    this.snapshotting = this.writeSnapshot(this.view.snapshot())
       .catch(() => {})
       .finally(() => (this.snapshotting = undefined));
   }
 
   /** Chunks first, while commits go on; then the head and the trimming of the log, in one synced batch. */
-  private async writeSnapshot(): Promise<void> {
-    const snapshot = this.view.snapshot();
+  private async writeSnapshot(snapshot: StoreSnapshot): Promise<void> {
     const { sequence, epoch } = snapshot;
     const bytesInLog = this.bytesInLog;
     let chunks = 0;
@@ -145,7 +157,7 @@ const put = (key: string, value: string) => ({ type: 'put', key, value }) satisf
 const del = (key: string) => ({ type: 'del', key }) satisfies Operation;
 
 /** JSON arrays of entries. */
-function* chunksOf({ entries }: Snapshot): Generator<string, void, undefined> {
+function* chunksOf({ entries }: StoreSnapshot): Generator<string, void, undefined> {
   let texts: string[] = [];
   let chars = 0;
   for (const entry of entries) {
@@ -220,6 +232,6 @@ function cannotOpen(directory: string, error: unknown): MezzoError {
 const corrupt = (directory: string, cause: unknown): MezzoError =>
   new MezzoError('STORE_CORRUPT', `The store ${directory} is damaged: ${messageOf(cause)}`, {
     blame: 'environment',
-    next: 'Restore the directory from a backup.',
+    next: 'Move the directory away and put a backup in its place: mezzo restore FILE --work-dir DIR.',
     cause,
   });

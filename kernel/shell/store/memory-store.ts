@@ -1,5 +1,5 @@
 import type { StoreEntry } from '@mezzo/sdk/contract';
-import type { Store, StoreBatch } from '../../ports/store.js';
+import type { Store, StoreBatch, StoreSnapshot } from '../../ports/store.js';
 import { decodeEntry, encodeEntry, type LogEntry } from './store-entry.js';
 import { StoreView, type WatchListener } from './store-view.js';
 import { WriteQueue } from './write-queue.js';
@@ -31,6 +31,10 @@ export class MemoryStore implements Store {
 
   watch(prefix: string, listener: WatchListener): () => void {
     return this.view.watch(prefix, listener);
+  }
+
+  snapshot(): StoreSnapshot {
+    return this.view.snapshot();
   }
 
   commit(batch: StoreBatch): Promise<number> {

@@ -1,5 +1,5 @@
-import { MezzoError, type StoreEntry, type StoreWrite } from '@mezzo/sdk/contract';
-import type { StoreBatch } from '../../ports/store.js';
+import { MezzoError, type StoreWrite } from '@mezzo/sdk/contract';
+import type { StoreBatch, StoreSnapshot } from '../../ports/store.js';
 
 /** Version of what the drivers write. A store of a newer version is refused, an older one would be converted upon opening. */
 export const STORE_FORMAT = 1;
@@ -13,12 +13,18 @@ export interface LogEntry {
   readonly writes: readonly StoreWrite[];
 }
 
-/** All that the log up to `sequence` amounts to. */
-export interface Snapshot {
-  readonly sequence: number;
-  readonly epoch: number;
-  readonly entries: readonly StoreEntry[];
-}
+/** Leaders that came after a backup was taken have had epochs too. */
+const EPOCHS_BETWEEN = 1000;
+
+/** As it must be to come after what is there already. */
+export const after = (
+  now: { readonly sequence: number; readonly epoch: number },
+  old: StoreSnapshot,
+): StoreSnapshot => ({
+  sequence: Math.max(now.sequence, old.sequence) + 1,
+  epoch: Math.max(now.epoch, old.epoch) + EPOCHS_BETWEEN,
+  entries: old.entries,
+});
 
 export const encodeEntry = (entry: LogEntry): string => JSON.stringify(entry);
 export const decodeEntry = (text: string): LogEntry => JSON.parse(text) as LogEntry;

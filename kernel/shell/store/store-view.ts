@@ -1,6 +1,7 @@
 import { assert, type StoreEntry, type StoreWrite } from '@mezzo/sdk/contract';
+import type { StoreSnapshot } from '../../ports/store.js';
 import { SortedKeys } from './sorted-keys.js';
-import type { LogEntry, Snapshot } from './store-entry.js';
+import type { LogEntry } from './store-entry.js';
 
 export type WatchListener = (writes: readonly StoreWrite[], version: number) => void;
 
@@ -53,12 +54,12 @@ export class StoreView {
   }
 
   /** Entries never change in place, so the snapshot stays what it is while the view moves on. */
-  snapshot(): Snapshot {
-    return { sequence: this.lastSequence, epoch: this.highestEpoch, entries: [...this.entries.values()] };
+  snapshot(): StoreSnapshot {
+    return { sequence: this.lastSequence, epoch: this.highestEpoch, entries: this.list('') };
   }
 
   /** Into a fresh view only. */
-  restore({ sequence, epoch, entries }: Snapshot): void {
+  restore({ sequence, epoch, entries }: StoreSnapshot): void {
     assert(this.lastSequence === 0, 'a snapshot is the beginning of a view');
     this.lastSequence = sequence;
     this.highestEpoch = epoch;

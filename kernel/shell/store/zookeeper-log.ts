@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
+import type { StoreSnapshot } from '../../ports/store.js';
 import { STORE_FORMAT, tooNew, type LogEntry } from './store-entry.js';
 import { StoreView } from './store-view.js';
 import { MAX_PART_BYTES, type ZookeeperNodes } from './zookeeper-nodes.js';
@@ -140,8 +141,17 @@ export class ZookeeperLog {
 
   /** A snapshot instead of the log, while commits go on. False: an other leader has taken over. */
   async snapshot(): Promise<boolean> {
-    const { sequence, epoch, entries } = this.view.snapshot();
-    const { position, head: old } = this;
+    return this.replace(this.view.snapshot(), this.position);
+  }
+
+  /** A snapshot instead of all there is, in an epoch that nobody has begun: what others may write yet is not looked for there. */
+  async restore(snapshot: StoreSnapshot): Promise<boolean> {
+    await this.nodes.ensure(`${this.path}/log/${digits(snapshot.epoch)}`);
+    return this.replace(snapshot, { epoch: snapshot.epoch, node: 0 });
+  }
+
+  private async replace({ sequence, epoch, entries }: StoreSnapshot, position: Position): Promise<boolean> {
+    const { head: old } = this;
     const head: Head = { sequence, epoch, position, writer: this.writer, chunks: 0, owner: this.writer };
     const chunks = await this.nodes.writeParts(await bytesOf(entries), this.chunkPath(head));
     const data = Buffer.from(JSON.stringify({ ...head, chunks }));
@@ -306,7 +316,7 @@ export class ZookeeperLog {
   private corrupt(cause: unknown): MezzoError {
     return new MezzoError('STORE_CORRUPT', `The store ${this.path} cannot be read: ${messageOf(cause)}`, {
       blame: 'environment',
-      next: 'Restore it from a backup.',
+      next: 'Remove the node with all below it and put a backup in its place: mezzo restore FILE --zk ZK.',
       cause,
     });
   }

@@ -126,6 +126,56 @@ test('the log is trimmed: what a snapshot holds need not be kept, but for a marg
   expect((await found(server)).k).toBe('499');
 });
 
+const BACKUP = {
+  ...{ sequence: 4, epoch: 2 },
+  entries: ['r1', 'r2'].map((key) => ({ key, value: BIG, version: 3 })),
+};
+const RESTORED = { r1: BIG, r2: BIG };
+
+test('whoever dies between any two writes of a restore leaves what was there, or what was restored', async () => {
+  const before = new FakeZookeeper();
+  const old: Record<string, string> = {};
+  await reigns(new FakeSession(before), before, old);
+  const left = new Set<string>();
+  for (let dieAfter = 0; ; dieAfter++) {
+    const server = before.copy();
+    const session = new FakeSession(server);
+    session.dieAfter = dieAfter;
+    const restoring = async (): Promise<void> => {
+      const store = await open(server, session);
+      await store.startEpoch();
+      await store.restore(BACKUP);
+    };
+    const died = await restoring().then(
+      () => false,
+      () => true,
+    );
+    const all = await found(server);
+    expect([old, RESTORED], `after ${dieAfter} changes`).toContainEqual(all);
+    left.add('r1' in all ? 'restored' : 'before');
+    if (!died) return expect([...left]).toEqual(['before', 'restored']);
+  }
+});
+
+test('a master that begins amid a restore ends it, and one that led before writes no more', async () => {
+  const server = new FakeZookeeper();
+  const [old, restorer, young] = [await open(server), await open(server), await open(server)];
+  await old.commit({ epoch: await old.startEpoch(), writes: [put('old')] });
+  await restorer.startEpoch();
+  await young.startEpoch();
+  await expect(restorer.restore(BACKUP)).rejects.toMatchObject({ code: 'STORE_FENCED' });
+  await young.commit({ epoch: young.epoch, writes: [put('young')] });
+  expect(await found(server)).toEqual({ old: 'old', young: 'young' });
+
+  const late = await open(server);
+  const epoch = await late.startEpoch();
+  const again = await open(server);
+  await again.startEpoch();
+  await again.restore(BACKUP);
+  await expect(late.commit({ epoch, writes: [put('late')] })).rejects.toMatchObject({ code: 'STORE_FENCED' });
+  expect(await found(server)).toEqual(RESTORED);
+});
+
 test('a newer format is refused, and a part that is missing is said', async () => {
   const server = new FakeZookeeper();
   const store = await open(server);

@@ -1,6 +1,6 @@
 import { hasCode, messageOf, MezzoError, type Logger, type StoreEntry } from '@mezzo/sdk/contract';
-import type { Store, StoreBatch } from '../../ports/store.js';
-import { fenced, type LogEntry } from './store-entry.js';
+import type { DurableStore, StoreBatch, StoreSnapshot } from '../../ports/store.js';
+import { after, fenced, type LogEntry } from './store-entry.js';
 import type { WatchListener } from './store-view.js';
 import { WriteQueue } from './write-queue.js';
 import { ZookeeperLog } from './zookeeper-log.js';
@@ -25,7 +25,7 @@ const MAX_ENTRIES = 30_000;
  * holds its leadership: once another leads, what an old one writes cannot land. When that session is over, nothing can be
  * written any more: STORE_UNAVAILABLE.
  */
-export class ZookeeperStore implements Store {
+export class ZookeeperStore implements DurableStore {
   private queue: WriteQueue;
   private snapshotting: Promise<void> | undefined;
   private bytesInLog = 0;
@@ -64,6 +64,10 @@ export class ZookeeperStore implements Store {
     return this.log.view.watch(prefix, listener);
   }
 
+  snapshot(): StoreSnapshot {
+    return this.log.view.snapshot();
+  }
+
   commit(batch: StoreBatch): Promise<number> {
     return this.queue.commit(batch);
   }
@@ -85,6 +89,12 @@ export class ZookeeperStore implements Store {
       }
     }
     throw fenced(this.epoch, this.epoch + 1);
+  }
+
+  async restore(snapshot: StoreSnapshot): Promise<void> {
+    await this.settle();
+    const next = after(this.log.view, snapshot);
+    if (!this.hasTakenOver || !(await this.log.restore(next))) throw fenced(this.epoch, next.epoch);
   }
 
   /** What was accepted lands, as long as there is a connection. */

@@ -1,0 +1,142 @@
+#!/usr/bin/env node
+import { createReadStream, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readBackup, type BackupHeader } from '@mezzo/sdk/backup';
+import { hasCode, messageOf, MezzoError, type StoreEntry } from '@mezzo/sdk/contract';
+import type { DurableStore } from '../ports/store.js';
+import { LockFile } from '../shell/coordination/lock-file.js';
+import { contenders } from '../shell/coordination/zookeeper.js';
+import { LevelStore } from '../shell/store/level-store.js';
+import { STORE_FORMAT, tooNew } from '../shell/store/store-entry.js';
+import { ZookeeperStore } from '../shell/store/zookeeper-store.js';
+import { ZookeeperSession } from '../shell/zookeeper/session.js';
+import { loadConfig } from './config.js';
+import { bool, flagHelp, text, type FlagValues } from './flags.js';
+import { masterFlags, requireFlag } from './master-flags.js';
+import type { ZookeeperFlag } from './shared-flags.js';
+
+const { help, config, work_dir, zk, zk_session_timeout } = masterFlags;
+
+/** What the masters that are to use the store are given, and the file. */
+export const restoreFlags = {
+  ...{ help, config, work_dir, zk, zk_session_timeout },
+  from: text('The backup', undefined),
+  force: bool('Replace what the store holds', false),
+};
+export type RestoreFlags = FlagValues<typeof restoreFlags>;
+
+export interface Restored extends BackupHeader {
+  /** A directory, or a path of ZooKeeper. */
+  readonly into: string;
+  /** Entries that were there, and are not any more. */
+  readonly replaced: number;
+}
+
+/** A store that nobody else uses. */
+interface Target {
+  readonly name: string;
+  readonly store: DurableStore;
+  close(): Promise<void>;
+}
+
+/**
+ * Puts a backup into a store, all of it or nothing. Rejects with BACKUP_DAMAGED, BACKUP_TOO_NEW, FILE_UNREADABLE, STORE_NOT_EMPTY,
+ * STORE_IN_USE, STORE_FENCED, or as opening the store does.
+ */
+export async function restore(flags: RestoreFlags): Promise<Restored> {
+  const file = requireFlag('from', flags.from);
+  const entries: StoreEntry[] = [];
+  const header = await readBackup(createReadStream(file), file, { entry: (entry) => entries.push(entry) }).catch(
+    (error: unknown) => {
+      throw error instanceof MezzoError ? error : unreadable(file, error);
+    },
+  );
+  if (header.store > STORE_FORMAT) throw tooNew(`that ${file} is of`, String(header.store));
+  const target = await openTarget(flags);
+  try {
+    const replaced = target.store.list('').length;
+    if (replaced > 0 && !flags.force) throw notEmpty(target.name, replaced);
+    await target.store.startEpoch();
+    const { epoch, sequence } = header;
+    await target.store.restore({ epoch, sequence, entries });
+    return { ...header, into: target.name, replaced };
+  } finally {
+    await target.close();
+  }
+}
+
+async function openTarget({ zk, zk_session_timeout, work_dir }: RestoreFlags): Promise<Target> {
+  if (zk !== undefined) return openZookeeper(zk, zk_session_timeout);
+  const workDir = requireFlag('work_dir', work_dir);
+  const name = join(workDir, 'store');
+  const lock = await LockFile.acquire(join(workDir, 'master.lock'));
+  try {
+    const store = await LevelStore.open(name);
+    return { name, store, close: () => store.close().finally(() => lock.release()) };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openZookeeper(zk: ZookeeperFlag, timeoutMs: number): Promise<Target> {
+  const session = await ZookeeperSession.open(zk, timeoutMs);
+  try {
+    await session.ensure(zk.path).catch((cause: unknown) => {
+      throw hasCode(cause, 'ZOOKEEPER_CONNECTION_LOST') ? unreachable(zk, timeoutMs, cause) : cause;
+    });
+    const masters = contenders((await session.children(zk.path)) ?? []);
+    if (masters.length > 0) throw inUse(zk, masters);
+    const name = `${zk.path}/store`;
+    const store = await ZookeeperStore.open(session, name);
+    return { name: `${name} at ${zk.servers}`, store, close: () => store.close().finally(() => session.close()) };
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+const unreadable = (file: string, cause: unknown): MezzoError =>
+  new MezzoError('FILE_UNREADABLE', `cannot read ${file}: ${messageOf(cause)}`, {
+    blame: 'user',
+    next: 'name a file that `mezzo backup` wrote',
+    cause,
+  });
+
+const notEmpty = (name: string, count: number): MezzoError =>
+  new MezzoError('STORE_NOT_EMPTY', `The store ${name} holds ${count} entries`, {
+    blame: 'operator',
+    next: 'give --force to replace them all, or restore elsewhere',
+    details: { count },
+  });
+
+const inUse = ({ path, servers }: ZookeeperFlag, masters: readonly string[]): MezzoError =>
+  new MezzoError('STORE_IN_USE', `masters stand for election at ${path} on ${servers}: ${masters.join(', ')}`, {
+    blame: 'operator',
+    next: 'stop all masters of this cluster first; the node of one that died goes with its session, within --zk-session-timeout',
+    details: { masters },
+  });
+
+const unreachable = ({ servers }: ZookeeperFlag, timeoutMs: number, cause: unknown): MezzoError =>
+  new MezzoError('ZOOKEEPER_UNREACHABLE', `ZooKeeper did not answer at ${servers} within ${timeoutMs} ms`, {
+    blame: 'environment',
+    retryable: true,
+    next: 'start ZooKeeper, or correct --zk',
+    cause,
+  });
+
+/** One line of JSON, for `mezzo restore`: what was restored, or `{"error": ...}`. */
+async function main(): Promise<void> {
+  const flags = loadConfig(restoreFlags, []);
+  if (flags.help) return void process.stdout.write(`Usage: restore.js [flags]\n\n${flagHelp(restoreFlags)}\n`);
+  process.stdout.write(`${JSON.stringify(await restore(flags))}\n`);
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    const known = error instanceof MezzoError ? error.toJSON() : { code: 'FAILED', message: messageOf(error) };
+    process.stdout.write(`${JSON.stringify({ error: known })}\n`);
+    process.exitCode = 1;
+  });
+}
