@@ -36,7 +36,7 @@ class BigMaster {
 
   constructor() {
     const none = { agents: new Map(), frameworks: new Map(), roles: new Map(), maintenance: undefined };
-    this.step({ type: 'elected', epoch: 1, ...none });
+    this.step({ type: 'elected', epoch: 1, registry: 'registry', ...none });
     const tasks = (of: number, count: number, prefix: string, state: AgentTask['state']): AgentTask[] =>
       Array.from({ length: count }, (_, i) => taskOf(`f${of}`, `${prefix}-${i}`, state));
     for (let i = 0; i < AGENTS; i++)

@@ -93,7 +93,10 @@ export type DownMessage =
       readonly session: string;
       readonly agentId: string;
       readonly masterId: string;
+      /** Of the master's reign over `registry`: who has served a later one does not go back. */
       readonly epoch: number;
+      /** Undefined from a master of an earlier version. */
+      readonly registry?: string;
       readonly pingIntervalMs: number;
       readonly pingTimeoutMs: number;
       /** While the agent is being drained, or has been. */

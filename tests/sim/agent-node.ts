@@ -1,5 +1,6 @@
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { agentMachine } from '../../kernel/core/agent/step.js';
+import { AGENT_KEY, type AgentRecord } from '../../kernel/core/agent/checkpoint.js';
 import type { AgentEffect } from '../../kernel/core/agent/effects.js';
 import type { AgentEvent, CheckpointRecord } from '../../kernel/core/agent/events.js';
 import { type AgentConfig, type AgentState, createAgentState } from '../../kernel/core/agent/state.js';
@@ -10,7 +11,8 @@ import { Disk } from './disk.js';
 import { Stream } from './network.js';
 import { Oversubscriber } from './oversubscriber.js';
 import { SimLoop } from './sim-loop.js';
-import type { World } from './world.js';
+import type { MasterNode } from './master-node.js';
+import { Violation, type World } from './world.js';
 
 export type AgentMachine = Machine<AgentState, AgentEvent, AgentEffect>;
 
@@ -19,6 +21,8 @@ interface Life {
   readonly loop: SimLoop<AgentState, AgentEvent, AgentEffect>;
   readonly timers: Map<string, () => void>;
   stream: Stream<DownRecord> | undefined;
+  /** The newest of the masters that it served. */
+  epoch: number;
   upSeq: number;
   readonly queue: UpCall[];
   inFlight: boolean;
@@ -31,6 +35,10 @@ export class AgentNode {
   /** In worlds where agents have more than they have. */
   readonly oversubscriber: Oversubscriber | undefined;
   life: Life | undefined;
+  /** Who leads, as it was told. */
+  seen: MasterNode | undefined;
+  /** Where its stream goes, or last went. */
+  served: MasterNode | undefined;
   /** Told something since the last audit. */
   touched = false;
   private bootId: string;
@@ -72,6 +80,7 @@ export class AgentNode {
       ),
       timers: new Map(),
       stream: undefined,
+      epoch: 0,
       upSeq: 0,
       queue: [],
       inFlight: false,
@@ -113,6 +122,18 @@ export class AgentNode {
     this.world.time.note(this.name, () => `< ${describe(event)}`);
     this.touched ||= event.type !== 'masterRecordReceived' || event.record.type !== 'ping';
     this.life?.loop.dispatch(event);
+    if (event.type === 'masterRecordReceived' && event.record.type === 'registered') this.obeys(event.record.epoch);
+  }
+
+  /** Once it has served a master, and a crash did not take that back, it serves none of those before. */
+  private obeys(epoch: number): void {
+    const { life } = this;
+    if (life?.loop.state.link.phase !== 'registered') return;
+    const { reign } = (this.disk.data.get(AGENT_KEY) ?? {}) as Partial<AgentRecord>;
+    life.epoch = Math.max(life.epoch, reign?.epoch ?? 0);
+    if (epoch < life.epoch)
+      throw new Violation(`${this.name} serves the master of epoch ${epoch}, and served that of ${life.epoch}`);
+    life.epoch = epoch;
   }
 
   private write(effect: AgentEffect, done: () => void): boolean {
@@ -217,7 +238,7 @@ export class AgentNode {
     if (session === undefined) return;
     const calls = structuredClone(life.queue.splice(0));
     life.inFlight = true;
-    this.world.callAgentApi({ session, seq: ++life.upSeq, seen: downSeq, calls }, (accepted) => {
+    this.world.callAgentApi(this, { session, seq: ++life.upSeq, seen: downSeq, calls }, (accepted) => {
       if (this.life !== life) return;
       life.inFlight = false;
       if (stream !== life.stream) return this.pump(life);

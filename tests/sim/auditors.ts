@@ -1,6 +1,7 @@
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { agentBreach } from '../../kernel/core/agent/invariants.js';
 import { offeredBy } from '../../kernel/core/agent/views.js';
+import type { AgentRecord } from '../../kernel/core/master/effects.js';
 import { auditMaster } from '../../kernel/core/master/invariants.js';
 import { usageOf } from '../../kernel/core/master/ledger.js';
 import type { MasterState } from '../../kernel/core/master/state.js';
@@ -12,15 +13,16 @@ import { firmMilli, Violation, type World } from './world.js';
 
 /** After every step: what each machine that was told something believes holds together. */
 export function audit(world: World): void {
-  const { master } = world;
-  if (master.touched && master.state)
-    fail(world, 'master', [
-      ...auditMaster(master.state),
-      ...world.operator.auditMachines(),
-      ...onlyWhatIsThere(master.state),
-      ...offersNobodyMayHave(master.state, master.whitelist),
-    ]);
-  master.touched = false;
+  for (const master of world.masters) {
+    if (master.touched && master.state)
+      fail(world, master.name, [
+        ...auditMaster(master.state),
+        ...(master === world.master ? world.operator.auditMachines() : []),
+        ...onlyWhatIsThere(master.state),
+        ...offersNobodyMayHave(master.state, master.whitelist),
+      ]);
+    master.touched = false;
+  }
   for (const agent of world.agents) {
     const breach = agent.touched && agent.state ? agentBreach(agent.state) : undefined;
     agent.touched = false;
@@ -56,6 +58,7 @@ export function auditEnd(world: World): void {
     ...groupsAreWhole(world),
     ...operationsAreSettled(world),
     ...nobodyIsHomeless(world),
+    ...theRegistryIsTheLeaders(world),
     ...world.operator.audit(),
   ];
   fail(world, 'at the end', broken);
@@ -110,6 +113,26 @@ function* groupsAreWhole(world: World): Generator<string> {
       if (other) yield `${name} has ${id} running, and ${other.id} of the same group is ${other.state}`;
     }
   }
+}
+
+/** What outlives the leader is what it believes: nobody else wrote, and nothing was left out. */
+function* theRegistryIsTheLeaders({ ensemble, master: { state } }: World): Generator<string> {
+  if (state === undefined) return;
+  const { agents, recoveredAgents, unreachableAgents, goneAgents, frameworks } = state;
+  const believed = [
+    ...[...agents.keys(), ...recoveredAgents.keys()].map((id) => `agent ${id} admitted`),
+    ...[...unreachableAgents.keys()].map((id) => `agent ${id} unreachable`),
+    ...[...goneAgents.keys()].map((id) => `agent ${id} gone`),
+    ...[...frameworks.keys()].map((id) => `framework ${id}`),
+  ];
+  const written = [...ensemble.data].flatMap(([key, value]) => {
+    if (key.startsWith('a/')) return [`agent ${key.slice(2)} ${(value as AgentRecord).fate}`];
+    return key.startsWith('f/') ? [`framework ${key.slice(2)}`] : [];
+  });
+  for (const item of written)
+    if (!believed.includes(item)) yield `the registry has ${item}, which its leader does not know`;
+  for (const item of believed)
+    if (!written.includes(item)) yield `the leader has ${item}, which is not in the registry`;
 }
 
 /** What is known of a container goes with what it is in. */

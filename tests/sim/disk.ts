@@ -2,12 +2,12 @@ import type { Timeline } from './timeline.js';
 
 /** A key-value disk: a write lands after a while; a crash loses or lands each write that was under way, as it pleases. */
 export class Disk {
-  readonly data = new Map<string, unknown>();
   private readonly pending = new Set<{ apply: () => void; cancel: () => void }>();
 
   constructor(
     private readonly time: Timeline,
     private readonly delayMs: () => number,
+    readonly data = new Map<string, unknown>(),
   ) {}
 
   /** `apply` changes the data when the write lands, then `done` is called. Writes land in the order in which they began. */

@@ -10,6 +10,7 @@ import type {
 } from '@mezzo/sdk/api';
 import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { Stream } from './network.js';
+import type { MasterNode } from './master-node.js';
 import { Keeper } from './keeper.js';
 import { Violation, type World } from './world.js';
 
@@ -38,7 +39,7 @@ interface TaskView {
   readonly id: string;
   readonly group: string | undefined;
   readonly agentId: string;
-  state: TaskState;
+  readonly state: TaskState;
   /** On resources that may be taken away. */
   readonly spare: boolean;
 }
@@ -74,11 +75,15 @@ const podOf = (id: string, cpus: Resource): ExecutorInfo => ({
 export class FrameworkNode {
   id: string | undefined;
   readonly tasks = new Map<string, TaskView>();
+  /** Those of them that did not end. */
+  private readonly alive = new Map<string, TaskView>();
   /** Every task id it ever launched, and how often it was told of an update after having acknowledged it. */
   readonly everLaunched = new Set<string>();
   offersSeen = 0;
   /** In worlds with operations. */
   readonly keeper: Keeper | undefined;
+  /** Where its stream goes, or last went. */
+  served: MasterNode;
   private unanswered: Offer[] = [];
   private stream: Stream<SchedulerEvent> | undefined;
   private connection: ConnectionId | undefined;
@@ -92,6 +97,7 @@ export class FrameworkNode {
     readonly wish: Wish,
     readonly partitionAware: boolean,
   ) {
+    this.served = world.leader;
     this.keeper = world.withOperations ? new Keeper(world, name, (call) => this.call(call)) : undefined;
   }
 
@@ -116,11 +122,17 @@ export class FrameworkNode {
   }
 
   get live(): TaskView[] {
-    return [...this.tasks.values()].filter(({ state }) => !GONE.has(state));
+    return [...this.alive.values()];
   }
 
   private get missing(): number {
-    return this.wish.tasks - this.live.length;
+    return this.wish.tasks - this.alive.size;
+  }
+
+  private keep(task: TaskView): void {
+    this.tasks.set(task.id, task);
+    if (GONE.has(task.state)) this.alive.delete(task.id);
+    else this.alive.set(task.id, task);
   }
 
   private connect(): void {
@@ -128,7 +140,8 @@ export class FrameworkNode {
     const attempt = ++this.attempt;
     this.connection = undefined;
     const current = () => attempt === this.attempt;
-    this.stream = world.master.subscribeScheduler(
+    this.served = world.leader;
+    this.stream = this.served.subscribeScheduler(
       {
         type: 'SUBSCRIBE',
         ...(this.id === undefined ? {} : { frameworkId: { value: this.id } }),
@@ -151,6 +164,7 @@ export class FrameworkNode {
       },
       (event, connection) => current() && this.receive(event, connection),
       () => current() && this.reconnectLater(),
+      world.line(this.name, this.served),
     );
     if (this.stream === undefined) this.reconnectLater();
   }
@@ -192,7 +206,8 @@ export class FrameworkNode {
   private call(call: SchedulerCall): void {
     const { connection } = this;
     if (connection === undefined || this.id === undefined) return;
-    this.world.callSchedulerApi({ ...call, frameworkId: { value: this.id } }, connection, this.manners === 'doubling');
+    const ownCall = { ...call, frameworkId: { value: this.id } };
+    this.world.callSchedulerApi(this, ownCall, connection, this.manners === 'doubling');
   }
 
   private receive(event: SchedulerEvent, connection: ConnectionId): void {
@@ -263,7 +278,7 @@ export class FrameworkNode {
       const id = `${this.name}.${this.counter++}`;
       this.everLaunched.add(id);
       const isSpare = i < spare;
-      this.tasks.set(id, { id, group, agentId: offer.agentId.value, state: 'TASK_STAGING', spare: isSpare });
+      this.keep({ id, group, agentId: offer.agentId.value, state: 'TASK_STAGING', spare: isSpare });
       const own = [cpusOf(cpus, isSpare), ...(isSpare ? [] : [scalar('mem', mem)])];
       return {
         name: id,
@@ -313,7 +328,7 @@ export class FrameworkNode {
     if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;
     // To frameworks that are not partition-aware a partition looks like an end, by the protocol.
     if (GONE.has(status.state) && this.partitionAware) this.world.toldOver(this, id, status.state);
-    task.state = status.state;
+    this.keep({ ...task, state: status.state });
     if (this.missing > 0) this.call(this.asks ? this.request() : { type: 'REVIVE' });
   }
 

@@ -15,7 +15,8 @@ import { createMasterState, type MasterState } from '../../kernel/core/master/st
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentReturn, AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
 import { Disk } from './disk.js';
-import { Stream, type Weather } from './network.js';
+import { type Line, Stream, type Weather } from './network.js';
+import { NodeClock } from './node-clock.js';
 import { SimLoop } from './sim-loop.js';
 import type { Timeline } from './timeline.js';
 import type { World } from './world.js';
@@ -23,6 +24,7 @@ import type { World } from './world.js';
 export type MasterMachine = Machine<MasterState, MasterEvent, MasterEffect>;
 
 interface Life {
+  readonly epoch: number;
   readonly loop: SimLoop<MasterState, MasterEvent, MasterEffect>;
   readonly timers: Map<string, () => void>;
   readonly streams: Map<ConnectionId, Stream<DownRecord> | Stream<SchedulerEvent>>;
@@ -30,38 +32,98 @@ interface Life {
 }
 
 const PING_INTERVAL_MS = 15_000;
+/** The clocks of hosts differ. */
+const AHEAD_MS = [0, 0, -1_800_000, 5000, 1_800_000];
 
-/** The master's machine with its registry on a disk, its streams and its timers, in virtual time. */
+/** A master's machine, its writes to the registry, its streams and its timers, in virtual time. */
 export class MasterNode {
+  /** While it leads. */
   life: Life | undefined;
   /** Told something since the last audit, pings and pongs apart. */
   touched = false;
   /** Hosts whose agents are offered; undefined = all. As a file: it outlives the master. */
   whitelist: readonly string[] | undefined;
+  readonly clock: NodeClock;
   private readonly registry: Disk;
-  private epoch = 0;
+  /** It runs: alone it leads, among others it may have to wait. `held` is what came while it stood still. */
+  private process: { held: (() => void)[] | undefined } | undefined;
   private nextRequest = 1;
 
   constructor(
     private readonly time: Timeline,
     private readonly weather: Weather,
-    private readonly world: Pick<World, 'isRandom' | 'isNested' | 'isInBatches'>,
+    private readonly world: Pick<
+      World,
+      'isWithMasters' | 'isRandom' | 'isNested' | 'isInBatches' | 'ensemble' | 'masterExited'
+    >,
+    readonly name: string,
     private readonly machine: MasterMachine = masterMachine,
   ) {
-    this.registry = new Disk(time, () => time.random.between(1, 10));
+    this.clock = new NodeClock(time, world.isWithMasters ? time.random.pick(AHEAD_MS) : 0);
+    this.registry = new Disk(time, () => time.random.between(1, 10) * weather.slowness, world.ensemble.data);
   }
 
   get state(): MasterState | undefined {
     return this.life?.loop.state;
   }
 
-  start(): void {
+  get isRunning(): boolean {
+    return this.process !== undefined;
+  }
+
+  /** The only one: nobody to ask. */
+  startAlone(): void {
+    this.process = { held: undefined };
+    this.lead();
+  }
+
+  stand(): void {
+    if (this.isRunning) return;
+    this.time.note(this.name, () => 'stands for election');
+    this.process = { held: undefined };
+    this.world.ensemble.stand(this);
+  }
+
+  elected(): void {
+    if (this.isRunning && this.life === undefined) this.lead();
+  }
+
+  /** Until it thaws. The answer tells whether it is still the process that froze. */
+  freeze(): () => boolean {
+    const { process } = this;
+    process!.held = [];
+    return () => this.process === process;
+  }
+
+  thaw(): void {
+    const held = this.process?.held ?? [];
+    this.process!.held = undefined;
+    for (const run of held) run();
+  }
+
+  /** It must not go on: the process ends. */
+  giveUp(why: string): void {
+    if (!this.isRunning) return;
+    this.time.note(this.name, () => `gives up: ${why}`);
+    this.world.ensemble.resigned(this);
+    this.end();
+    this.world.masterExited(this);
+  }
+
+  private whenAwake(run: () => void): void {
+    if (this.process?.held === undefined) run();
+    else this.process.held.push(run);
+  }
+
+  private lead(): void {
     const { time } = this;
+    const epoch = this.world.ensemble.startEpoch();
     const life: Life = {
+      epoch,
       loop: new SimLoop<MasterState, MasterEvent, MasterEffect>(
         this.machine,
         createMasterState(this.options()),
-        () => time.nowMs,
+        () => this.clock.nowMs,
         (effect, done) => this.write(effect, done),
         (effect) => this.life === life && this.execute(life, effect),
       ),
@@ -74,14 +136,16 @@ export class MasterNode {
     const frameworks = new Map<FrameworkId, FrameworkRecord>();
     const roles = new Map<string, RoleRecord>();
     let maintenance: MaintenanceRecord | undefined;
-    for (const [key, value] of structuredClone(this.registry.data)) {
+    let registry: string | undefined;
+    for (const [key, value] of structuredClone(this.world.ensemble.data)) {
       const [kind, id] = [key.slice(0, 1), key.slice(2)];
       if (kind === 'a') agents.set(asId<AgentId>(id), value as AgentRecord);
       else if (kind === 'f') frameworks.set(asId<FrameworkId>(id), value as FrameworkRecord);
       else if (kind === 'm') maintenance = value as MaintenanceRecord;
+      else if (kind === 'n') registry = (value as { name: string }).name;
       else roles.set(id, value as RoleRecord);
     }
-    this.dispatch({ type: 'elected', epoch: ++this.epoch, agents, frameworks, roles, maintenance });
+    this.dispatch({ type: 'elected', epoch, registry, agents, frameworks, roles, maintenance });
     if (this.whitelist !== undefined) this.setWhitelist(this.whitelist);
   }
 
@@ -90,10 +154,18 @@ export class MasterNode {
     this.dispatch({ type: 'whitelistChanged', hosts });
   }
 
+  /** kill -9. */
   crash(): void {
+    if (!this.isRunning) return;
+    this.time.note(this.name, () => 'crashes');
+    this.world.ensemble.crashed(this);
+    this.end();
+  }
+
+  private end(): void {
     const { life } = this;
+    this.process = undefined;
     if (life === undefined) return;
-    this.time.note('master', () => 'crashes');
     life.loop.stop();
     for (const cancel of life.timers.values()) cancel();
     for (const stream of life.streams.values()) stream.vanish('writer');
@@ -102,29 +174,35 @@ export class MasterNode {
   }
 
   dispatch(event: MasterEvent): void {
-    this.time.note('master', () => `< ${describe(event)}`);
-    this.touched ||= !isHeartbeat(event);
-    this.life?.loop.dispatch(event);
+    const { life } = this;
+    this.whenAwake(() => {
+      this.time.note(this.name, () => `< ${describe(event)}`);
+      this.touched ||= !isHeartbeat(event);
+      if (life === this.life) life?.loop.dispatch(event);
+    });
   }
 
   subscribeAgent(
     subscribe: AgentSubscribe | AgentReturn,
     deliver: (record: DownRecord) => void,
     lost: () => void,
+    line: Line,
   ): Stream<DownRecord> | undefined {
-    return this.open(true, deliver, lost, (connection) => ({ type: 'agentSubscribed', connection, subscribe }));
+    return this.open(true, deliver, lost, line, (connection) => ({ type: 'agentSubscribed', connection, subscribe }));
   }
 
   subscribeScheduler(
     call: SchedulerCall,
     deliver: (event: SchedulerEvent, connection: ConnectionId) => void,
     lost: () => void,
+    line: Line,
   ): Stream<SchedulerEvent> | undefined {
     let id = asId<ConnectionId>('');
     return this.open(
       false,
       (event) => deliver(event, id),
       lost,
+      line,
       (connection) => ({
         type: 'schedulerSubscribed',
         connection: (id = connection),
@@ -165,24 +243,25 @@ export class MasterNode {
     let status: number | undefined;
     this.life.replies.set(request, (value) => (status = value));
     this.dispatch(event(request));
-    return status ?? 202;
+    // Who stands still does not answer, though it may act on it later.
+    return this.process?.held === undefined ? (status ?? 202) : undefined;
   }
 
   private open<Record extends DownRecord | SchedulerEvent>(
     counted: boolean,
     deliver: (record: Record) => void,
     lost: () => void,
+    line: Line,
     event: (connection: ConnectionId) => MasterEvent,
   ): Stream<Record> | undefined {
     const { life } = this;
     if (life === undefined) return undefined;
     const connection = asId<ConnectionId>(this.time.random.uuid());
     const closed = () => this.life === life && this.dispatch({ type: 'connectionClosed', connection });
-    const stream = new Stream<Record>(this.time, this.weather, deliver, lost, closed, counted);
+    const stream = new Stream<Record>(this.time, this.weather, deliver, lost, closed, counted, line);
     life.streams.set(connection, stream as unknown as Stream<DownRecord>);
-    this.time.after(
-      this.time.random.between(0, this.weather.latencyMs),
-      () => this.life === life && this.dispatch(event(connection)),
+    this.time.after(this.time.random.between(0, this.weather.latencyMs), () =>
+      line.pass('up', () => this.life === life && this.dispatch(event(connection))),
     );
     return stream;
   }
@@ -227,7 +306,16 @@ export class MasterNode {
   private write(effect: MasterEffect, done: () => void): boolean {
     if (effect.type !== 'persist') return false;
     const writes = structuredClone(effect.writes);
-    this.registry.write((data) => writes.forEach((write) => apply(data, write)), done);
+    const { epoch } = this.life!;
+    const { ensemble } = this.world;
+    let landed = true;
+    const land = (data: Map<string, unknown>) => {
+      landed = ensemble.takes(epoch);
+      if (landed) for (const write of writes) apply(data, write);
+    };
+    this.registry.write(land, () =>
+      this.whenAwake(() => (landed ? done() : this.giveUp('a write did not land, since another one leads'))),
+    );
     return true;
   }
 
@@ -251,14 +339,14 @@ export class MasterNode {
         life.timers.get(effect.id)?.();
         return void life.timers.set(
           effect.id,
-          this.time.after(effect.atMs - this.time.nowMs, () => this.dispatch({ type: 'timerFired', id: effect.id })),
+          this.time.after(effect.atMs - this.clock.nowMs, () => this.dispatch({ type: 'timerFired', id: effect.id })),
         );
       }
       case 'cancelTimer':
         life.timers.get(effect.id)?.();
         return void life.timers.delete(effect.id);
       case 'log':
-        return this.time.note('master', () => `! ${effect.message} ${JSON.stringify(effect.fields)}`);
+        return this.time.note(this.name, () => `! ${effect.message} ${JSON.stringify(effect.fields)}`);
       default:
         return;
     }
@@ -281,6 +369,8 @@ function apply(data: Map<string, unknown>, write: RegistryWrite): void {
       return void data.delete(`r/${write.id}`);
     case 'putMaintenance':
       return void data.set('m/', write.record);
+    case 'putName':
+      return void data.set('n/', write.record);
   }
 }
 

@@ -43,11 +43,14 @@ export class OperatorNode {
 
   /** Takes agents off the whitelist and puts them on it again. */
   list(): void {
-    const { time, master, agents } = this.world;
+    const { time, masters, agents } = this.world;
+    const write = (hosts: readonly string[] | undefined) => {
+      for (const master of masters) master.setWhitelist(hosts);
+    };
     time.after(time.random.between(10_000, 400_000), () => {
-      if (this.world.calm) return master.setWhitelist(undefined);
+      if (this.world.calm) return write(undefined);
       const hosts = agents.map(({ config }) => config.hostname);
-      master.setWhitelist(time.random.chance(0.2) ? undefined : hosts.filter(() => time.random.chance(0.5)));
+      write(time.random.chance(0.2) ? undefined : hosts.filter(() => time.random.chance(0.5)));
       this.list();
     });
   }

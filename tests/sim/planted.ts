@@ -7,7 +7,7 @@ import type { MasterEffect } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
 import type { MasterMachine } from './master-node.js';
-import { isListed, isNested, isOversubscribed, isTight, isWithOperations, type Planted } from './world.js';
+import { isFrosty, isListed, isNested, isOversubscribed, isTight, isWithOperations, type Planted } from './world.js';
 
 /** Machines with a bug planted in what they do: each must be caught, or the auditors are asleep. */
 
@@ -212,6 +212,26 @@ export const planted: Readonly<Record<string, Planted>> = {
         : [effect],
     ),
   },
+  'the agent goes back to a master that leads no more': {
+    worlds: isFrosty,
+    agent: {
+      step: (state, event, atMs) => {
+        if (event.type !== 'masterRecordReceived' || event.record.type !== 'registered')
+          return agentMachine.step(state, event, atMs);
+        const { registry: _, ...record } = event.record;
+        return agentMachine.step(state, { ...event, record }, atMs);
+      },
+    },
+  },
+  'the master forgets to write the name of its registry down': {
+    worlds: isFrosty,
+    master: masterThat((effect) =>
+      effect.type === 'persist'
+        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putName') }]
+        : [effect],
+    ),
+  },
+  'what a deposed master writes lands': { worlds: isFrosty, unfenced: true },
   'the master passes no acknowledgement on': {
     master: masterThat((effect) =>
       effect.type === 'sendAgent' && effect.record.type === 'acknowledge' ? [inPlaceOf(effect)] : [effect],

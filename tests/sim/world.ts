@@ -9,7 +9,9 @@ import { audit, auditEnd } from './auditors.js';
 import { ContainerCaller } from './container-caller.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
-import { call, CALM, type Stream, type Weather } from './network.js';
+import { Ensemble } from './election.js';
+import { FaultsOfMany } from './faults-of-many.js';
+import { call, CALM, Line, type Stream, type Weather } from './network.js';
 import { MOST_SPARE_MILLI } from './oversubscriber.js';
 import { FIRST, OperatorNode } from './operator-node.js';
 import { Timeline } from './timeline.js';
@@ -17,6 +19,8 @@ import { Timeline } from './timeline.js';
 export interface Planted {
   readonly master?: MasterMachine;
   readonly agent?: AgentMachine;
+  /** What a deposed leader writes lands as well. */
+  readonly unfenced?: boolean;
   /** Worlds in which it could show: to look elsewhere is a waste. */
   readonly worlds?: (seed: number) => boolean;
 }
@@ -32,7 +36,16 @@ export const isNested = (seed: number): boolean => seed % 9 === 6 && !isWithOper
 /** Agents are taken off the whitelist, and put on it again. */
 export const isListed = (seed: number): boolean => seed % 12 === 0 && !isTight(seed);
 
+/** Three masters stand for election, clocks differ, and ways between nodes are clogged and freed one by one. */
+export const isWithMasters = (seed: number): boolean => [5, 6, 8].includes(seed % 10);
+
+/** Leaders freeze most of the time. */
+export const isFrosty = (seed: number): boolean => seed % 10 === 5;
+
 const CPUS = 4;
+const MASTERS = 3;
+/** Within this time everybody has heard who leads. */
+const HEARD_MS = 3000;
 /** Less than all together wish for. */
 const FEW_CPUS = 0.4;
 const MEM_MIB = 4096;
@@ -52,11 +65,12 @@ export const isOversubscribed = (seed: number): boolean => seed % 7 === 6;
 /** What a violated law looks like; the seed tells the rest. */
 export class Violation extends Error {}
 
-/** A cluster in one process: one master, some agents, some frameworks of various manners, a network, and faults. */
+/** A cluster in one process: one master or three, some agents, some frameworks of various manners, a network, and faults. */
 export class World {
   readonly time: Timeline;
   readonly weather: Weather;
-  readonly master: MasterNode;
+  readonly ensemble: Ensemble;
+  readonly masters: readonly MasterNode[];
   readonly agents: AgentNode[];
   readonly frameworks: FrameworkNode[];
   readonly operator = new OperatorNode(this);
@@ -65,6 +79,7 @@ export class World {
     string,
     { readonly where: string; readonly agent: AgentNode; readonly containerId: string }
   >();
+  readonly lines = new Map<string, Line>();
   calm = false;
   /** Nothing ends by itself any more: what was said last can arrive everywhere. */
   still = false;
@@ -82,8 +97,11 @@ export class World {
       loss: random.pick([0, 0.002, 0.02]),
       duplication: random.pick([0, 0.02]),
       halfOpen: random.pick([0, 0.3]),
+      slowness: 1,
     };
-    this.master = new MasterNode(this.time, this.weather, this, planted.master);
+    this.ensemble = new Ensemble(this.time, (before) => this.leaderChanged(before), planted.unfenced !== true);
+    const names = this.isWithMasters ? Array.from({ length: MASTERS }, (_, i) => `master-${i}`) : ['master'];
+    this.masters = names.map((name) => new MasterNode(this.time, this.weather, this, name, planted.master));
     this.agents = Array.from(
       { length: random.between(1, 4) },
       (_, i) => new AgentNode(this, i, agentConfig(i, this.cpus, this.withOperations ? DISK : []), planted.agent),
@@ -104,6 +122,27 @@ export class World {
 
   get withOperations(): boolean {
     return isWithOperations(this.seed);
+  }
+
+  get isWithMasters(): boolean {
+    return isWithMasters(this.seed);
+  }
+
+  /** The one whose word counts: it began the newest epoch. */
+  get master(): MasterNode {
+    return this.masters.find(({ life }) => life?.epoch === this.ensemble.epoch) ?? this.masters[0]!;
+  }
+
+  /** Where somebody goes who asks now. */
+  get leader(): MasterNode {
+    return this.ensemble.leader ?? this.master;
+  }
+
+  line(client: string, { name }: MasterNode): Line {
+    const key = `${client} ${name}`;
+    let line = this.lines.get(key);
+    if (line === undefined) this.lines.set(key, (line = new Line()));
+    return line;
   }
 
   get isTight(): boolean {
@@ -135,7 +174,7 @@ export class World {
 
   /** A storm of faults, a drizzle of lost calls, then calm long enough for everything to settle; the auditors look after every step and at the end. */
   run(): void {
-    this.master.start();
+    this.startMasters();
     for (const agent of this.agents) agent.start();
     for (const framework of this.frameworks) framework.start();
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
@@ -148,7 +187,9 @@ export class World {
     this.time.advance(STORM_MS, () => audit(this));
     this.calm = true;
     Object.assign(this.weather, { cut: 0, halfOpen: 0, loss: DRIZZLE_LOSS });
-    if (this.master.life === undefined) this.startMaster();
+    this.startMasters();
+    for (const { clock } of this.masters) clock.run(1);
+    for (const line of this.lines.values()) for (const direction of ['up', 'down'] as const) line.free(direction);
     for (const agent of this.agents) if (agent.life === undefined) agent.start();
     if (isOperated(this.seed)) this.operator.relent();
     this.time.advance(DRIZZLE_MS, () => audit(this));
@@ -159,12 +200,23 @@ export class World {
     auditEnd(this);
   }
 
+  /** Those that are not there. */
+  startMasters(): void {
+    for (const node of this.masters) {
+      if (node.isRunning) continue;
+      if (this.isWithMasters) node.stand();
+      else this.startMaster();
+    }
+  }
+
   private scheduleFaults(): void {
     const { random } = this.time;
+    const ofMany = this.isWithMasters ? new FaultsOfMany(this) : undefined;
     const next = () =>
-      this.time.after(random.between(1000, 240_000), () => {
+      this.time.after(random.between(1000, ofMany ? 80_000 : 240_000), () => {
         if (this.calm) return;
-        this.fault();
+        if (ofMany === undefined || random.chance(0.4)) this.fault();
+        else ofMany.strike();
         next();
       });
     next();
@@ -184,17 +236,39 @@ export class World {
       agent.reboot();
       back(agent);
     } else if (what < 7) {
-      this.master.crash();
-      back({ life: undefined, start: () => this.master.life === undefined && this.startMaster() });
+      const master = random.pick(this.masters);
+      master.crash();
+      back({ life: undefined, start: () => this.startMasters() });
     } else agent.life?.stream?.break();
   }
 
   /** In some worlds agents are told that another master leads, each a little later than the one before. */
   private startMaster(): void {
-    this.master.start();
+    this.master.startAlone();
     if (this.seed % 4 !== 3) return;
     for (const [index, agent] of this.agents.entries())
       this.time.after(300 * index, () => agent.life && agent.dispatch({ type: 'masterFound' }));
+  }
+
+  /** Each hears of it in its own time; some are told of one that leads no more, and of the right one later. */
+  private leaderChanged(before: MasterNode | undefined): void {
+    const { random } = this.time;
+    for (const agent of this.agents) {
+      const find = (master: MasterNode) => {
+        agent.seen = master;
+        if (agent.life !== undefined) agent.dispatch({ type: 'masterFound' });
+      };
+      const told = () => this.ensemble.leader !== undefined && find(this.ensemble.leader);
+      this.time.after(random.between(0, HEARD_MS), told);
+      if (before === undefined || !random.chance(0.3)) continue;
+      this.time.after(random.between(HEARD_MS, 2 * HEARD_MS), () => find(before));
+      this.time.after(3 * HEARD_MS, told);
+    }
+  }
+
+  /** A supervisor starts it again. */
+  masterExited(master: MasterNode): void {
+    this.time.after(1000, () => master.stand());
   }
 
   /** The agent's process ended by its own will; a supervisor starts it again. */
@@ -205,29 +279,38 @@ export class World {
   }
 
   subscribeAgent(
-    _: AgentNode,
+    agent: AgentNode,
     subscribe: AgentSubscribe | AgentReturn,
     deliver: (record: DownRecord) => void,
     lost: () => void,
   ): Stream<DownRecord> | undefined {
-    return this.master.subscribeAgent(subscribe, deliver, lost);
+    agent.served = agent.seen ?? this.leader;
+    return agent.served.subscribeAgent(subscribe, deliver, lost, this.line(agent.name, agent.served));
   }
 
-  callAgentApi(batch: UpBatch, answer: (accepted: boolean | undefined) => void): void {
+  callAgentApi(agent: AgentNode, batch: UpBatch, answer: (accepted: boolean | undefined) => void): void {
+    const master = agent.served!;
     call(
       this.time,
       this.weather,
-      () => this.master.agentBatch(structuredClone(batch)),
+      this.line(agent.name, master),
+      () => master.agentBatch(structuredClone(batch)),
       (status) => answer(status === undefined ? undefined : status === 202),
     );
   }
 
-  callSchedulerApi(schedulerCall: SchedulerCall, connection: ConnectionId, twice: boolean): void {
+  callSchedulerApi(
+    { name, served }: FrameworkNode,
+    schedulerCall: SchedulerCall,
+    connection: ConnectionId,
+    twice: boolean,
+  ): void {
     const once = () =>
       call(
         this.time,
         this.weather,
-        () => this.master.schedulerCall(structuredClone(schedulerCall), connection),
+        this.line(name, served),
+        () => served.schedulerCall(structuredClone(schedulerCall), connection),
         () => {},
       );
     once();

@@ -92,10 +92,10 @@ export class AgentWorld {
     return this.dispatch({ type: 'masterRecordReceived', connection: this.state.link.connection, record });
   }
 
-  register(): AgentEffect[] {
+  register(reign: { registry?: string; epoch: number } = { epoch: 1 }): AgentEffect[] {
     this.seq = 0;
     const ping = { pingIntervalMs: 15_000, pingTimeoutMs: 75_000 };
-    return this.master({ type: 'registered', session: 's', agentId: 'M-S0', masterId: 'M', epoch: 1, ...ping });
+    return this.master({ type: 'registered', session: 's', agentId: 'M-S0', masterId: 'M', ...reign, ...ping });
   }
 
   updates(): TaskStatus[] {

@@ -105,7 +105,7 @@ export class MasterHarness {
       if (write.op === 'putFramework') frameworks.set(write.id, write.record);
       if (write.op === 'putRole') roles.set(write.id, write.record);
     }
-    this.dispatch({ type: 'elected', epoch: 1, agents, frameworks, roles, maintenance });
+    this.dispatch({ type: 'elected', epoch: 1, registry: 'registry', agents, frameworks, roles, maintenance });
   }
 
   dispatch(event: MasterEvent): MasterEffect[] {

@@ -2,7 +2,7 @@ import type { ExecutorInfo, FrameworkInfo, Resource, TaskInfo, TaskState, TaskSt
 import type { AgentDrain, AgentOperation } from '../protocol.js';
 import type { ContainerCheckpoint, ContainerExit, ContainerNetwork } from '@mezzo/sdk/points/containerizer';
 import type { ContainerAsk } from './container-messages.js';
-import type { AgentFramework, AgentState, Container, Run, Task, TaskEnd } from './state.js';
+import type { AgentFramework, AgentState, Container, Reign, Run, Task, TaskEnd } from './state.js';
 import { emit, type Turn } from './turn.js';
 import { answered, keptOf } from './views.js';
 
@@ -14,6 +14,7 @@ export interface AgentRecord {
   readonly agentId: string;
   readonly bootId: string;
   readonly drain?: AgentDrain;
+  readonly reign?: Reign;
 }
 export interface ResourcesRecord {
   readonly version: number;
@@ -76,8 +77,12 @@ export const containerKey = (containerId: string): string => `containers/${conta
 const taskKey = (containerId: string, taskId: string): string => `tasks/${containerId}/${taskId}`;
 
 export function saveAgent(turn: Turn, state: AgentState): void {
-  const { agentId = '', bootId, drain } = state;
-  const value: AgentRecord = { version: CHECKPOINT_VERSION, agentId, bootId, ...(drain && { drain }) };
+  const { agentId = '', bootId, drain, reign } = state;
+  const value: AgentRecord = {
+    ...{ version: CHECKPOINT_VERSION, agentId, bootId },
+    ...(drain && { drain }),
+    ...(reign && { reign }),
+  };
   emit(turn, { type: 'checkpoint', key: AGENT_KEY, value });
 }
 

@@ -51,6 +51,7 @@ export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type:
   readBooks(turn, records);
   state.agentId = agent?.agentId || agentIdOfTasks(state);
   state.drain = agent?.drain;
+  state.reign = agent?.reign;
   // No container survives a reboot, whatever its checkpoint says: pids would name strangers.
   const rebooted = agent !== undefined && agent.bootId !== bootId;
   if (rebooted) for (const vessel of vessels(state)) vessel.checkpoint = undefined;

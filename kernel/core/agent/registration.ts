@@ -9,6 +9,7 @@ import { runTask } from './launch.js';
 import { leave } from './leave.js';
 import { acknowledgeOperation, applyOperation, sendOperation } from './operations.js';
 import { tellOversubscribed } from './oversubscription.js';
+import type { AgentState } from './state.js';
 import { count, emit, type Turn } from './turn.js';
 import { acknowledge, resend } from './updates.js';
 import { returnOf, subscribeOf } from './views.js';
@@ -120,8 +121,23 @@ function obey(turn: Turn, message: DownMessage): void {
   }
 }
 
-function registered(turn: Turn, message: Extract<DownMessage, { type: 'registered' }>): void {
+type Registered = Extract<DownMessage, { type: 'registered' }>;
+
+/** A master that was cut off, and has not heard yet that another one leads, must not get its agents back. */
+function isDeposed({ reign }: AgentState, { registry, epoch }: Registered): boolean {
+  return reign !== undefined && reign.registry === registry && epoch < reign.epoch;
+}
+
+function leaveDeposed(turn: Turn, { masterId, epoch }: Registered): void {
+  const { connection } = turn.state.link;
+  emit(turn, { type: 'disconnectMaster', connection });
+  const reason = `master ${masterId} leads no more: its epoch is ${epoch}, and ${turn.state.reign?.epoch} was seen`;
+  masterLost(turn, connection, reason);
+}
+
+function registered(turn: Turn, message: Registered): void {
   const { state } = turn;
+  if (isDeposed(state, message)) return leaveDeposed(turn, message);
   Object.assign(state.link, {
     phase: 'registered',
     isKnown: true,
@@ -132,8 +148,11 @@ function registered(turn: Turn, message: Extract<DownMessage, { type: 'registere
   });
   awaitPing(turn);
   count(state, 'registrations');
-  if (state.agentId !== message.agentId) {
+  const { registry, epoch } = message;
+  const isNewReign = registry !== undefined && (state.reign?.registry !== registry || state.reign.epoch !== epoch);
+  if (state.agentId !== message.agentId || isNewReign) {
     state.agentId = message.agentId;
+    if (isNewReign) state.reign = { registry, epoch };
     saveAgent(turn, state);
   }
   if (message.drain === undefined) drainLifted(turn);

@@ -158,6 +158,12 @@ export interface Operation extends AgentOperation {
   retryMs: number;
 }
 
+/** Who led when: `epoch` grows with each master that leads over the same registry. */
+export interface Reign {
+  readonly registry: string;
+  readonly epoch: number;
+}
+
 export interface AgentState {
   readonly config: AgentConfig;
   phase: 'starting' | 'recovering' | 'serving' | 'leaving' | 'left';
@@ -166,6 +172,8 @@ export interface AgentState {
   seed: string;
   counter: number;
   agentId: string | undefined;
+  /** Of the master that it served last. */
+  reign: Reign | undefined;
   drain: AgentDrain | undefined;
   /** All there is to offer: those of `config` with the reservations and volumes that were made of them. */
   resources: readonly Resource[];
@@ -201,6 +209,7 @@ export function createAgentState(config: AgentConfig): AgentState {
     seed: '',
     counter: 0,
     agentId: undefined,
+    reign: undefined,
     drain: undefined,
     resources: config.resources,
     oversubscribed: [],

@@ -437,6 +437,47 @@ describe('the link to the master', () => {
   });
 });
 
+describe('a master that leads no more', () => {
+  const serve = (registry: string, epoch: number): boolean => {
+    world.dispatch({ type: 'masterFound' });
+    world.fire('reconnect');
+    world.register({ registry, epoch });
+    return world.state.link.phase === 'registered';
+  };
+
+  test('does not get the agent back that has served the one after it, not after a restart either', () => {
+    expect(serve('r', 3)).toBe(true);
+    expect(serve('r', 2)).toBe(false);
+    expect(world.timers.has('reconnect')).toBe(true);
+    world.start();
+    expect(serve('r', 2)).toBe(false);
+    expect(serve('r', 3)).toBe(true);
+    expect(serve('r', 4)).toBe(true);
+  });
+
+  test('is none whose registry is another one, and none of an earlier version, which names no registry', () => {
+    expect(serve('r', 3)).toBe(true);
+    expect(serve('made anew', 1)).toBe(true);
+    world.dispatch({ type: 'masterFound' });
+    world.fire('reconnect');
+    world.register({ epoch: 1 });
+    expect(world.state.link.phase).toBe('registered');
+  });
+
+  test('is named with its epoch', () => {
+    serve('r', 3);
+    world.dispatch({ type: 'masterFound' });
+    world.fire('reconnect');
+    const effects = world.register({ registry: 'r', epoch: 2 });
+    expect(effects).toContainEqual(
+      expect.objectContaining({
+        type: 'log',
+        fields: { reason: 'master M leads no more: its epoch is 2, and 3 was seen' },
+      }),
+    );
+  });
+});
+
 describe('after a restart', () => {
   test('a running task runs on and is told to the master as it was', () => {
     world.run(task('t', { healthCheck: { type: 'TCP', tcp: { port: 1 } } }));

@@ -206,7 +206,7 @@ function makeAgent(turn: Turn, id: AgentId, subscribe: AgentSubscribe, before: A
 
 /** Starts a session. */
 function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
-  const { options, sessions, epoch } = turn.state;
+  const { options, sessions, epoch, registry } = turn.state;
   agent.connection = connection;
   agent.downSeq = 0;
   agent.upSeq = 0;
@@ -220,6 +220,7 @@ function connect(turn: Turn, agent: Agent, connection: ConnectionId): void {
     agentId: agent.id,
     masterId: options.masterId,
     epoch,
+    registry,
     pingIntervalMs: options.agentPingIntervalMs,
     pingTimeoutMs: options.agentPingIntervalMs * options.maxAgentPingTimeouts,
     ...(agent.drain && { drain: { config: agent.drain.config, sinceMs: agent.drain.sinceMs } }),

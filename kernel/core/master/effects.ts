@@ -54,7 +54,8 @@ export type RegistryWrite =
   | { readonly op: 'deleteFramework'; readonly id: FrameworkId }
   | { readonly op: 'putRole'; readonly id: string; readonly record: RoleRecord }
   | { readonly op: 'deleteRole'; readonly id: string }
-  | { readonly op: 'putMaintenance'; readonly id: 'maintenance'; readonly record: MaintenanceRecord };
+  | { readonly op: 'putMaintenance'; readonly id: 'maintenance'; readonly record: MaintenanceRecord }
+  | { readonly op: 'putName'; readonly id: 'name'; readonly record: { readonly name: string } };
 
 export type LogLevel = 'info' | 'warn';
 

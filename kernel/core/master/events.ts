@@ -15,6 +15,8 @@ export type MasterEvent =
   | {
       readonly type: 'elected';
       readonly epoch: number;
+      /** The registry's name, which it has had since its first master. */
+      readonly registry: string | undefined;
       readonly agents: ReadonlyMap<AgentId, AgentRecord>;
       readonly frameworks: ReadonlyMap<FrameworkId, FrameworkRecord>;
       readonly roles: ReadonlyMap<string, RoleRecord>;

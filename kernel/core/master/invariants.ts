@@ -9,7 +9,7 @@ import type { Agent, Framework, MasterState } from './state.js';
 /** What is wrong with a master between two steps; empty = nothing. Costs as much as the cluster is large: for tests. */
 export function auditMaster(state: MasterState): string[] {
   const faults: string[] = [];
-  const check = (holds: boolean, fault: string): void => void (holds || faults.push(fault));
+  const check: Check = (holds, fault) => void (holds || faults.push(typeof fault === 'string' ? fault : fault()));
   for (const agent of state.agents.values()) auditAgent(state, agent, check);
   for (const framework of state.frameworks.values()) auditFramework(state, framework, check);
   auditOffers(state, check);
@@ -20,7 +20,8 @@ export function auditMaster(state: MasterState): string[] {
   return faults;
 }
 
-type Check = (holds: boolean, fault: string) => void;
+/** What takes long to print is printed only if it does not hold. */
+type Check = (holds: boolean, fault: string | (() => string)) => void;
 
 /** Nothing is promised twice, and the allocator books exactly what offers, tasks and executors hold. */
 function auditAgent(state: MasterState, agent: Agent, check: Check): void {
@@ -29,14 +30,14 @@ function auditAgent(state: MasterState, agent: Agent, check: Check): void {
   const claim = state.claims.get(id);
   const held = sumByHolder([...usageOf(agent), ...offers, ...(claim ? [claim] : [])]);
   const booked = sumByHolder(state.allocator.allocations(id));
-  check(sameBooks(held, booked), `agent ${id}: held ${printBooks(held)} but booked ${printBooks(booked)}`);
+  check(sameBooks(held, booked), () => `agent ${id}: held ${printBooks(held)} but booked ${printBooks(booked)}`);
   const settled = claim ? sumByHolder([...usageOf(agent), ...offers]) : held;
   const all = [...settled.values()].reduce((sum, bag) => sum.add(exclusive(bag.unallocate())), Resources.empty);
   // Of what is revocable more may be in use than the agent says now: those who use it go on, or are ended.
-  check(total.contains(firm(all)), `agent ${id}: ${String(all)} is promised out of ${String(total)}`);
+  check(total.contains(firm(all)), () => `agent ${id}: ${String(all)} is promised out of ${String(total)}`);
   const free = state.allocator.available(id) ?? Resources.empty;
   const rest = total.subtract(all.add(claim?.resources.unallocate() ?? Resources.empty));
-  check(free.equals(rest), `agent ${id}: ${String(free)} is free, and not ${String(rest)} of ${String(total)}`);
+  check(free.equals(rest), () => `agent ${id}: ${String(free)} is free, and not ${String(rest)} of ${String(total)}`);
   check(claim === undefined || agent.connection !== undefined, `room is made on agent ${id}, which is away`);
   check(!claim || !agent.deactivated, `room is made on agent ${id}, which is out of use`);
   for (const task of agent.tasks) {

@@ -176,6 +176,8 @@ export interface MasterState {
   readonly options: MasterOptions;
   /** Of its reign; 0 = it does not lead yet. */
   epoch: number;
+  /** The registry's name: epochs of different ones tell nothing of each other. */
+  registry: string;
   electedAtMs: number;
   nextFramework: number;
   nextAgent: number;
@@ -255,6 +257,7 @@ export const executorKey = (frameworkId: string, executorId: string): string => 
 export const createMasterState = (options: MasterOptions): MasterState => ({
   options,
   epoch: 0,
+  registry: '',
   electedAtMs: 0,
   nextFramework: 0,
   nextAgent: 0,

@@ -31,7 +31,7 @@ import { claimTimedOut, offerClaims } from './preemption.js';
 import { setPriorities } from './priorities.js';
 import { recoverRoles } from './sharing.js';
 import type { MasterState } from './state.js';
-import { beginTurn, cancelTimer, log, setTimer, type Turn } from './turn.js';
+import { beginTurn, cancelTimer, emit, log, setTimer, type Turn } from './turn.js';
 import { agentCalled } from './updates.js';
 import { whitelistChanged } from './whitelist.js';
 
@@ -100,8 +100,10 @@ function holdOffers(turn: Turn): void {
 
 function elected(turn: Turn, event: Extract<MasterEvent, { type: 'elected' }>): void {
   const { state } = turn;
-  const { epoch, agents, frameworks, roles, maintenance } = event;
-  Object.assign(state, { epoch, electedAtMs: turn.atMs });
+  const { epoch, registry = state.options.masterId, agents, frameworks, roles, maintenance } = event;
+  Object.assign(state, { epoch, registry, electedAtMs: turn.atMs });
+  if (event.registry === undefined)
+    emit(turn, { type: 'persist', writes: [{ op: 'putName', id: 'name', record: { name: registry } }] });
   const memories = { admitted: state.recoveredAgents, unreachable: state.unreachableAgents, gone: state.goneAgents };
   for (const [id, record] of agents) memories[record.fate].set(id, record);
   for (const [id, record] of frameworks) recoverFramework(turn, id, record);

@@ -14,6 +14,7 @@ const AGENTS = 'registry/agents/';
 const FRAMEWORKS = 'registry/frameworks/';
 const ROLES = 'registry/roles/';
 const MAINTENANCE = 'registry/maintenance';
+const NAME = 'registry/name';
 
 export function storeWrite(write: RegistryWrite): StoreWrite {
   switch (write.op) {
@@ -31,10 +32,14 @@ export function storeWrite(write: RegistryWrite): StoreWrite {
       return { op: 'delete', key: ROLES + write.id };
     case 'putMaintenance':
       return { op: 'put', key: MAINTENANCE, value: toWireJson(write.record) };
+    case 'putName':
+      return { op: 'put', key: NAME, value: toWireJson(write.record) };
   }
 }
 
 export interface Registry {
+  /** Undefined: no master has led yet. */
+  readonly registry: string | undefined;
   readonly agents: Map<AgentId, AgentRecord>;
   readonly frameworks: Map<FrameworkId, FrameworkRecord>;
   readonly roles: Map<string, RoleRecord>;
@@ -49,6 +54,7 @@ export const readRegistry = (store: Store): Registry => ({
   ),
   roles: new Map(entries<RoleRecord>(store, ROLES)),
   maintenance: entries<MaintenanceRecord>(store, MAINTENANCE)[0]?.[1],
+  registry: entries<{ name: string }>(store, NAME)[0]?.[1].name,
 });
 
 const entries = <T>(store: Store, prefix: string): [string, T][] =>
