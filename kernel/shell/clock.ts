@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { steadyNow } from '@mezzo/sdk/contract';
 import type { Clock, Random } from '../ports/clock.js';
 
 /** A longer timeout fires at once. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  nowMs: steadyNow,
   after(ms, callback) {
     let timer: NodeJS.Timeout;
     const wait = (leftMs: number): void => {

@@ -8,3 +8,4 @@ export * from './services.js';
 export * from './task-states.js';
 export * from './tokens.js';
 export * from './values.js';
+export * from './steady-time.js';

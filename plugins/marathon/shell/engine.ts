@@ -1,4 +1,4 @@
-import type { StoreWrite } from '@mezzo/sdk/contract';
+import { steadyNow, type StoreWrite } from '@mezzo/sdk/contract';
 import type { Command } from '../core/commands/command.js';
 import type { Answer, Effect, MarathonEvent } from '../core/effects.js';
 import type { MarathonState } from '../core/state.js';
@@ -31,7 +31,7 @@ export class Engine {
     readonly state: MarathonState,
     private readonly writer: Writer,
     private readonly carryOut: (effect: Outward) => void,
-    private readonly nowMs: () => number = Date.now,
+    private readonly nowMs: () => number = steadyNow,
   ) {}
 
   dispatch(event: MarathonEvent): void {
