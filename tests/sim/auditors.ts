@@ -60,6 +60,7 @@ export function auditEnd(world: World): void {
     ...nobodyIsHomeless(world),
     ...theRegistryIsTheLeaders(world),
     ...world.operator.audit(),
+    ...(world.marathonUser?.audit() ?? []),
   ];
   fail(world, 'at the end', broken);
 }

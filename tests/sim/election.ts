@@ -4,7 +4,7 @@ import type { Timeline } from './timeline.js';
 /** How long nothing may be heard of a master until ZooKeeper gives its place to the next. */
 const SESSION_MS = 10_000;
 /** Its client says earlier that it hears nothing: before another one can lead. */
-const DOUBT_MS = (SESSION_MS * 2) / 3;
+const DOUBT_MS = 6500;
 /** Who was frozen acts for this long at most before it hears that its session is over. */
 const OBLIVIOUS_MS = SESSION_MS / 4;
 

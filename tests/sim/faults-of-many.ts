@@ -18,6 +18,7 @@ export class FaultsOfMany {
     () => this.clog(),
     () => this.clog(),
     () => this.slowDown(),
+    () => this.world.marathon?.crash(),
     () => this.misleadClock(),
   ];
 

@@ -54,7 +54,7 @@ export class MasterNode {
     private readonly weather: Weather,
     private readonly world: Pick<
       World,
-      'isWithMasters' | 'isRandom' | 'isNested' | 'isInBatches' | 'ensemble' | 'masterExited'
+      'isWithMasters' | 'isRandom' | 'isNested' | 'isInBatches' | 'ensemble' | 'marathon' | 'masterExited'
     >,
     readonly name: string,
     private readonly machine: MasterMachine = masterMachine,
@@ -143,10 +143,11 @@ export class MasterNode {
       else if (kind === 'f') frameworks.set(asId<FrameworkId>(id), value as FrameworkRecord);
       else if (kind === 'm') maintenance = value as MaintenanceRecord;
       else if (kind === 'n') registry = (value as { name: string }).name;
-      else roles.set(id, value as RoleRecord);
+      else if (kind === 'r') roles.set(id, value as RoleRecord);
     }
     this.dispatch({ type: 'elected', epoch, registry, agents, frameworks, roles, maintenance });
     if (this.whitelist !== undefined) this.setWhitelist(this.whitelist);
+    this.world.marathon?.follow(this);
   }
 
   setWhitelist(hosts: readonly string[] | undefined): void {
@@ -171,6 +172,7 @@ export class MasterNode {
     for (const stream of life.streams.values()) stream.vanish('writer');
     this.registry.crash();
     this.life = undefined;
+    this.world.marathon?.left(this);
   }
 
   dispatch(event: MasterEvent): void {
@@ -303,19 +305,25 @@ export class MasterNode {
     };
   }
 
-  private write(effect: MasterEffect, done: () => void): boolean {
-    if (effect.type !== 'persist') return false;
-    const writes = structuredClone(effect.writes);
-    const { epoch } = this.life!;
+  /** Its own writes, and those of plugins, land in one order while it leads; else it must not go on. */
+  commit(change: (data: Map<string, unknown>) => void, done: () => void): void {
+    const { life } = this;
+    if (life === undefined) return;
     const { ensemble } = this.world;
     let landed = true;
     const land = (data: Map<string, unknown>) => {
-      landed = ensemble.takes(epoch);
-      if (landed) for (const write of writes) apply(data, write);
+      landed = ensemble.takes(life.epoch);
+      if (landed) change(data);
     };
     this.registry.write(land, () =>
       this.whenAwake(() => (landed ? done() : this.giveUp('a write did not land, since another one leads'))),
     );
+  }
+
+  private write(effect: MasterEffect, done: () => void): boolean {
+    if (effect.type !== 'persist') return false;
+    const writes = structuredClone(effect.writes);
+    this.commit((data) => writes.forEach((write) => apply(data, write)), done);
     return true;
   }
 

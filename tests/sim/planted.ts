@@ -6,8 +6,20 @@ import { digestIn } from '../../kernel/core/master/agents.js';
 import type { MasterEffect } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
+import type { Effect } from '../../plugins/marathon/core/effects.js';
+import { step } from '../../plugins/marathon/core/step.js';
+import type { MarathonMachine } from './marathon-node.js';
 import type { MasterMachine } from './master-node.js';
-import { isFrosty, isListed, isNested, isOversubscribed, isTight, isWithOperations, type Planted } from './world.js';
+import {
+  isFrosty,
+  isListed,
+  isNested,
+  isOversubscribed,
+  isTight,
+  isWithMasters,
+  isWithOperations,
+  type Planted,
+} from './world.js';
 
 /** Machines with a bug planted in what they do: each must be caught, or the auditors are asleep. */
 
@@ -16,6 +28,10 @@ const agentThat = (change: (effect: AgentEffect) => AgentEffect[]): AgentMachine
 });
 const masterThat = (change: (effect: MasterEffect) => MasterEffect[]): MasterMachine => ({
   step: (state, event, atMs) => masterMachine.step(state, event, atMs).flatMap(change),
+});
+
+const marathonThat = (change: (effect: Effect) => Effect[]): MarathonMachine => ({
+  step: (state, event, atMs) => step(state, event, atMs).flatMap(change),
 });
 
 /** A record that says nothing: a missing one would be noticed by its number. */
@@ -230,6 +246,22 @@ export const planted: Readonly<Record<string, Planted>> = {
         ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putName') }]
         : [effect],
     ),
+  },
+  'marathon writes none of its instances down': {
+    worlds: isWithMasters,
+    marathon: marathonThat((effect) =>
+      effect.type === 'persist'
+        ? [{ ...effect, writes: effect.writes.filter(({ key }) => !key.startsWith('instance/')) }]
+        : [effect],
+    ),
+  },
+  'marathon says kill once, and never asks again': {
+    worlds: isWithMasters,
+    marathon: marathonThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('kill') ? [] : [effect])),
+  },
+  'marathon never asks what became of its tasks': {
+    worlds: isWithMasters,
+    marathon: marathonThat((effect) => (effect.type === 'call' && effect.call.type === 'RECONCILE' ? [] : [effect])),
   },
   'what a deposed master writes lands': { worlds: isFrosty, unfenced: true },
   'the master passes no acknowledgement on': {

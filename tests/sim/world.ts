@@ -8,6 +8,8 @@ import { type AgentMachine, AgentNode } from './agent-node.js';
 import { audit, auditEnd } from './auditors.js';
 import { ContainerCaller } from './container-caller.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
+import { type MarathonMachine, MarathonNode } from './marathon-node.js';
+import { MarathonUser } from './marathon-user.js';
 import { type MasterMachine, MasterNode } from './master-node.js';
 import { Ensemble } from './election.js';
 import { FaultsOfMany } from './faults-of-many.js';
@@ -19,6 +21,7 @@ import { Timeline } from './timeline.js';
 export interface Planted {
   readonly master?: MasterMachine;
   readonly agent?: AgentMachine;
+  readonly marathon?: MarathonMachine;
   /** What a deposed leader writes lands as well. */
   readonly unfenced?: boolean;
   /** Worlds in which it could show: to look elsewhere is a waste. */
@@ -74,6 +77,9 @@ export class World {
   readonly agents: AgentNode[];
   readonly frameworks: FrameworkNode[];
   readonly operator = new OperatorNode(this);
+  /** Where several masters stand. */
+  readonly marathon: MarathonNode | undefined;
+  readonly marathonUser: MarathonUser | undefined;
   /** Every container ever launched, by framework and task: no task runs twice. */
   readonly launches = new Map<
     string,
@@ -102,6 +108,8 @@ export class World {
     this.ensemble = new Ensemble(this.time, (before) => this.leaderChanged(before), planted.unfenced !== true);
     const names = this.isWithMasters ? Array.from({ length: MASTERS }, (_, i) => `master-${i}`) : ['master'];
     this.masters = names.map((name) => new MasterNode(this.time, this.weather, this, name, planted.master));
+    this.marathon = this.isWithMasters ? new MarathonNode(this, planted.marathon) : undefined;
+    this.marathonUser = this.marathon && new MarathonUser(this);
     this.agents = Array.from(
       { length: random.between(1, 4) },
       (_, i) => new AgentNode(this, i, agentConfig(i, this.cpus, this.withOperations ? DISK : []), planted.agent),
@@ -177,6 +185,7 @@ export class World {
     this.startMasters();
     for (const agent of this.agents) agent.start();
     for (const framework of this.frameworks) framework.start();
+    this.marathonUser?.start();
     // Quota keeps frameworks small and offers back, so that less happens: not in every world.
     if (isOperated(this.seed)) this.operator.start();
     if (isListed(this.seed)) this.operator.list();
