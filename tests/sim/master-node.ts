@@ -116,7 +116,6 @@ export class MasterNode {
   }
 
   private lead(): void {
-    const { time } = this;
     const epoch = this.world.ensemble.startEpoch();
     const life: Life = {
       epoch,
