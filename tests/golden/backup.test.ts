@@ -35,7 +35,7 @@ test('the administrator gets all of the store, at one sequence number', async ()
   const read = await readBackup(Readable.from([body]), 'answer', { entry: (entry) => entries.push(entry) });
   expect(read).toMatchObject({ mezzoBackup: 1, store: 1, cluster: 'golden', epoch, sequence, count: entries.length });
   expect(entries).toEqual(store.list(''));
-  expect(entries.map(({ key }) => key)).toEqual(['plugins/p/k', 'registry/roles/web']);
+  expect(entries.map(({ key }) => key)).toEqual(['plugins/p/k', 'registry/name', 'registry/roles/web']);
 });
 
 test.each(['user', 'plugin', 'agent'] as const)('a token for a %s does not open it', async (scope) => {

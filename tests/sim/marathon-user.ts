@@ -56,14 +56,15 @@ export class MarathonUser {
   private ask(command: Command & { id?: string }, done: () => void): void {
     const id = idOf(command);
     this.asking = true;
-    this.open.add(id);
+    if (command.kind !== 'restartApp') this.open.add(id);
     let isOver = false;
     this.world.marathon?.ask(command, ({ status }) => {
       if (isOver) return;
       isOver = true;
       this.asking = false;
-      this.open.delete(id);
       if (status < 300) done();
+      // What was not answered may be done or not: only what says how many there are to be settles that.
+      if (status < 300 && command.kind !== 'restartApp') this.open.delete(id);
     });
     this.world.time.after(PATIENCE_MS, () => {
       if (!isOver) this.asking = false;
