@@ -42,6 +42,9 @@ export const isListed = (seed: number): boolean => seed % 12 === 0 && !isTight(s
 /** Three masters stand for election, clocks differ, and ways between nodes are clogged and freed one by one. */
 export const isWithMasters = (seed: number): boolean => [5, 6, 8].includes(seed % 10);
 
+/** Many agents, and more frameworks. */
+const isCrowded = (seed: number): boolean => seed % 100 === 68;
+
 /** Leaders freeze most of the time. */
 export const isFrosty = (seed: number): boolean => seed % 10 === 5;
 
@@ -111,11 +114,11 @@ export class World {
     this.marathon = this.isWithMasters ? new MarathonNode(this, planted.marathon) : undefined;
     this.marathonUser = this.marathon && new MarathonUser(this);
     this.agents = Array.from(
-      { length: random.between(1, 4) },
+      { length: isCrowded(seed) ? random.between(20, 50) : random.between(1, 4) },
       (_, i) => new AgentNode(this, i, agentConfig(i, this.cpus, this.withOperations ? DISK : []), planted.agent),
     );
     const manners: Manners[] = ['polite', 'polite', 'greedy', 'silent', 'doubling', 'flapping'];
-    this.frameworks = Array.from({ length: random.between(1, 4) }, (_, i) => {
+    this.frameworks = Array.from({ length: isCrowded(seed) ? random.between(5, 10) : random.between(1, 4) }, (_, i) => {
       const wish = {
         tasks: random.between(1, 5),
         cpus: random.pick([0.05, 0.1, 0.155]),
