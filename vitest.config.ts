@@ -34,7 +34,11 @@ export default defineConfig({
       project('tidy', ['tests/tidy/**/*.test.ts'], 60_000),
       project('golden', ['tests/golden/**/*.test.ts'], 30_000),
       // The trace of one seed is something to read, no test of its own.
-      project('sim', [`tests/sim/${process.env.MEZZO_SIM_TRACE ? 'trace' : '{sim,planted,sweep-*}'}.test.ts`], 240_000),
+      project(
+        'sim',
+        [`tests/sim/${process.env.MEZZO_SIM_TRACE ? 'trace' : '{sim,planted,recording,sweep-*}'}.test.ts`],
+        240_000,
+      ),
       project('contract', ['tests/contract/**/*.test.ts'], 60_000, true),
       project('integration', ['tests/integration/**/*.test.ts'], 120_000, true),
       project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, true),

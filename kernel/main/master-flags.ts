@@ -185,6 +185,8 @@ const own = {
   registry_max_agent_count: number('How many unreachable, and how many gone agents are remembered', 102_400, 1, 1e7),
   agent_removal_rate_limit: removalRate,
   recovery_agent_removal_limit: removalLimit,
+  record: text('File that all this master is told is written to, for `mezzo replay`: secrets of tasks too', undefined),
+  record_size: number('MiB that FILE and FILE.1 may take together: what is older is lost', 1024, 1, 1_000_000),
   publish_per_framework_metrics: bool('Metrics of each framework too', true),
   require_agent_domain: bool('Agents without --domain are not let in', false),
   ...sharedFlags,

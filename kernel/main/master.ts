@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { MasterInfo } from '@mezzo/sdk/api';
 import { asId, hasCode, messageOf, MezzoError, type MasterId } from '@mezzo/sdk/contract';
 import type Koa from 'koa';
-import { createMasterState } from '../core/master/index.js';
+import { createMasterState, masterMachine } from '../core/master/index.js';
 import type { Gate } from '../http/auth/gate.js';
 import { agentTokenReader } from '../http/auth/token-cache.js';
 import { RateLimiter } from '../http/auth/rate-limits.js';
@@ -17,6 +17,7 @@ import { Written } from '../http/written.js';
 import type { PluginHost } from '../plugin-host/index.js';
 import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
+import { Recorder } from '../shell/master/recorder.js';
 import { WhitelistFile } from '../shell/master/whitelist-file.js';
 import { MasterShell } from '../shell/master/master-shell.js';
 import { clusterKey, keepJoinToken } from '@mezzo/sdk/secrets';
@@ -108,8 +109,11 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
     const whitelist = flags.whitelist === undefined ? undefined : new WhitelistFile(flags.whitelist, log);
     const authorizer = authorizerFor(flags);
     const onFatal = parts.onFatal ?? ((error: unknown) => die(log, error));
+    const recorder = recorderFor(flags, log);
+    const heard = recorder?.listenTo(authorizer) ?? authorizer;
     const shell = new MasterShell({
-      state: createMasterState({ ...masterOptions(flags, info), authorizer }),
+      state: createMasterState({ ...masterOptions(flags, info), authorizer: heard }),
+      ...(recorder && { machine: recorder.record(masterMachine) }),
       clock: systemClock,
       random: systemRandom,
       log,
@@ -146,6 +150,7 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
     opened.push(() => election.close());
     let opening: Promise<Store> | undefined;
     opened.push(async () => opening?.then((store) => store.close()).catch(() => undefined));
+    opened.push(async () => recorder?.close());
     opened.push(() => Promise.resolve(shell.stop()));
     const master = {
       ...{ flags, log, workDir, secretsDir, url, port, masterId, clusterKey: key },
@@ -190,6 +195,11 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
 
 const urlOf = ({ ip, tls }: MasterFlags, { port }: Listening): string =>
   `${tls ? 'https' : 'http'}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+
+function recorderFor({ record, record_size }: MasterFlags, log: DaemonLog): Recorder | undefined {
+  if (record === undefined) return undefined;
+  return new Recorder({ file: record, maxBytes: record_size * 2 ** 20, mezzo: versionInfo().mezzo, log });
+}
 
 function logFiles(flags: MasterFlags, log: DaemonLog): FileTree {
   const files = new FileTree();

@@ -3,12 +3,17 @@ import { text } from 'node:stream/consumers';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { bundledRegistry, executable } from '../up/kernel.js';
 
-/** Runs one of the kernel's executables in the foreground with the flags as they are; answers its exit code. */
+/** Runs a daemon in the foreground with the flags as they are; answers its exit code. */
 export function runDaemon(daemon: 'master' | 'agent', argv: readonly string[]): Promise<number> {
   const registry = argv.some((arg) => arg.startsWith('--plugins-registry') || arg.startsWith('--plugins_registry'))
     ? []
     : [`--plugins-registry=${bundledRegistry()}`];
-  const child = spawn(process.execPath, [executable(daemon), ...registry, ...argv], { stdio: 'inherit' });
+  return run(daemon, [...registry, ...argv]);
+}
+
+/** Runs one of the kernel's executables in the foreground; answers its exit code. */
+export function run(what: Parameters<typeof executable>[0], argv: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [executable(what), ...argv], { stdio: 'inherit' });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(name, () => child.kill(name));
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
 }

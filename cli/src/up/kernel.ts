@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 const kernelDir = (): string => dirname(require.resolve('@mezzo/kernel/package.json'));
 
 /** The kernel's own executables: the CLI starts them and never imports them. */
-export const executable = (daemon: 'master' | 'agent' | 'restore'): string =>
+export const executable = (daemon: 'master' | 'agent' | 'restore' | 'replay'): string =>
   join(kernelDir(), 'dist', 'main', `${daemon}.js`);
 
 /** The app that a new cluster is started with; undefined where it is not shipped. */
