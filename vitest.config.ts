@@ -40,6 +40,7 @@ export default defineConfig({
         240_000,
       ),
       project('contract', ['tests/contract/**/*.test.ts'], 60_000, true),
+      project('upgrade', ['tests/upgrade/**/*.test.ts'], 60_000, true),
       project('integration', ['tests/integration/**/*.test.ts'], 120_000, true),
       project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, true),
       // Not part of `npm test`: `npm run test:soak`.

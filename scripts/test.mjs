@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { checkNode, ensureBuilt, ensureInstalled, root, run, say } from './lib.mjs';
 
-const TIERS = ['unit', 'tidy', 'golden', 'sim', 'contract', 'integration', 'e2e'];
+const TIERS = ['unit', 'tidy', 'golden', 'sim', 'contract', 'upgrade', 'integration', 'e2e'];
 /** Run only when asked for by name. */
 const EXTRA_TIERS = ['soak'];
 /** Debian packages by a file that shows they are there. */

@@ -42,7 +42,7 @@ test('every built-in plugin has a manifest, a README and an entry', () => {
   expect(missing).toEqual([]);
 });
 
-test('sources are formatted', () => {
+test('sources are formatted', { timeout: 180_000 }, () => {
   const { stdout, stderr, status } = tool('node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.');
   expect(status, stdout + stderr).toBe(0);
 });

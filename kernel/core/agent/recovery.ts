@@ -46,6 +46,8 @@ const NEVER_LAUNCHED: TaskEnd = {
 export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type: 'checkpointsLoaded' }>): void {
   const { state } = turn;
   const { seed, bootId, recover, records } = event;
+  const tooNew = newerThanWe(records);
+  if (tooNew !== undefined) return giveUp(turn, tooNew);
   const agent = recordsUnder<AgentRecord>(records, AGENT_KEY)[0];
   Object.assign(state, { phase: 'recovering', seed, bootId, recover });
   readBooks(turn, records);
@@ -57,14 +59,27 @@ export function checkpointsLoaded(turn: Turn, event: Extract<AgentEvent, { type:
   if (rebooted) for (const vessel of vessels(state)) vessel.checkpoint = undefined;
   if (state.agentId !== undefined && (agent === undefined || rebooted)) saveAgent(turn, state);
   const misfit = recoverResources(turn, recordsUnder<ResourcesRecord>(records, RESOURCES_KEY)[0]);
-  if (misfit !== undefined) {
-    state.phase = 'left';
-    return emit(turn, { type: 'exit', code: 1, reason: misfit });
-  }
+  if (misfit !== undefined) return giveUp(turn, misfit);
   const containers = vessels(state).flatMap(({ containerizer, checkpoint, phase }) =>
     checkpoint === undefined || phase === 'ended' ? [] : [{ containerizer, checkpoint }],
   );
   emit(turn, { type: 'recoverContainers', containers });
+}
+
+/** What is there stays as it is, containers and all. */
+function giveUp(turn: Turn, reason: string): void {
+  turn.state.phase = 'left';
+  emit(turn, { type: 'exit', code: 1, reason });
+}
+
+/** To leave out what a newer version wrote would lose its tasks: their containers would run on, and nobody know of them. */
+function newerThanWe(records: readonly CheckpointRecord[]): string | undefined {
+  for (const { key, value } of records) {
+    const { version } = value as { version: unknown };
+    if (typeof version === 'number' && version > CHECKPOINT_VERSION)
+      return `meta/journal: the record ${key} has version ${version}, and this agent reads ${CHECKPOINT_VERSION}: start the newer version that wrote it; to go back to this one, end its tasks by --recover=cleanup of that one first`;
+  }
+  return undefined;
 }
 
 export function containersRecovered(turn: Turn, containerIds: readonly string[]): void {

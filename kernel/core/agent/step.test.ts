@@ -511,6 +511,22 @@ describe('after a restart', () => {
     expect(world.dispatch({ ...load, bootId: 'boot-2' }).at(-1)).toEqual({ type: 'recoverContainers', containers: [] });
   });
 
+  test('what a newer version wrote is refused, and stays as it is', () => {
+    world.run(task('t'));
+    const records = [...world.disk].map(([key, value]) => ({ key, value }));
+    const newer = records.map(({ key, value }) => ({ key, value: { ...(value as object), version: 2 } }));
+    world.state = createAgentState(config);
+    const seed = 'aaaaaaaa-0000-4000-8000-000000000000';
+    const load = { type: 'checkpointsLoaded', seed, bootId: 'boot-1', recover: 'reconnect' } as const;
+    expect(world.dispatch({ ...load, records: [...records, newer.at(-1)!] })).toEqual([
+      {
+        type: 'exit',
+        code: 1,
+        reason: expect.stringMatching(/the record .* has version 2, and this agent reads 1/) as string,
+      },
+    ]);
+  });
+
   test.each([
     [aware, 'TASK_GONE'],
     [plain, 'TASK_LOST'],
