@@ -18,6 +18,7 @@ const PACKAGES = {
   iproute2: '/bin/ip',
   'util-linux': '/usr/bin/unshare',
   curl: '/usr/bin/curl',
+  systemd: '/usr/bin/systemd-notify',
   chromium: '/usr/bin/chromium',
 };
 const SOAK_PACKAGES = {

@@ -34,6 +34,7 @@ import { flagHelp, showFlags } from './flags.js';
 import { createLog, type DaemonLog } from './log.js';
 import { requireFlag } from './master-flags.js';
 import { builtIns, oversubscribe, type Oversubscribers, type WantedOversubscribers } from './modules.js';
+import { ServiceManager } from './service-manager.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { DaemonTls, hostsOf } from './tls.js';
 import { versionInfo } from './version.js';
@@ -276,14 +277,18 @@ async function main(): Promise<void> {
   const flags = loadConfig(agentFlags, unsupportedAgentFlags);
   if (flags.help) return void process.stdout.write(`Usage: mezzo agent [flags]\n\n${flagHelp(agentFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
+  const systemd = new ServiceManager();
   const plugins = new AgentPlugins();
   const daemon = await startAgent(flags, {
     containerizers: plugins.containerizers,
     beforeExit: () => plugins.shutdown({ keepPlugins: false }),
   });
   plugins.serve(daemon);
+  systemd.watch(daemon.log);
+  systemd.tell('READY=1');
   const stop = (signal: string): void => {
     daemon.log.info('agent is stopping; tasks run on', { signal });
+    systemd.tell('STOPPING=1');
     const stopped = daemon.close().then(() => plugins.shutdown({ keepPlugins: true }));
     void stopped.then(
       () => process.exit(0),

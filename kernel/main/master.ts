@@ -30,6 +30,7 @@ import { createLog, type DaemonLog } from './log.js';
 import { leaderStore, startMasterPlugins } from './master-plugins.js';
 import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
 import { masterInfo, masterOptions } from './master-options.js';
+import { ServiceManager } from './service-manager.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { DaemonTls, hostsOf } from './tls.js';
 import { versionInfo } from './version.js';
@@ -224,13 +225,16 @@ async function main(): Promise<void> {
   const flags = loadConfig(masterFlags, unsupportedMasterFlags);
   if (flags.help) return void process.stdout.write(`Usage: mezzo master [flags]\n\n${flagHelp(masterFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
+  const systemd = new ServiceManager();
   const master = await standBy(flags);
+  systemd.watch(master.log);
   let plugins: PluginHost | undefined;
   // Who presses Ctrl-C is done with all of it; a service manager starts another master, which takes the plugins over.
   const stop = (signal: string): void => {
     process.on('SIGINT', () => {}).on('SIGTERM', () => {}); // a terminal tells it twice, once by way of `mezzo master`
     const keepPlugins = signal !== 'SIGINT';
     master.log.info('master is stopping', { signal, keepPlugins });
+    systemd.tell('STOPPING=1');
     const stopped = Promise.resolve(plugins?.shutdown({ keepPlugins })).then(() => master.close());
     void stopped.then(
       () => process.exit(0),
@@ -240,8 +244,12 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop).once('SIGINT', stop);
   process.on('SIGHUP', () => master.tls?.reload());
   // Those that run on every master need not wait for an election; what operators installed is known to the leader alone.
-  if (flags.zk !== undefined) plugins = await startMasterPlugins(master, undefined);
+  if (flags.zk !== undefined) {
+    systemd.tell('READY=1', 'STATUS=follows');
+    plugins = await startMasterPlugins(master, undefined);
+  }
   const daemon = await master.leading;
+  systemd.tell('READY=1', 'STATUS=leads');
   await plugins?.shutdown({ keepPlugins: true });
   plugins = await startMasterPlugins(daemon, leaderStore(daemon));
 }

@@ -1,12 +1,13 @@
 /**
  * The resident shell that starts everything, so that the agent's own process never forks. One line on stdin is one job: "KIND KEY".
  * `setsid -f` takes the job out of this shell's hands (and, unlike `&`, leaves SIGINT and SIGQUIT as they are). Ends with its stdin.
- * Descriptor 9 is the machine's /proc, by which a shell inside namespaces learns its numbers outside.
+ * An agent that is spared when memory runs out does not hand that on to its tasks. Descriptor 9 is the machine's /proc, by which a shell inside namespaces learns its numbers outside.
  * $1 = runtime directory, $2 = setsid, the rest = the unshare command line, or nothing.
  */
 export const FORK_SERVER = `root=$1 setsid=$2
 shift 2
 exec 9</proc
+read -r adj </proc/self/oom_score_adj && [ "$adj" -lt 0 ] && echo 0 >/proc/self/oom_score_adj
 while IFS= read -r line; do
   key=\${line#* }
   at=$root/containers/$key
