@@ -93,7 +93,7 @@ async function openZookeeper(zk: ZookeeperFlag, timeoutMs: number): Promise<Targ
     return { name: `${name} at ${zk.servers}`, store, close: () => store.close().finally(() => session.close()) };
   } catch (error) {
     session.close();
-    throw error;
+    throw hasCode(error, 'ZOOKEEPER_NOT_ALLOWED') ? notAllowed(zk, error) : error;
   }
 }
 
@@ -116,6 +116,13 @@ const inUse = ({ path, servers }: ZookeeperFlag, masters: readonly string[]): Me
     blame: 'operator',
     next: 'stop all masters of this cluster first; the node of one that died goes with its session, within --zk-session-timeout',
     details: { masters },
+  });
+
+const notAllowed = ({ path, servers, digest }: ZookeeperFlag, cause: unknown): MezzoError =>
+  new MezzoError('ZOOKEEPER_NOT_ALLOWED', `the store below ${path} on ${servers} belongs to others`, {
+    blame: 'operator',
+    next: `give ${digest === undefined ? 'the' : 'other'} credentials, as the masters have them: --zk=zk://user:password@...`,
+    cause,
   });
 
 const unreachable = ({ servers }: ZookeeperFlag, timeoutMs: number, cause: unknown): MezzoError =>

@@ -100,6 +100,16 @@ describeIf(
         code: 'STORE_IN_USE',
         message: expect.stringMatching(/at \/mesos on .*json\.info_\d{10}/) as string,
       });
+      const anybody = argv.map((arg) => arg.replace('ann:secret@', ''));
+      await cluster.master.close();
+      const refusal = await until('its place is free', async () => {
+        const error = await restore(loadFlags(restoreFlags, { argv: anybody, env: {} })).catch((one: unknown) => one);
+        return (error as { code: string }).code !== 'STORE_IN_USE' && error;
+      });
+      expect(refusal).toMatchObject({
+        code: 'ZOOKEEPER_NOT_ALLOWED',
+        next: expect.stringContaining('give the') as string,
+      });
       const strange = argv.map((arg) => arg.replace(zookeeper.hostPort, '127.0.0.1:1'));
       await expect(
         restore(loadFlags(restoreFlags, { argv: [...strange, '--zk_session_timeout=1secs'], env: {} })),
