@@ -42,13 +42,16 @@ const inPlaceOf = (effect: Extract<MasterEffect, { type: 'sendAgent' }>): Master
 
 export const planted: Readonly<Record<string, Planted>> = {
   'the agent checkpoints no tasks': {
+    seen: 2,
     agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key.startsWith('tasks/') ? [] : [effect])),
   },
   'the agent checkpoints no reservations': {
+    seen: 1,
     worlds: isWithOperations,
     agent: agentThat((effect) => (effect.type === 'checkpoint' && effect.key === 'resources' ? [] : [effect])),
   },
   'the master acknowledges not every operation': {
+    seen: 1,
     worlds: isWithOperations,
     master: masterThat((effect) =>
       effect.type === 'sendAgent' &&
@@ -59,6 +62,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the master takes any books for its own': {
+    seen: 1,
     master: {
       step: (state, event, atMs) => {
         if (event.type !== 'agentSubscribed' || !('digest' in event.subscribe))
@@ -70,9 +74,11 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the agent never retries an update': {
+    seen: 5,
     agent: agentThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('update/') ? [] : [effect])),
   },
   'the agent launches every container twice': {
+    seen: 1,
     agent: agentThat((effect) =>
       effect.type === 'launchContainer'
         ? [effect, { ...effect, spec: { ...effect.spec, containerId: `${effect.spec.containerId}-b` } }]
@@ -80,16 +86,19 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the agent spares the rest of a group': {
+    seen: 29,
     worlds: (seed) => isWithOperations(seed) && isTight(seed),
     agent: agentThat((effect) => (effect.type === 'killContainer' && effect.graceMs === 3000 ? [] : [effect])),
   },
   'the agent forgets what runs in pods': {
+    seen: 5,
     worlds: isWithOperations,
     agent: agentThat((effect) =>
       effect.type === 'checkpoint' && effect.key.startsWith('containers/') ? [] : [effect],
     ),
   },
   'the master forgets to write agents down': {
+    seen: 1,
     master: masterThat((effect) =>
       effect.type === 'persist'
         ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putAgent') }]
@@ -97,6 +106,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the master forgets to write quota down': {
+    seen: 6,
     master: masterThat((effect) =>
       effect.type === 'persist'
         ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putRole') }]
@@ -104,6 +114,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the master offers room before it is there': {
+    seen: 29,
     worlds: isTight,
     master: {
       step: (state, event, atMs) => {
@@ -113,12 +124,14 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master tells nobody to give way': {
+    seen: 29,
     worlds: isTight,
     master: masterThat((effect) =>
       effect.type === 'sendAgent' && 'preemptedFor' in effect.record ? [inPlaceOf(effect)] : [effect],
     ),
   },
   'the agent does not say why tasks give way': {
+    seen: 54,
     worlds: isTight,
     agent: agentThat((effect) => {
       if (effect.type !== 'sendMaster' || effect.call.type !== 'statusUpdate') return [effect];
@@ -131,6 +144,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     }),
   },
   'the master offers everybody what may be taken away': {
+    seen: 6,
     worlds: isOversubscribed,
     master: {
       step: (state, event, atMs) => {
@@ -141,6 +155,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master does not listen to what estimators say': {
+    seen: 6,
     worlds: isOversubscribed,
     master: {
       step: (state, event, atMs) => {
@@ -151,6 +166,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the agent ends those who may not be ended': {
+    seen: 6,
     worlds: isOversubscribed,
     agent: {
       step: (state, event, atMs) => {
@@ -162,6 +178,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master leaves offers of what is no more on the table': {
+    seen: 20,
     worlds: isOversubscribed,
     master: {
       step: (state, event, atMs) => {
@@ -176,6 +193,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the agent says of what it preempts that it failed': {
+    seen: 20,
     worlds: isOversubscribed,
     agent: agentThat((effect) => {
       if (effect.type !== 'sendMaster' || effect.call.type !== 'statusUpdate') return [effect];
@@ -186,6 +204,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     }),
   },
   'the master knows no limits of roles below others': {
+    seen: 6,
     worlds: isNested,
     master: {
       step: (state, event, atMs) => {
@@ -198,6 +217,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master knows limits of roles below others only': {
+    seen: 6,
     worlds: isNested,
     master: {
       step: (state, event, atMs) => {
@@ -210,6 +230,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master offers agents that come back whatever the whitelist': {
+    seen: 12,
     worlds: isListed,
     master: {
       step: (state, event, atMs) => {
@@ -222,6 +243,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master forgets to write maintenance down': {
+    seen: 9,
     master: masterThat((effect) =>
       effect.type === 'persist'
         ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putMaintenance') }]
@@ -229,6 +251,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'the agent goes back to a master that leads no more': {
+    seen: 5,
     worlds: isFrosty,
     agent: {
       step: (state, event, atMs) => {
@@ -240,6 +263,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'the master forgets to write the name of its registry down': {
+    seen: 5,
     worlds: isFrosty,
     master: masterThat((effect) =>
       effect.type === 'persist'
@@ -248,6 +272,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'marathon writes none of its instances down': {
+    seen: 5,
     worlds: isWithMasters,
     marathon: marathonThat((effect) =>
       effect.type === 'persist'
@@ -256,10 +281,13 @@ export const planted: Readonly<Record<string, Planted>> = {
     ),
   },
   'marathon says kill once, and never asks again': {
+    seen: 16,
+    seen: 16,
     worlds: isWithMasters,
     marathon: marathonThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('kill') ? [] : [effect])),
   },
   'marathon never asks what became of its tasks': {
+    seen: 58,
     worlds: isWithMasters,
     marathon: marathonThat((effect) => (effect.type === 'call' && effect.call.type === 'RECONCILE' ? [] : [effect])),
   },

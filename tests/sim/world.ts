@@ -24,6 +24,8 @@ export interface Planted {
   readonly marathon?: MarathonMachine;
   /** What a deposed leader writes lands as well. */
   readonly unfenced?: boolean;
+  /** A seed that showed it once, tried before all others. */
+  readonly seen?: number;
   /** Worlds in which it could show: to look elsewhere is a waste. */
   readonly worlds?: (seed: number) => boolean;
 }
