@@ -23,6 +23,10 @@ const PACKAGES = {
 };
 const SOAK_PACKAGES = {
   'busybox-static': PACKAGES['busybox-static'],
+  zookeeper: PACKAGES.zookeeper,
+  iptables: PACKAGES.iptables,
+  iproute2: PACKAGES.iproute2,
+  faketime: '/usr/bin/faketime',
   'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
 };
 const notes = [];
@@ -104,7 +108,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const tiers = wanted.length > 0 ? known.filter((tier) => wanted.includes(tier)) : TIERS;
-if (tiers.includes('soak')) installPackages(SOAK_PACKAGES);
+if (tiers.includes('soak')) {
+  installPackages(SOAK_PACKAGES);
+  buildZookeeperClient();
+}
 if (tiers.some((tier) => ['contract', 'integration', 'e2e'].includes(tier))) {
   installPackages(PACKAGES);
   buildZookeeperClient();

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './poll.js';
 
-const JAR = '/usr/share/java/zookeeper.jar';
+export const JAR = '/usr/share/java/zookeeper.jar';
 
 /** Why there can be no real server here; undefined when there can. */
 export function zookeeperServerMissing(): string | undefined {
@@ -80,16 +80,20 @@ export class ZookeeperServer {
     await writeFile(join(this.directory, 'log4j.properties'), 'log4j.rootLogger=OFF\n');
   }
 
-  /** `ruok` is answered before sessions are. */
-  private isOk(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const socket = connect(this.port, '127.0.0.1', () => socket.write('srvr'));
-      socket.setTimeout(1_000, () => socket.destroy());
-      socket.on('data', (data) => resolve(String(data).includes('Mode:')));
-      socket.on('error', () => resolve(false));
-      socket.on('close', () => resolve(false));
-    });
+  private async isOk(): Promise<boolean> {
+    return (await zookeeperMode('127.0.0.1', this.port)) !== undefined;
   }
+}
+
+/** `standalone`, `leader` or `follower`; undefined while it serves nobody. (`ruok` is answered before sessions are.) */
+export function zookeeperMode(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => socket.write('srvr'));
+    socket.setTimeout(1_000, () => socket.destroy());
+    socket.on('data', (data) => resolve(/Mode: (\w+)/.exec(String(data))?.[1]));
+    socket.on('error', () => resolve(undefined));
+    socket.on('close', () => resolve(undefined));
+  });
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,156 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../../tidy/sources.js';
+import { until } from '../poll.js';
+import { Ensemble } from './ensemble.js';
+import { Hosts, run } from './hosts.js';
+import { Kept } from './kept.js';
+
+const START_MS = 60_000;
+/** Small enough to be filled at once, large enough for plugins, logs and sandboxes. */
+const DISK_MIB = 96;
+
+/** Three masters, three ZooKeepers and three agents, each on a host of its own, with Marathon on the master that leads. */
+export class FaultyCluster {
+  readonly masters = ['m1', 'm2', 'm3'] as const;
+  readonly agents = ['a1', 'a2', 'a3'] as const;
+  readonly home = mkdtempSync(join(tmpdir(), 'mezzo-faults-'));
+  readonly hosts = new Hosts();
+  readonly zookeeper = new Ensemble(this.hosts, this.home);
+  /** How far the clock of a host is off from its next start on, as libfaketime reads it: `+1h`. */
+  readonly clocks = new Map<string, string>();
+  private readonly daemons = new Map<string, Kept>();
+
+  /** What was made is removed by `stop`, which the caller calls even when this fails. */
+  async start(): Promise<void> {
+    this.hosts.open();
+    this.zookeeper.start();
+    await until('ZooKeeper has a leader', () => this.zookeeper.leader(), START_MS, 200);
+    writeFileSync(this.at('plugins.json'), JSON.stringify({ marathon: { insecure: true } }));
+    for (const name of this.masters) {
+      this.addDisk(name);
+      if (name !== 'm1') cpSync(this.at('m1', 'secrets'), this.at(name, 'secrets'), { recursive: true });
+      this.keep(name, 'master', `--port=5050`, `--zk=zk://ann:secret@${this.zookeeper.hostPorts}/mesos`);
+      await until(`${name} serves`, () => this.get(name, '/version'), START_MS, 200);
+    }
+    for (const name of this.agents) {
+      this.addDisk(name);
+      cpSync(this.at('m1', 'secrets/join.token'), this.at(name, 'join.token'));
+      const master = `--master=zk://${this.zookeeper.hostPorts}/mesos`;
+      this.keep(name, 'agent', '--port=5051', master, '--resources=cpus:4;mem:1024', '--containerizers=mesos');
+    }
+    await until('all agents are active', () => this.agentsAreActive(), START_MS, 200);
+  }
+
+  at(...path: string[]): string {
+    return join(this.home, ...path);
+  }
+
+  url(name: string, port: number, path: string): string {
+    return `http://${this.hosts.address(name)}:${port}${path}`;
+  }
+
+  /** The master that leads and answers. */
+  async leader(): Promise<string | undefined> {
+    const answers = await Promise.all(this.masters.map((name) => this.get(name, '/state-summary')));
+    return this.masters[answers.findIndex((answer) => answer !== undefined)];
+  }
+
+  async agentsAreActive(): Promise<boolean> {
+    const name = await this.leader();
+    const state = name && ((await this.get(name, '/slaves')) as { slaves: { active: boolean }[] } | undefined);
+    return state ? state.slaves.filter(({ active }) => active).length === this.agents.length : false;
+  }
+
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.daemons.get(name)!.signal(signal);
+  }
+
+  starts(name: string): number {
+    return this.daemons.get(name)!.starts;
+  }
+
+  /** Of the plugin on that host; undefined when there is none. */
+  pluginPid(host: string, plugin: string): number | undefined {
+    const dir = this.at(host, 'run/plugins');
+    const file = existsSync(dir) ? readdirSync(dir).find((name) => name === `${plugin}.json`) : undefined;
+    return file === undefined ? undefined : (JSON.parse(readFileSync(join(dir, file), 'utf8')) as { pid: number }).pid;
+  }
+
+  fillDisk(name: string): void {
+    spawnSync('dd', ['if=/dev/zero', `of=${this.at(name, 'ballast')}`, 'bs=64k']);
+  }
+
+  freeDisk(name: string): void {
+    rmSync(this.at(name, 'ballast'), { force: true });
+  }
+
+  async get(name: string, path: string): Promise<unknown> {
+    const init = { redirect: 'manual', signal: AbortSignal.timeout(1_500) } as const;
+    const answer = await fetch(this.url(name, 5050, path), init).catch(() => undefined);
+    return answer?.ok ? answer.json() : undefined;
+  }
+
+  async stop(): Promise<void> {
+    this.hosts.mend();
+    for (const name of this.agents) this.signalIfThere(name, 'SIGUSR1');
+    for (const daemon of this.daemons.values()) await daemon.stop('SIGTERM');
+    await this.zookeeper.stop();
+    for (const pid of this.leftOver()) process.kill(pid, 'SIGKILL');
+    for (const name of [...this.masters, ...this.agents]) spawnSync('umount', ['-l', this.at(name)]);
+    this.hosts.close();
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  private environment(name: string): NodeJS.ProcessEnv {
+    const offset = this.clocks.get(name);
+    if (offset === undefined) return process.env;
+    return { ...process.env, LD_PRELOAD: clockLibrary(), FAKETIME: offset, DONT_FAKE_MONOTONIC: '1' };
+  }
+
+  private signalIfThere(name: string, signal: NodeJS.Signals): void {
+    this.daemons.get(name)?.signal(signal);
+  }
+
+  /** Plugins and tasks that outlived their daemons: all that name our home in their arguments or environment. */
+  private leftOver(): number[] {
+    return readdirSync('/proc')
+      .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+      .filter((pid) => ['environ', 'cmdline'].some((file) => readProc(pid, file).includes(this.home)))
+      .map(Number);
+  }
+
+  private addDisk(name: string): void {
+    this.hosts.add(name);
+    mkdirSync(this.at(name));
+    run('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=755`, 'tmpfs', this.at(name)]);
+  }
+
+  private keep(name: string, daemon: 'master' | 'agent', ...args: string[]): void {
+    const address = this.hosts.address(name);
+    const argv = [
+      ...[process.execPath, join(root, `kernel/dist/main/${daemon}.js`), `--work-dir=${this.at(name)}`, '--insecure'],
+      ...[`--ip=${address}`, `--hostname=${address}`, `--plugins-registry=${join(root, 'build/registry')}`, '--quiet'],
+      ...[`--plugin-config=${this.at('plugins.json')}`, `--log-dir=${this.at(name, 'logs')}`],
+      ...['--zk-session-timeout=3secs', ...args],
+    ];
+    this.daemons.set(name, new Kept(() => this.hosts.spawn(name, argv, this.environment(name))));
+  }
+}
+
+/** libfaketime; undefined where it is not installed. */
+export function clockLibrary(): string | undefined {
+  const dirs = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/faketime/libfaketimeMT.so.1`);
+  return dirs.find((file) => existsSync(file));
+}
+
+/** Empty when the process is gone. */
+export function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
