@@ -30,12 +30,13 @@ async function pack(from: string, name: string): Promise<string> {
   return file;
 }
 
-test('all five built-in plugins come through the host, each with a state', async () => {
+test('all six built-in plugins come through the host, each with a state', async () => {
   const plugins = await list();
   expect(plugins.map(({ id }) => id).sort()).toEqual([
     'containerizer-docker',
     'containerizer-mesos',
     'dns',
+    'ensemble',
     'marathon',
     'router',
   ]);
