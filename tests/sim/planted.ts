@@ -282,7 +282,6 @@ export const planted: Readonly<Record<string, Planted>> = {
   },
   'marathon says kill once, and never asks again': {
     seen: 16,
-    seen: 16,
     worlds: isWithMasters,
     marathon: marathonThat((effect) => (effect.type === 'setTimer' && effect.key.startsWith('kill') ? [] : [effect])),
   },
