@@ -197,7 +197,9 @@ export class EventFeed<E> implements AsyncIterable<E> {
 
   private async waitBeforeRetry(): Promise<void> {
     const { initialMs = 250, maxMs = 15_000, random = Math.random } = this.options.backoff ?? {};
-    const delayMs = Math.min(maxMs, initialMs * 2 ** this.failures++) * (0.5 + random() / 2);
+    // Another master is no second try of the same: patience grows once all have been asked.
+    const rounds = Math.floor(this.failures++ / this.options.urls.length);
+    const delayMs = Math.min(maxMs, initialMs * 2 ** rounds) * (0.5 + random() / 2);
     if (!this.aborted.signal.aborted) this.checkPatience(delayMs);
     await sleep(delayMs, this.aborted.signal);
   }

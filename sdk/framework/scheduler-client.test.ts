@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { SchedulerEvent } from '../api/messages.js';
+import { until } from '../../tests/support/poll.js';
 import { ScriptedServer, answer, stream, type Script } from '../testing/scripted-server.js';
 import { connectScheduler, type SchedulerClient, type SchedulerOptions } from './scheduler-client.js';
 
@@ -166,4 +167,25 @@ test('close ends the iteration, also of a silent stream', async () => {
   }
   expect(types).toEqual(['SUBSCRIBED']);
   expect(client.connected).toBe(false);
+});
+
+test('patience grows once all masters have been asked, not with each', async () => {
+  const asked: number[] = [];
+  const refusing = (name: number): Promise<ScriptedServer> =>
+    serve((_, response) => {
+      asked.push(name);
+      answer(response, 503);
+    });
+  const servers = [await refusing(0), await refusing(1), await refusing(2)];
+  const client = connect(
+    servers.map(({ url }) => url),
+    { backoff: { initialMs: 1, maxMs: 1_000_000, random: () => 0.99 } },
+  );
+  const reading = (async () => {
+    for await (const _ of client);
+  })();
+  // Doubled at each refusal, twenty of them would take 17 minutes.
+  await until('twenty refusals', () => asked.length >= 20);
+  await client.close();
+  await reading.catch(() => undefined);
 });
