@@ -170,6 +170,15 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'electi
     await leads(first);
   });
 
+  election(
+    'a session that nobody answers gives way to a new one: its client may stop trying without a word',
+    async () => {
+      const { coordination } = await watcher('127.0.0.1:9');
+      const first = coordination.currentSession;
+      await until('a new session', () => coordination.currentSession !== first, ELECTED_MS);
+    },
+  );
+
   election('with credentials nobody else may take a leader down or stand', async () => {
     await leads(await contender('first', undefined, 'ann:secret'));
     const stranger = await session();

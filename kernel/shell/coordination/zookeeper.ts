@@ -10,6 +10,8 @@ const LABEL = 'json.info_';
 /** What stands in ZooKeeper goes into headers and addresses. */
 const HOST = /^[\w.:-]{1,255}$/;
 const RETRY_MS = 1_000;
+/** Of its own time: a session that was not heard for so long is over on the server, or as good as. */
+const GIVE_UP_AFTER = 3;
 
 /**
  * Election by the znodes that clients of Mesos read. Whoever only watches never stands for election.
@@ -25,6 +27,7 @@ export class ZookeeperCoordination implements Coordination {
   private stale = false;
   private closed = false;
   private patience: NodeJS.Timeout | undefined;
+  private hope: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -59,6 +62,7 @@ export class ZookeeperCoordination implements Coordination {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.patience);
+    clearTimeout(this.hope);
     clearTimeout(this.retry);
     this.tell(NOBODY);
     this.session?.close();
@@ -69,15 +73,24 @@ export class ZookeeperCoordination implements Coordination {
     const session = await ZookeeperSession.open(this.address, this.timeoutMs);
     if (this.closed) return session.close();
     this.session = session;
+    this.hopeFor(session);
     session.onState((state) => {
       if (state === 'connected') {
         clearTimeout(this.patience);
+        clearTimeout(this.hope);
         this.look();
       } else if (state === 'connecting') {
         this.log.warn('ZooKeeper is not heard', { servers: this.address.servers });
         this.patience = setTimeout(() => this.doubt(), session.timeoutMs / 4);
+        this.hopeFor(session);
       } else if (!this.closed) this.expire();
     });
+  }
+
+  /** The client may stop trying without a word: then a new one is made. */
+  private hopeFor(session: ZookeeperSession): void {
+    clearTimeout(this.hope);
+    this.hope = setTimeout(() => session.close(), GIVE_UP_AFTER * session.timeoutMs);
   }
 
   /** Our place may be given away any moment: whoever leads must not go on. Whom others follow stays. */
@@ -87,6 +100,7 @@ export class ZookeeperCoordination implements Coordination {
 
   private expire(): void {
     clearTimeout(this.patience);
+    clearTimeout(this.hope);
     this.log.warn('the session with ZooKeeper is over: a new one begins', { servers: this.address.servers });
     this.doubt();
     this.again(() => {
