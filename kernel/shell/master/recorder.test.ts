@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
@@ -13,6 +13,7 @@ import {
 } from '../../core/master/index.js';
 import type { DownRecord } from '../../core/protocol.js';
 import { frameworkInfo, options, resources, task } from '../../../tests/support/master-harness.js';
+import { until } from '../../../tests/support/poll.js';
 import { systemClock, systemRandom } from '../clock.js';
 import { MemoryStore } from '../store/memory-store.js';
 import { MasterShell, type Sink } from './master-shell.js';
@@ -47,7 +48,12 @@ function sink(take: (record: string) => void): Sink {
 }
 
 /** A master with an agent and a framework that launches tasks. */
-async function lived(recorder: Recorder, tasks = 3, more: Partial<MasterOptions> = {}): Promise<MasterState> {
+async function lived(
+  recorder: Recorder,
+  tasks = 3,
+  more: Partial<MasterOptions> = {},
+  meanwhile: (task: number) => Promise<unknown> | undefined = () => undefined,
+): Promise<MasterState> {
   const state = createMasterState(
     options({ allocationIntervalMs: 0, ...more, authorizer: recorder.listenTo(more.authorizer) }),
   );
@@ -79,6 +85,7 @@ async function lived(recorder: Recorder, tasks = 3, more: Partial<MasterOptions>
   const frameworkId = { value: [...state.frameworks.keys()][0]! };
   for (let i = 0; i < tasks; i++) {
     await new Promise((resolve) => setImmediate(resolve));
+    await meanwhile(i);
     const [offer] = [...state.offers.values()];
     const taskInfos = [
       task(`t${i}`, offer!.message, 'cpus:0.1;mem:1', { data: Buffer.from([i, 255]).toString('base64') }),
@@ -199,7 +206,9 @@ test('a run in two files is stepped through whole', async () => {
   const half = 0.6 * statSync(file).size;
   rmSync(file);
   const recorder = recorderOf(2 * half);
-  const state = await lived(recorder, 100);
+  const isFull = () => existsSync(`${file}.1`) || (existsSync(file) && statSync(file).size >= half);
+  const state = await lived(recorder, 100, {}, (i) => (i === 80 ? until('a full file', isFull) : undefined));
+  await until('the rest has a file of its own', () => existsSync(`${file}.1`));
   await recorder.close();
   expect([...readRecording(`${file}.1`)].length).toBeGreaterThan(10);
   const { replay, events } = replayed();
