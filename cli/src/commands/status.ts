@@ -1,7 +1,7 @@
 import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
 import { MezzoCommand, workDirFlag } from '../lib/command.js';
 import { kernelOptions, kernelUrl } from '../lib/cluster.js';
-import { httpJson } from '../lib/http.js';
+import { http, httpJson, type HttpOptions } from '../lib/http.js';
 import { isAlive } from '../lib/processes.js';
 import { WorkDir } from '../lib/workdir.js';
 import { type DaemonRecord, daemonRecords } from '../up/daemon.js';
@@ -75,20 +75,15 @@ export default class Status extends MezzoCommand {
     if (!isAlive(record)) return { name, state: 'dead', address };
     const url = kernelUrl(workDir, address);
     try {
-      const { leader } =
-        role === 'master'
-          ? await httpJson<{ leader?: string }>(`${url}/state`, {
-              ...(await kernelOptions(workDir)),
-              timeoutMs: 3000,
-            })
-          : { leader: undefined };
-      if (role === 'agent') await httpJson(`${url}/version`, { ...(await kernelOptions(workDir)), timeoutMs: 3000 });
+      const options = { ...(await kernelOptions(workDir)), timeoutMs: 3000 };
+      const leader = role === 'master' && (await leads(url, options));
+      if (role === 'agent') await httpJson(`${url}/version`, options);
       return {
         name,
         pid,
         state: 'running',
         address,
-        ...(role === 'master' ? { leader: leader?.endsWith(`@${address}`) ?? false } : {}),
+        ...(role === 'master' ? { leader } : {}),
       };
     } catch {
       return { name, pid, state: 'unreachable', address };
@@ -134,4 +129,10 @@ export default class Status extends MezzoCommand {
     ];
     this.table(rows, { kind: 'KIND', name: 'NAME', pid: 'PID', address: 'ADDRESS', state: 'STATE' }, 'nothing runs');
   }
+}
+
+/** A master that does not lead sends everybody to the one that does, or says that there is none. */
+async function leads(url: string, options: HttpOptions): Promise<boolean> {
+  const { status } = await http(`${url}/state-summary`, options);
+  return status === 200;
 }

@@ -40,6 +40,10 @@ export default class Up extends MezzoCommand {
       max: 250,
       helpValue: 'N',
     }),
+    masters: Flags.integer({
+      description: 'masters, of which one leads: 3 or 5, each with a ZooKeeper of its own (default: as before, else 1)',
+      helpValue: 'N',
+    }),
     'port-offset': Flags.integer({
       description: 'added to every port, task ports too',
       default: 0,
@@ -69,13 +73,24 @@ export default class Up extends MezzoCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Up);
     const workDir = new WorkDir(flags['work-dir']);
+    if (flags.masters !== undefined && ![1, 3, 5].includes(flags.masters))
+      throw new MezzoError('MASTERS_INVALID', `--masters is ${flags.masters}: 1, 3 or 5 are possible`, {
+        blame: 'user',
+        next: 'use --masters 3: an odd number, so that most of them are left when one dies',
+      });
     this.isFirstStart = workDir.cluster === undefined;
     const deploy = flags.deploy ?? (flags.sample && this.isFirstStart ? sampleApp() : undefined);
     if (flags.detach) return this.detach(workDir, deploy);
     const progress = lineProgress((line) => this.log(line));
     const supervisor = new Supervisor(
       workDir,
-      { agents: flags.agents, portOffset: flags['port-offset'], clusterName: flags.name, tls: flags.tls },
+      {
+        agents: flags.agents,
+        portOffset: flags['port-offset'],
+        clusterName: flags.name,
+        tls: flags.tls,
+        ...(flags.masters !== undefined && { masters: flags.masters }),
+      },
       progress,
     );
     const ended = new Promise<void>((resolve) => {

@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { anyDaemonAlive } from '../up/daemon.js';
 import { planUp } from '../up/plan.js';
-import { measureMachine, portProblem } from '../up/preflight.js';
+import { measureMachine, isZookeeperClientThere, portProblem } from '../up/preflight.js';
 import type { WorkDir } from './workdir.js';
 
 /** `ok`: there. `lack`: works without it, at the cost that is told. `fail`: `mezzo up` will not work. */
@@ -131,17 +130,7 @@ async function docker(): Promise<Finding> {
 }
 
 function zookeeper(): Finding {
-  const built = ['Release', 'Debug'].some((kind) => {
-    try {
-      const dir = createRequire(import.meta.url)
-        .resolve('zookeeper/package.json')
-        .replace(/package\.json$/, '');
-      return existsSync(join(dir, 'build', kind, 'zookeeper.node'));
-    } catch {
-      return false;
-    }
-  });
-  return built
+  return isZookeeperClientThere()
     ? ok('zookeeper', 'client is built')
     : lack(
         'zookeeper',

@@ -41,6 +41,8 @@ export interface ClusterFile {
   readonly clusterName: string;
   readonly routerUrl: string;
   readonly masterUrl: string;
+  /** All of them, where there are several. */
+  readonly masterUrls?: readonly string[];
   readonly agents: number;
   readonly portOffset: number;
 }

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
-import { CertificateAuthority, keepJoinToken } from '@mezzo/sdk/secrets';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { CertificateAuthority, keepJoinToken, writeSecret } from '@mezzo/sdk/secrets';
 import { type ClusterFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import type { DaemonSpec } from './daemon.js';
 import { bundledRegistry, executable } from './kernel.js';
-import { PORTS, type UpOptions, type UpPlan } from './plan.js';
+import { type MasterPlan, PORTS, type UpOptions, type UpPlan } from './plan.js';
 
 export interface SetupOptions extends UpOptions {
   readonly clusterName: string;
@@ -22,16 +22,40 @@ export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: Setu
   if (workDir.cluster === undefined && process.getuid?.() === 0) letUsersPass(workDir.path, workDir.at('agents'));
   await keepJoinToken(workDir.secrets);
   if (options.tls) CertificateAuthority.of(workDir.secrets);
+  if (plan.masters.length > 1) keepEnsemble(workDir, plan);
+  const urls = plan.masters.map(({ port }) => `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`);
   const cluster: ClusterFile = {
     clusterId: workDir.cluster?.clusterId ?? randomUUID(),
     clusterName: options.clusterName,
-    masterUrl: `${options.tls ? 'https' : 'http'}://127.0.0.1:${plan.masterPort}`,
+    masterUrl: urls[0]!,
+    ...(urls.length > 1 && { masterUrls: urls }),
     routerUrl: `http://127.0.0.1:${PORTS.router + options.portOffset}`,
     agents: options.agents,
     portOffset: options.portOffset,
   };
   writeJson(workDir.at('cluster.json'), cluster);
   return cluster;
+}
+
+/** Of the credentials that only masters have. */
+const zkFile = (workDir: WorkDir): string => workDir.at('secrets', 'zk');
+
+const zkHosts = (plan: UpPlan): string =>
+  plan.zookeepers.map(({ host, clientPort }) => `${host}:${clientPort}`).join(',');
+
+const masterDir = (workDir: WorkDir, index: number): string =>
+  index === 0 ? workDir.path : workDir.at('masters', String(index));
+
+const pluginConfig = (workDir: WorkDir, index: number): string => workDir.at('masters', `plugins-${index}.json`);
+
+/** The masters' credentials for ZooKeeper, made once, and each one's share of the ensemble. */
+function keepEnsemble(workDir: WorkDir, plan: UpPlan): void {
+  if (!existsSync(zkFile(workDir)))
+    writeSecret(zkFile(workDir), `zk://mezzo:${randomBytes(24).toString('hex')}@${zkHosts(plan)}/mezzo\n`);
+  for (const index of plan.masters.keys()) {
+    mkdirSync(masterDir(workDir, index), { recursive: true, mode: 0o700 });
+    writeJson(pluginConfig(workDir, index), { ensemble: { myId: index + 1, members: plan.zookeepers } });
+  }
 }
 
 /** As root, tasks run as users of their own, who reach their sandbox by its path: they may pass, and list nothing. */
@@ -46,25 +70,28 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
   const common = [
     `--secrets-dir=${workDir.secrets}`,
     `--plugins-registry=${bundledRegistry()}`,
-    `--port-offset=${cluster.portOffset}`,
     `--cluster-id=${cluster.clusterId}`,
     ...(cluster.masterUrl.startsWith('https:') ? ['--tls'] : []),
   ];
-  const master: DaemonSpec = {
-    name: 'master',
+  const several = plan.masters.length > 1;
+  const masters = plan.masters.map(({ name, port, portOffset }: MasterPlan, i): DaemonSpec => ({
+    name,
     role: 'master',
-    address: `127.0.0.1:${plan.masterPort}`,
+    address: `127.0.0.1:${port}`,
     args: [
       executable('master'),
-      `--work-dir=${workDir.path}`,
+      `--work-dir=${masterDir(workDir, i)}`,
       `--cluster=${cluster.clusterName}`,
       '--ip=127.0.0.1',
       '--hostname=127.0.0.1',
-      `--port=${plan.masterPort}`,
-      ...logFlags(workDir, 'master'),
+      `--port=${port}`,
+      `--port-offset=${portOffset}`,
+      ...(several ? [`--zk=file://${zkFile(workDir)}`, `--plugin-config=${pluginConfig(workDir, i)}`] : []),
+      ...logFlags(workDir, name),
       ...common,
     ],
-  };
+  }));
+  const leader = several ? `zk://${zkHosts(plan)}/mezzo` : masters[0]!.address;
   const agents = plan.agents.map(({ name, port, resources, attributes }, i): DaemonSpec => ({
     name,
     role: 'agent',
@@ -72,10 +99,11 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
     args: [
       executable('agent'),
       `--work-dir=${workDir.at('agents', String(i))}`,
-      `--master=${master.address}`,
+      `--master=${leader}`,
       `--ip=${agentIp(i)}`,
       `--hostname=${agentIp(i)}`,
       `--port=${port}`,
+      `--port-offset=${cluster.portOffset}`,
       ...logFlags(workDir, name),
       `--resources=${resources}`,
       `--attributes=${attributes}`,
@@ -83,5 +111,5 @@ export function daemonSpecs(workDir: WorkDir, plan: UpPlan, cluster: ClusterFile
       ...common,
     ],
   }));
-  return [master, ...agents];
+  return [...masters, ...agents];
 }

@@ -31,6 +31,21 @@ test('an offset moves every port by the same amount', () => {
   expect(ports(moved.agents[0]!.resources)[0]).toBe(ports(base.agents[0]!.resources)[0] + 3000);
 });
 
+test.each([1, 3, 5])(
+  '%i masters, their plugins, their ZooKeepers and as many agents as can be share no port',
+  (masters) => {
+    const {
+      ports: all,
+      masters: planned,
+      zookeepers,
+    } = planUp({ cpus: 64, memMib: 262_144, diskMib: 10_000_000 }, { agents: 250, portOffset: 0, masters });
+    const wanted = all.map(({ port, udp }) => `${port}${udp ? ' udp' : ''}`);
+    expect(new Set(wanted).size).toBe(wanted.length);
+    expect(planned).toHaveLength(masters);
+    expect(zookeepers).toHaveLength(masters === 1 ? 0 : masters);
+  },
+);
+
 test('too little memory is refused with the amounts in the message', () => {
   expect(() => planUp({ ...machine, memMib: 300 }, { agents: 1, portOffset: 0 })).toThrow(
     /300 MiB .* too little .* 512 MiB/,

@@ -1,6 +1,9 @@
 import { createSocket } from 'node:dgram';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
 import { MezzoError } from '@mezzo/sdk/contract';
@@ -62,6 +65,33 @@ export async function portProblem(port: number, udp = false, host = '127.0.0.1')
   if (error.code === 'EADDRINUSE') return 'is taken by another program';
   if (error.code === 'EACCES') return 'needs root (ports below 1024)';
   return error.message;
+}
+
+const ZOOKEEPER_JAR = '/usr/share/java/zookeeper.jar';
+
+/** It is compiled when Mezzo is installed, where there is a compiler. */
+export const isZookeeperClientThere = (): boolean =>
+  ['Release', 'Debug'].some((kind) => {
+    try {
+      const dir = dirname(createRequire(import.meta.url).resolve('zookeeper/package.json'));
+      return existsSync(join(dir, 'build', kind, 'zookeeper.node'));
+    } catch {
+      return false;
+    }
+  });
+
+/** Throws ZOOKEEPER_MISSING: several masters need its server, Java and its client. */
+export function requireZookeeper(): void {
+  const missing = (what: string, next: string) =>
+    new MezzoError('ZOOKEEPER_MISSING', `several masters need ${what}`, { blame: 'environment', next });
+  const apt = 'apt-get install --no-install-recommends zookeeper default-jre-headless';
+  if (!existsSync(ZOOKEEPER_JAR)) throw missing(`ZooKeeper, and ${ZOOKEEPER_JAR} is not there`, apt);
+  if (spawnSync('java', ['-version'], { timeout: 20_000 }).status !== 0) throw missing('Java', apt);
+  if (!isZookeeperClientThere())
+    throw missing(
+      'the zookeeper package, which is not compiled',
+      'apt-get install build-essential python3, then npm ci',
+    );
 }
 
 /** Rejects with PORT_TAKEN, naming the first port that cannot be had. */

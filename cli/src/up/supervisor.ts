@@ -8,7 +8,7 @@ import { type ClusterFile, readJson, readJsonFiles, removeFile, type WorkDir, wr
 import { daemonSpecs, setUpCluster, type SetupOptions } from './cluster-setup.js';
 import { anyDaemonAlive, Daemon } from './daemon.js';
 import { planUp, type UpPlan } from './plan.js';
-import { measureMachine, requirePorts } from './preflight.js';
+import { measureMachine, requirePorts, requireZookeeper } from './preflight.js';
 import type { Progress } from './ui.js';
 
 /** `run/supervisor.json`: who supervises, and how far the start is; a detached start reads it. */
@@ -64,10 +64,11 @@ export class Supervisor {
         ? {
             ...this.options,
             agents: earlier.agents,
+            masters: mastersOf(earlier),
             portOffset: earlier.portOffset,
             tls: earlier.masterUrl.startsWith('https:'),
           }
-        : this.options;
+        : { ...this.options, masters: mastersWanted(this.workDir, this.options) };
     if (
       adopting &&
       earlier &&
@@ -78,16 +79,14 @@ export class Supervisor {
       );
     }
     const plan = this.plan(options);
+    if (!adopting && plan.zookeepers.length > 0) requireZookeeper();
     if (!adopting) await requirePorts(plan.ports);
     this.cluster = await setUpCluster(this.workDir, plan, options);
     this.daemons = daemonSpecs(this.workDir, plan, this.cluster).map((spec) => new Daemon(spec, this.workDir));
     this.timer = setInterval(() => this.watch(), WATCH_MS);
     // An agent that finds no master waits before it tries again, so the master comes first.
     this.startAll('master');
-    await this.until('the master', async () => {
-      const options = { ...(await kernelOptions(this.workDir)), timeoutMs: 1000 };
-      return (await http(`${this.cluster.masterUrl}/health`, options)).status === 200;
-    });
+    await this.until('the master', async () => (await leadingUrl(this.workDir)) !== undefined);
     this.startAll('agent');
     await this.untilReady();
   }
@@ -148,9 +147,9 @@ export class Supervisor {
   }
 
   private async untilReady(): Promise<void> {
-    const { masterUrl } = this.cluster;
+    const leader = async () => (await leadingUrl(this.workDir)) ?? this.cluster.masterUrl;
     await this.until('the agents', async () => {
-      const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${masterUrl}/slaves`, {
+      const { slaves } = await httpJson<{ slaves: { active: boolean }[] }>(`${await leader()}/slaves`, {
         ...(await kernelOptions(this.workDir)),
         timeoutMs: 2000,
       });
@@ -161,7 +160,7 @@ export class Supervisor {
     );
     let plugins: readonly PluginStatus[] = [];
     await this.until('the plugins', async () => {
-      plugins = await listPlugins(this.workDir, masterUrl);
+      plugins = await listPlugins(this.workDir, await leader());
       return (
         plugins.length > 0 &&
         plugins.every(
@@ -209,6 +208,35 @@ export class Supervisor {
   }
 }
 
+const mastersOf = ({ masterUrls }: ClusterFile): number => masterUrls?.length ?? 1;
+
+/** What a cluster was begun with is kept: one master and several have their definitions in different places. */
+function mastersWanted(workDir: WorkDir, { masters }: SetupOptions): number {
+  const earlier = workDir.cluster;
+  if (earlier === undefined || masters === undefined || masters === mastersOf(earlier))
+    return earlier === undefined ? (masters ?? 1) : mastersOf(earlier);
+  throw new MezzoError(
+    'MASTERS_FIXED',
+    `the cluster in ${workDir.path} has ${mastersOf(earlier)} master(s), and --masters is ${masters}`,
+    {
+      blame: 'user',
+      next: 'leave --masters out; or take `mezzo backup`, start anew in another --work-dir, and see docs/HIGH-AVAILABILITY.md',
+    },
+  );
+}
+
+/** URL of the master that leads; of the only one, once it is healthy. */
+export async function leadingUrl(workDir: WorkDir): Promise<string | undefined> {
+  const { masterUrl, masterUrls } = workDir.cluster!;
+  const options = { ...(await kernelOptions(workDir)), timeoutMs: 1000 };
+  const path = masterUrls === undefined ? '/health' : '/state-summary';
+  for (const url of masterUrls ?? [masterUrl]) {
+    const answer = await http(url + path, options).catch(() => undefined);
+    if (answer?.status === 200) return url;
+  }
+  return undefined;
+}
+
 export async function listPlugins(workDir: WorkDir, kernelUrl: string): Promise<readonly PluginStatus[]> {
   const { plugins } = await httpJson<{ plugins: PluginStatus[] }>(`${kernelUrl}/plugins/v1/plugins`, {
     ...(await kernelOptions(workDir)),
@@ -229,7 +257,7 @@ export async function endCluster(
   const cluster = workDir.cluster;
   if (cluster !== undefined && masters.some(({ alive }) => alive)) {
     try {
-      await httpJson(`${cluster.masterUrl}/plugins/v1/shutdown`, {
+      await httpJson(`${(await leadingUrl(workDir)) ?? cluster.masterUrl}/plugins/v1/shutdown`, {
         method: 'POST',
         ...(await kernelOptions(workDir)),
         timeoutMs: 15_000,
@@ -248,7 +276,10 @@ export async function endCluster(
 
 /** Plugins that no master was there to stop: their host left a record of each. */
 async function endPlugins(workDir: WorkDir): Promise<void> {
-  const alive = readJsonFiles<ProcessId>(workDir.at('run', 'plugins')).filter((record) => isAlive(record));
+  const dirs = [workDir.at('run', 'plugins')];
+  for (const index of workDir.cluster?.masterUrls?.keys() ?? [])
+    if (index > 0) dirs.push(workDir.at('masters', String(index), 'run', 'plugins'));
+  const alive = dirs.flatMap((dir) => readJsonFiles<ProcessId>(dir)).filter((record) => isAlive(record));
   for (const record of alive) signal(record, 'SIGTERM');
   await Promise.all(
     alive.map(async (record) => (await waitGone(record, DAEMON_GRACE_MS)) || signal(record, 'SIGKILL')),
