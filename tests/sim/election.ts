@@ -48,7 +48,8 @@ export class Ensemble {
   /** Ended with a word: its place is free at once, if the word gets through. */
   resigned(node: MasterNode): void {
     const session = this.sessionOf(node);
-    if (session?.isDeaf === false) this.end(session);
+    if (session?.isDeaf) this.time.after(SESSION_MS, () => this.end(session));
+    else this.end(session);
   }
 
   /** Died without one. */

@@ -41,9 +41,10 @@ export class FaultsOfMany {
     ensemble.cutOff(time.random.pick(masters), time.random.pick(CUTS_MS));
   }
 
-  /** SIGTERM: it says so before it ends. */
+  /** SIGTERM: it says so before it ends. Who stands still hears it when it goes on. */
   private stopMaster(): void {
-    this.world.leader.giveUp('asked to stop');
+    const { leader } = this.world;
+    leader.whenAwake(() => leader.giveUp('asked to stop'));
   }
 
   /** One direction, or both, between the leader and one that it speaks with. */

@@ -110,7 +110,7 @@ export class MasterNode {
     this.world.masterExited(this);
   }
 
-  private whenAwake(run: () => void): void {
+  whenAwake(run: () => void): void {
     if (this.process?.held === undefined) run();
     else this.process.held.push(run);
   }
