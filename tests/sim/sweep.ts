@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { violation } from './world.js';
 
-const SEEDS = Number(process.env.MEZZO_SIM_SEEDS ?? 120);
+const SEEDS = Number(process.env.MEZZO_SIM_SEEDS ?? 100);
 const FIRST = Number(process.env.MEZZO_SIM_FROM ?? 1);
 
 /** Every second seed, from the first or from the second on: files run side by side, tests of one file do not. */
