@@ -228,14 +228,15 @@ async function main(): Promise<void> {
   const systemd = new ServiceManager();
   const master = await standBy(flags);
   systemd.watch(master.log);
-  let plugins: PluginHost | undefined;
+  let plugins: Promise<PluginHost | undefined> = Promise.resolve(undefined);
   // Who presses Ctrl-C is done with all of it; a service manager starts another master, which takes the plugins over.
   const stop = (signal: string): void => {
     process.on('SIGINT', () => {}).on('SIGTERM', () => {}); // a terminal tells it twice, once by way of `mezzo master`
     const keepPlugins = signal !== 'SIGINT';
     master.log.info('master is stopping', { signal, keepPlugins });
     systemd.tell('STOPPING=1');
-    const stopped = Promise.resolve(plugins?.shutdown({ keepPlugins })).then(() => master.close());
+    // Plugins that are being started are stopped once they are: nobody would know of them otherwise.
+    const stopped = plugins.then((host) => host?.shutdown({ keepPlugins })).then(() => master.close());
     void stopped.then(
       () => process.exit(0),
       () => process.exit(1),
@@ -246,12 +247,14 @@ async function main(): Promise<void> {
   // Those that run on every master need not wait for an election; what operators installed is known to the leader alone.
   if (flags.zk !== undefined) {
     systemd.tell('READY=1', 'STATUS=follows');
-    plugins = await startMasterPlugins(master, undefined);
+    plugins = startMasterPlugins(master, undefined);
+    await plugins;
   }
   const daemon = await master.leading;
   systemd.tell('READY=1', 'STATUS=leads');
-  await plugins?.shutdown({ keepPlugins: true });
-  plugins = await startMasterPlugins(daemon, leaderStore(daemon));
+  await (await plugins)?.shutdown({ keepPlugins: true });
+  plugins = startMasterPlugins(daemon, leaderStore(daemon));
+  await plugins;
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
