@@ -230,8 +230,11 @@ async function main(): Promise<void> {
   systemd.watch(master.log);
   let plugins: Promise<PluginHost | undefined> = Promise.resolve(undefined);
   // Who presses Ctrl-C is done with all of it; a service manager starts another master, which takes the plugins over.
+  let isStopping = false;
   const stop = (signal: string): void => {
-    process.on('SIGINT', () => {}).on('SIGTERM', () => {}); // a terminal tells it twice, once by way of `mezzo master`
+    // A terminal tells it twice, once by way of `mezzo master`: there must be a listener all the while.
+    if (isStopping) return;
+    isStopping = true;
     const keepPlugins = signal !== 'SIGINT';
     master.log.info('master is stopping', { signal, keepPlugins });
     systemd.tell('STOPPING=1');
@@ -242,7 +245,7 @@ async function main(): Promise<void> {
       () => process.exit(1),
     );
   };
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  process.on('SIGTERM', stop).on('SIGINT', stop);
   process.on('SIGHUP', () => master.tls?.reload());
   // Those that run on every master need not wait for an election; what operators installed is known to the leader alone.
   if (flags.zk !== undefined) {
