@@ -3,7 +3,7 @@ import type { AgentEffect } from '../../kernel/core/agent/effects.js';
 import { Allocator, type Quota } from '../../kernel/core/allocator/index.js';
 import { agentMachine } from '../../kernel/core/agent/step.js';
 import { digestIn } from '../../kernel/core/master/agents.js';
-import type { MasterEffect } from '../../kernel/core/master/effects.js';
+import type { MasterEffect, RegistryWrite } from '../../kernel/core/master/effects.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentMachine } from './agent-node.js';
 import type { Effect } from '../../plugins/marathon/core/effects.js';
@@ -33,6 +33,12 @@ const masterThat = (change: (effect: MasterEffect) => MasterEffect[]): MasterMac
 const marathonThat = (change: (effect: Effect) => Effect[]): MarathonMachine => ({
   step: (state, event, atMs) => step(state, event, atMs).flatMap(change),
 });
+
+/** It writes all but these. */
+const masterWithout = (left: RegistryWrite['op']): MasterMachine =>
+  masterThat((effect) =>
+    effect.type === 'persist' ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== left) }] : [effect],
+  );
 
 /** A record that says nothing: a missing one would be noticed by its number. */
 const inPlaceOf = (effect: Extract<MasterEffect, { type: 'sendAgent' }>): MasterEffect => ({
@@ -99,19 +105,11 @@ export const planted: Readonly<Record<string, Planted>> = {
   },
   'the master forgets to write agents down': {
     seen: 1,
-    master: masterThat((effect) =>
-      effect.type === 'persist'
-        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putAgent') }]
-        : [effect],
-    ),
+    master: masterWithout('putAgent'),
   },
   'the master forgets to write quota down': {
     seen: 6,
-    master: masterThat((effect) =>
-      effect.type === 'persist'
-        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putRole') }]
-        : [effect],
-    ),
+    master: masterWithout('putRole'),
   },
   'the master offers room before it is there': {
     seen: 29,
@@ -244,11 +242,7 @@ export const planted: Readonly<Record<string, Planted>> = {
   },
   'the master forgets to write maintenance down': {
     seen: 9,
-    master: masterThat((effect) =>
-      effect.type === 'persist'
-        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putMaintenance') }]
-        : [effect],
-    ),
+    master: masterWithout('putMaintenance'),
   },
   'the agent goes back to a master that leads no more': {
     seen: 5,
@@ -265,11 +259,7 @@ export const planted: Readonly<Record<string, Planted>> = {
   'the master forgets to write the name of its registry down': {
     seen: 5,
     worlds: isFrosty,
-    master: masterThat((effect) =>
-      effect.type === 'persist'
-        ? [{ ...effect, writes: effect.writes.filter(({ op }) => op !== 'putName') }]
-        : [effect],
-    ),
+    master: masterWithout('putName'),
   },
   'marathon writes none of its instances down': {
     seen: 5,
