@@ -1,29 +1,8 @@
-import { afterAll, beforeAll, test } from 'vitest';
-import { FaultyCluster } from '../support/faults/cluster.js';
 import { CLOCK_FAULTS, FAULTS } from '../support/faults/faults.js';
-import { hostsMissing } from '../support/faults/hosts.js';
-import { underFaults } from '../support/faults/rounds.js';
-import { describeIf } from '../support/skip.js';
-import { zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
+import { survives } from '../support/faults/suite.js';
 
-const SEED = Number(process.env.MEZZO_FAULTS_SEED ?? Date.now() % 100_000);
-
-const missing = hostsMissing() ?? zookeeperServerMissing() ?? (await zookeeperClientMissing());
-
-/** As operators run it, on hosts with networks of their own: docs/RELIABILITY.md says what is promised. */
-describeIf(missing, 'three masters, ZooKeepers and agents under faults', () => {
-  let cluster: FaultyCluster | undefined;
-  beforeAll(async () => {
-    cluster = new FaultyCluster();
-    await cluster.start();
-  });
-  afterAll(() => cluster?.stop());
-
-  test('what was acknowledged stays, apps run as they ask, no task starts twice or is touched', async () => {
-    await underFaults(cluster!, {
-      faults: [...FAULTS, ...CLOCK_FAULTS],
-      seed: SEED,
-      rounds: Number(process.env.MEZZO_FAULTS_ROUNDS ?? 3),
-    });
-  });
+await survives({
+  faults: [...FAULTS, ...CLOCK_FAULTS],
+  seed: Number(process.env.MEZZO_FAULTS_SEED ?? Date.now() % 100_000),
+  rounds: Number(process.env.MEZZO_FAULTS_ROUNDS ?? 3),
 });
