@@ -18,6 +18,7 @@ export function audit(world: World): void {
       fail(world, master.name, [
         ...auditMaster(master.state),
         ...(master === world.master ? world.operator.auditMachines() : []),
+        ...(master === world.master ? nobodyElseWrites(world) : []),
         ...onlyWhatIsThere(master.state),
         ...offersNobodyMayHave(master.state, master.whitelist),
       ]);
@@ -28,6 +29,12 @@ export function audit(world: World): void {
     agent.touched = false;
     if (breach !== undefined) fail(world, agent.name, [breach]);
   }
+}
+
+/** What the newest leader read and wrote is all there is. */
+function* nobodyElseWrites({ ensemble, master: { life } }: World): Generator<string> {
+  if (life?.known !== ensemble.landed)
+    yield `${ensemble.landed} writes are in the registry, and its leader knows of ${life?.known}`;
 }
 
 /** What may be taken away: more may be in use than there is now, but then none of it is offered. */

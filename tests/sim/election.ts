@@ -19,6 +19,8 @@ interface Session {
 export class Ensemble {
   readonly data = new Map<string, unknown>();
   epoch = 0;
+  /** How many writes ever landed. */
+  landed = 0;
   leader: MasterNode | undefined;
   private sessions: Session[] = [];
 

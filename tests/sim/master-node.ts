@@ -25,6 +25,8 @@ export type MasterMachine = Machine<MasterState, MasterEvent, MasterEffect>;
 
 interface Life {
   readonly epoch: number;
+  /** How many of the writes to the registry it knows of: it read them, or they are its own. */
+  known: number;
   readonly loop: SimLoop<MasterState, MasterEvent, MasterEffect>;
   readonly timers: Map<string, () => void>;
   readonly streams: Map<ConnectionId, Stream<DownRecord> | Stream<SchedulerEvent>>;
@@ -119,6 +121,7 @@ export class MasterNode {
     const epoch = this.world.ensemble.startEpoch();
     const life: Life = {
       epoch,
+      known: this.world.ensemble.landed,
       loop: new SimLoop<MasterState, MasterEvent, MasterEffect>(
         this.machine,
         createMasterState(this.options()),
@@ -312,7 +315,10 @@ export class MasterNode {
     let landed = true;
     const land = (data: Map<string, unknown>) => {
       landed = ensemble.takes(life.epoch);
-      if (landed) change(data);
+      if (!landed) return;
+      ensemble.landed += 1;
+      life.known += 1;
+      change(data);
     };
     this.registry.write(land, () =>
       this.whenAwake(() => (landed ? done() : this.giveUp('a write did not land, since another one leads'))),

@@ -280,7 +280,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     worlds: isWithMasters,
     marathon: marathonThat((effect) => (effect.type === 'call' && effect.call.type === 'RECONCILE' ? [] : [effect])),
   },
-  'what a deposed master writes lands': { worlds: isFrosty, unfenced: true },
+  'what a deposed master writes lands': { seen: 45, worlds: isFrosty, unfenced: true },
   'the master passes no acknowledgement on': {
     master: masterThat((effect) =>
       effect.type === 'sendAgent' && effect.record.type === 'acknowledge' ? [inPlaceOf(effect)] : [effect],
