@@ -23,7 +23,7 @@ export interface DaemonServerOptions {
   /** Paths below it are the same as without it: `/master/state` is `/state`. */
   readonly prefix: RegExp;
   /** Goes before all else, credentials too: what is answered in the place of a daemon that cannot. */
-  readonly elsewhere?: (url: string) => Answer | undefined;
+  readonly elsewhere?: (request: IncomingMessage) => Answer | undefined | Promise<Answer | undefined>;
   readonly direct: Direct;
   readonly router: Router;
   readonly log: Logger;
@@ -52,8 +52,15 @@ export function daemonServer(options: DaemonServerOptions): DaemonHttp {
     if (isForgery(request)) return sendAnswer(request, response, textAnswer(403, 'Cross-site requests are refused'));
     const path = request.url.split('?', 1)[0]!;
     if (disabled.has(path)) return sendAnswer(request, response, textAnswer(403, `Endpoint '${path}' is disabled`));
-    const other = elsewhere?.(request.url);
-    if (other !== undefined) return sendAnswer(request, response, other);
+    const other = elsewhere?.(request);
+    if (other === undefined) return admit(path, request, response);
+    if (!(other instanceof Promise)) return sendAnswer(request, response, other);
+    other.then(
+      (answer) => (answer ? sendAnswer(request, response, answer) : admit(path, request, response)),
+      (error: unknown) => sendAnswer(request, response, failed(log, request, error)),
+    );
+  };
+  const admit = (path: string, request: IncomingMessage, response: ServerResponse): void => {
     const refusal = gate.admit(path, request);
     if (refusal === undefined) return serve(path, request, response);
     refusal.then(

@@ -12,6 +12,7 @@ import { agentTokenReader } from '../http/auth/token-cache.js';
 import { RateLimiter } from '../http/auth/rate-limits.js';
 import { FileTree } from '../http/files.js';
 import { assertMayListen, listen, type Listening } from '../http/listen.js';
+import { StandbyCopies } from '../http/master/standby-copies.js';
 import { masterHttp } from '../http/master/server.js';
 import { Written } from '../http/written.js';
 import type { PluginHost } from '../plugin-host/index.js';
@@ -126,10 +127,14 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
     const gate = masterGate(flags, key, authorizer, limiter);
     const files = logFiles(flags, log);
     let leader: MasterInfo | undefined;
+    const copies = new StandbyCopies({ leader: () => leader, tls: tls && (() => tls.client) });
+    tls?.onRenewal(() => copies.renew());
+    opened.push(() => Promise.resolve(copies.close()));
     const site = {
       shell,
       startedAtMs,
       leader: () => leader,
+      copies,
       clusterKey: key,
       agentTokens: agentTokenReader(key),
       written: new Written(),

@@ -99,6 +99,31 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'severa
     },
   );
 
+  test('who takes old answers is served by a standby, also while nobody leads', { timeout: 60_000 }, async () => {
+    const first = await masters.add();
+    await first.leading;
+    const second = await masters.add();
+    await follows(second);
+    const read = () => ask(second, '/state', { headers: { 'Cache-Control': 'max-stale=60' } });
+    const marked = await until('it passes on what the leader says', async () => {
+      const answer = await read();
+      return answer.status === 200 && answer;
+    });
+    expect(JSON.parse(marked.text)).toMatchObject({ id: first.masterId });
+    expect(marked.headers['cache-status']).toBe('mezzo-standby; fwd=uri-miss');
+    await masters.kill(first);
+    const late = await until('the copy is old', async () => {
+      const answer = await read();
+      return answer.headers.age !== '0' && answer;
+    });
+    expect(JSON.parse(late.text)).toMatchObject({ id: first.masterId });
+    expect(late.headers).toMatchObject({ 'cache-status': expect.stringMatching(/^mezzo-standby; hit; ttl=-\d$/) });
+    await second.leading;
+    const own = await read();
+    expect(JSON.parse(own.text)).toMatchObject({ id: second.masterId });
+    expect(own.headers).not.toHaveProperty('age');
+  });
+
   test('one that is told to stop hands over at once', { timeout: 60_000 }, async () => {
     const first = await masters.add(['--zk_session_timeout=30secs']);
     await first.leading;

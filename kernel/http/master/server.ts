@@ -10,7 +10,7 @@ import { standbyAnswer } from './standby.js';
 /** The master's whole HTTP side. */
 export const masterHttp = (site: MasterSite): DaemonHttp =>
   daemonServer({
-    elsewhere: (url) => standbyAnswer(site, url),
+    elsewhere: (request) => standbyAnswer(site, request),
     prefix: /^\/master(?=\/|$)/,
     log: site.log,
     gate: site.gate,

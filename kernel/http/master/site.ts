@@ -6,6 +6,7 @@ import type { RateLimiter } from '../auth/rate-limits.js';
 import type { TokenReader } from '../auth/tokens.js';
 import type { FileTree } from '../files.js';
 import type { Written } from '../written.js';
+import type { StandbyCopies } from './standby-copies.js';
 
 /** What the master's HTTP side knows besides the machine. */
 export interface MasterSite {
@@ -13,6 +14,8 @@ export interface MasterSite {
   readonly startedAtMs: number;
   /** Who leads, as far as this master knows. */
   readonly leader: () => MasterInfo | undefined;
+  /** What it passes on while it does not lead. */
+  readonly copies: StandbyCopies;
   readonly clusterKey: Uint8Array;
   readonly agentTokens: TokenReader;
   readonly gate: Gate;

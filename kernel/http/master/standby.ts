@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { MasterInfo } from '@mezzo/sdk/api';
 import { textAnswer, type Answer } from '../answer.js';
 import type { MasterSite } from './site.js';
@@ -10,10 +11,22 @@ export const addressOf = ({ hostname, port }: MasterInfo): string => `${hostname
 
 /**
  * The answer of a master that does not lead; undefined = it answers as ever. The one that leads asks for credentials: nothing is
- * told here but where it is.
+ * told here but where it is, and what it answered to the same credentials.
  */
-export function standbyAnswer({ shell: { state }, leader }: MasterSite, url: string): Answer | undefined {
-  if (state.epoch > 0 || OWN.test(url.split('?', 1)[0]!)) return undefined;
+export function standbyAnswer(
+  site: MasterSite,
+  request: IncomingMessage,
+): Answer | undefined | Promise<Answer | undefined> {
+  const url = request.url ?? '/';
+  const leads = () => site.shell.state.epoch > 0;
+  if (leads() || OWN.test(url.split('?', 1)[0]!)) return undefined;
+  const copy = site.copies.answer(request);
+  return copy === undefined
+    ? whereTo(site, url)
+    : copy.then((answer) => answer ?? (leads() ? undefined : whereTo(site, url)));
+}
+
+function whereTo({ shell: { state }, leader }: MasterSite, url: string): Answer {
   const now = leader();
   if (now === undefined) return later('No leader elected');
   if (now.id === state.options.info.id) return later('Master has not finished recovery');
