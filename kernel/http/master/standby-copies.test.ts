@@ -58,7 +58,7 @@ test('while nobody leads, or the leader says nothing, what was told last is told
   nowMs += 7000;
   const answer = await read('/slaves');
   expect(text(answer)).toBe('answer 1 for all');
-  expect(answer?.headers).toEqual({ Age: '7', 'Cache-Status': 'mezzo-standby; hit; ttl=-7' });
+  expect(answer?.headers).toEqual({ Age: '7', 'Cache-Status': 'mezzo-standby; hit; ttl=-6' });
   expect(await read('/slaves', { 'cache-control': 'max-stale=5' })).toBeUndefined();
   expect(await read('/roles')).toBeUndefined();
   nowMs += 600_000;

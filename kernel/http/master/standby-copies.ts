@@ -78,7 +78,7 @@ export class StandbyCopies {
     const newer = this.askLeader(key, url, authorization);
     const answer = await (copy ? Promise.race([newer, delay(PATIENCE_MS, undefined, { ref: false })]) : newer);
     if (answer !== undefined) return this.told(answer, copy ? 'fwd=stale' : 'fwd=uri-miss');
-    return copy && this.told(copy, `hit; ttl=-${this.ageS(copy)}`);
+    return copy && this.told(copy, `hit; ttl=${FRESH_MS / 1000 - this.ageS(copy)}`);
   }
 
   private copyOf(key: string, oldestMs: number): Copy | undefined {
