@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -76,9 +77,20 @@ test.each(Object.keys(victims))('kill -9 of the %s: it is back within seconds, a
   expect(taskIds.length).toBe(3);
   expect(processes.length).toBeGreaterThanOrEqual(3);
   const pid = victims[who]!(before)!;
-  // The app is fetched all the while: only a dead router may refuse, and only while it is dead.
+  // The app is fetched and asked for by name all the while: only a dead router or dns may refuse, and only while it is dead.
   let going = true;
   const failures: string[] = [];
+  const resolver = new Resolver({ timeout: 5000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${cluster.port(8053)}`]);
+  const asker = (async () => {
+    while (going) {
+      await resolver
+        .resolve4('hello.marathon.mesos')
+        .then((addresses) => addresses.length > 0 || failures.push('no address'))
+        .catch((error: Error) => who === 'dns' || failures.push(error.message));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
   const client = (async () => {
     while (going) {
       const failure = await fetch(cluster.url(8000, '/service/hello/'), { signal: AbortSignal.timeout(5000) })
@@ -110,7 +122,7 @@ test.each(Object.keys(victims))('kill -9 of the %s: it is back within seconds, a
   await until('all tasks to be known again', async () => (await tasks()).length === 3);
   await until('the app to answer', async () => (await fetch(cluster.url(8000, '/service/hello/'))).status === 200);
   going = false;
-  await client;
+  await Promise.all([client, asker]);
   expect(failures).toEqual([]);
   expect(await tasks()).toEqual(taskIds);
   expect(serving()).toEqual(processes);
