@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CLUSTER, token } from '@mezzo/sdk/contract';
+import { CLUSTER, LOG, token } from '@mezzo/sdk/contract';
 import { CONTAINERIZER } from '@mezzo/sdk/points/containerizer';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import { MesosContainerizer } from './shell/mesos-containerizer.js';
@@ -17,7 +17,11 @@ export default definePlugin<Config>({
   configure(bind, { runtimeDir, ...options }) {
     bind.bind(MESOS, {
       useFactory: (resolve) =>
-        new MesosContainerizer({ ...options, runtimeDir: runtimeDir ?? join(resolve(CLUSTER).stateDir, 'run') }),
+        new MesosContainerizer({
+          ...options,
+          runtimeDir: runtimeDir ?? join(resolve(CLUSTER).stateDir, 'run'),
+          log: resolve(LOG),
+        }),
     });
     bind.contribute(CONTAINERIZER, { useFactory: (resolve) => resolve(MESOS) });
   },

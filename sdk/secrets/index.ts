@@ -12,16 +12,23 @@ export interface TokenClaims {
   readonly scope: TokenScope;
 }
 
-/** The cluster's HS256 key in `<secrets>/cluster.key` (0600), made on first use. */
+const KEY_BYTES = 32;
+
+/** The cluster's HS256 key in `<secrets>/cluster.key` (0600), made on first use. Throws KEY_DAMAGED for less than a whole one. */
 export function clusterKey(secretsDir: string): Uint8Array {
   const file = join(secretsDir, 'cluster.key');
   mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
+    writeFileSync(file, randomBytes(KEY_BYTES).toString('hex'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  return Buffer.from(readFileSync(file, 'utf8').trim(), 'hex');
+  const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'hex');
+  if (key.length >= KEY_BYTES) return key;
+  throw new MezzoError('KEY_DAMAGED', `${file} holds no key of ${KEY_BYTES} bytes in hexadecimal digits`, {
+    blame: 'operator',
+    next: 'put back a copy, or remove the file: a new key is made, and nobody believes what the old one has signed',
+  });
 }
 
 export async function mintToken(key: Uint8Array, claims: TokenClaims, ttlSeconds: number): Promise<string> {

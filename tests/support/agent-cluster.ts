@@ -130,10 +130,10 @@ export class TestScheduler {
   }
 
   /** Launches with the next offer that is there. */
-  async launch(task: Omit<TaskInfo, 'agentId' | 'name'>): Promise<void> {
+  async launch(...tasks: readonly Omit<TaskInfo, 'agentId' | 'name'>[]): Promise<void> {
     const offer = await until('an offer', () => [...this.offers.values()][0]);
     this.offers.delete(offer.id.value);
-    const info: TaskInfo = {
+    const taskInfos = tasks.map((task): TaskInfo => ({
       name: task.taskId.value,
       agentId: offer.agentId,
       resources: [
@@ -141,10 +141,10 @@ export class TestScheduler {
         { name: 'mem', type: 'SCALAR', scalar: { value: 64 } },
       ],
       ...task,
-    };
+    }));
     await this.client.call('ACCEPT', {
       offerIds: [offer.id],
-      operations: [{ type: 'LAUNCH', launch: { taskInfos: [info] } }],
+      operations: [{ type: 'LAUNCH', launch: { taskInfos } }],
       filters: { refuseSeconds: 0 },
     });
   }

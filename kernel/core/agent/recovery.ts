@@ -126,9 +126,12 @@ function resume(turn: Turn, run: Run): void {
 
 function lost(turn: Turn, run: Run): void {
   const wasOver = run.phase === 'ended';
-  const end = run.phase === 'preparing' ? NEVER_LAUNCHED : CONTAINER_LOST;
+  const mayHaveRun = run.phase !== 'preparing';
+  const fields = { containerId: run.containerId, reason: CONTAINER_LOST.message };
+  if (run.phase === 'running') emit(turn, { type: 'log', level: 'warn', message: 'lost a container', fields });
   run.phase = 'ended';
-  for (const task of [...run.tasks.values()]) taskLost(turn, run, task, end);
+  for (const task of [...run.tasks.values()])
+    taskLost(turn, run, task, mayHaveRun || task.state !== 'TASK_STAGING' ? CONTAINER_LOST : NEVER_LAUNCHED);
   if (wasOver) retireIfDone(turn, run);
   else runOver(turn, run, 0);
 }

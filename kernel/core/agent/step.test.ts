@@ -548,6 +548,15 @@ describe('after a restart', () => {
     expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_DROPPED', reason: 'REASON_AGENT_RESTARTED' });
   });
 
+  test('a task that was told to start is gone, not dropped: it may have run', () => {
+    world.master({ type: 'runTask', framework: aware, task: task('t') });
+    world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId });
+    world.start([]);
+    world.register();
+    world.acknowledge();
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_GONE', reason: 'REASON_AGENT_RESTARTED' });
+  });
+
   test('an unacknowledged end is told again, not made up anew', () => {
     world.run(task('t'));
     world.acknowledge();

@@ -57,6 +57,17 @@ test('what was put is there after a restart, the last value wins, what was remov
   );
 });
 
+test('a journal that is missing or empty where there was an agent is warned of, by its name', async () => {
+  const { store } = await open();
+  await store.put('agent', 1);
+  expect(warnings).toEqual([]);
+  await truncate(journal(), 0);
+  await found();
+  await rm(journal());
+  await found();
+  expect(warnings).toEqual([{ file: journal() }, { file: journal() }]);
+});
+
 test('a write is durable when it resolves', async () => {
   const { store } = await open();
   const puts = Array.from({ length: 50 }, (_, n) => store.put('k', n));

@@ -40,8 +40,10 @@ export class JournalCheckpointStore {
 
   /** All that is there and whole. Before anything else, and once. */
   async load(): Promise<CheckpointRecord[]> {
-    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    const isNew = (await mkdir(this.directory, { recursive: true, mode: 0o700 })) !== undefined;
     const text = await readFile(this.file, 'utf8').catch(absent);
+    if (text === '' && !isNew)
+      this.log.warn('there are no checkpoints: had this agent registered, what it ran is lost', { file: this.file });
     const records = new Map<string, CheckpointRecord>();
     for (const line of text.split('\n')) {
       const record = line === '' ? undefined : this.parse(line);

@@ -1,5 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
-import { assert, MezzoError } from '@mezzo/sdk/contract';
+import { assert, MezzoError, type Logger } from '@mezzo/sdk/contract';
 import type {
   ContainerCheckpoint,
   ContainerCommand,
@@ -34,6 +34,7 @@ export interface MesosContainerizerOptions extends MachineOptions {
   readonly runtimeDir: string;
   /** Bounds cpu time also of containers that set no limit. */
   readonly cfs: boolean;
+  readonly log?: Logger;
 }
 
 const LAUNCH_TIMEOUT_MS = 10_000;
@@ -251,6 +252,9 @@ export class MesosContainerizer implements Containerizer {
     const { runtime, machine } = this.deps;
     const found = new Set([...(await runtime.ids(owner)), ...((await machine.cgroups?.list(owner)) ?? [])]);
     const orphans = [...found].filter((id) => !this.containers.has(id) && !this.launching.has(id));
+    for (const containerId of orphans)
+      if (runtime.exit(`${owner}/${containerId}`) === undefined)
+        this.options.log?.warn('ends a container that no checkpoint knows', { containerId });
     await Promise.all(orphans.map((id) => wipe(this.deps, owner, id)));
   }
 

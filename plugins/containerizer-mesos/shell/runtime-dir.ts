@@ -113,7 +113,8 @@ export class RuntimeDir {
   private async forgetEarlierBoots(): Promise<void> {
     const known = await readFile(join(this.root, 'boot'), 'latin1').catch(() => '');
     if (known === bootId()) return;
-    if (known !== '') rmSync(join(this.root, 'containers'), { recursive: true, force: true });
+    // A torn one says nothing, and what runs would be lost for it.
+    if (known.length === bootId().length) rmSync(join(this.root, 'containers'), { recursive: true, force: true });
     await this.replace('boot', bootId());
   }
 
