@@ -21,6 +21,8 @@ export class FaultyCluster {
   readonly zookeeper = new Ensemble(this.hosts, this.home);
   /** How far the clock of a host is off from its next start on, as libfaketime reads it: `+1h`. */
   readonly clocks = new Map<string, string>();
+  /** The checkout whose build a host runs from its next start on, where it is not this one. */
+  readonly builds = new Map<string, string>();
   private readonly daemons = new Map<string, Kept>();
 
   /** What was made is removed by `stop`, which the caller calls even when this fails. */
@@ -66,6 +68,11 @@ export class FaultyCluster {
 
   signal(name: string, signal: NodeJS.Signals): void {
     this.daemons.get(name)!.signal(signal);
+  }
+
+  /** nsenter becomes what it starts: it is the daemon's own. */
+  commandLine(name: string): string[] {
+    return readProc(String(this.daemons.get(name)!.pid), 'cmdline').split('\0');
   }
 
   starts(name: string): number {
@@ -130,13 +137,14 @@ export class FaultyCluster {
 
   private keep(name: string, daemon: 'master' | 'agent', ...args: string[]): void {
     const address = this.hosts.address(name);
-    const argv = [
-      ...[process.execPath, join(root, `kernel/dist/main/${daemon}.js`), `--work-dir=${this.at(name)}`, '--insecure'],
-      ...[`--ip=${address}`, `--hostname=${address}`, `--plugins-registry=${join(root, 'build/registry')}`, '--quiet'],
+    const argv = (build: string): string[] => [
+      ...[process.execPath, join(build, `kernel/dist/main/${daemon}.js`), `--work-dir=${this.at(name)}`, '--insecure'],
+      ...[`--ip=${address}`, `--hostname=${address}`, `--plugins-registry=${join(build, 'build/registry')}`, '--quiet'],
       ...[`--plugin-config=${this.at('plugins.json')}`, `--log-dir=${this.at(name, 'logs')}`],
       ...['--zk-session-timeout=3secs', ...args],
     ];
-    this.daemons.set(name, new Kept(() => this.hosts.spawn(name, argv, this.environment(name))));
+    const start = () => this.hosts.spawn(name, argv(this.builds.get(name) ?? root), this.environment(name));
+    this.daemons.set(name, new Kept(start));
   }
 }
 

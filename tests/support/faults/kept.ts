@@ -14,6 +14,10 @@ export class Kept {
     this.child = this.run();
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }

@@ -13,13 +13,18 @@ export interface RoundsOptions {
   readonly seed: number;
   /** How often all faults come, each time in another order. */
   readonly rounds: number;
+  /** In the order given instead. */
+  readonly inOrder?: boolean;
 }
 
 /**
  * Faults, one after the other, while a client writes. After each: what was acknowledged is there, apps run exactly as many tasks
  * as they ask for, nobody touched the app that nobody wrote to, no task was started twice. Prints a table of it.
  */
-export async function underFaults(cluster: FaultyCluster, { faults, seed, rounds }: RoundsOptions): Promise<void> {
+export async function underFaults(
+  cluster: FaultyCluster,
+  { faults, seed, rounds, inOrder = false }: RoundsOptions,
+): Promise<void> {
   const random = new Random(seed);
   const client = new Client(cluster, () => random.next());
   const site: Site = { cluster, client, random };
@@ -33,7 +38,7 @@ export async function underFaults(cluster: FaultyCluster, { faults, seed, rounds
   tell(
     `seed ${seed}; seconds: when, until a write that was begun afterwards was acknowledged, until all was as it should`,
   );
-  for (const fault of Array.from({ length: rounds }, () => shuffled(faults, random)).flat())
+  for (const fault of Array.from({ length: rounds }, () => (inOrder ? faults : shuffled(faults, random))).flat())
     tell(await underOne(fault, site, began, () => expect(client.processes(STEADY)).toEqual(steady)));
   const started = client.started();
   expect(started.filter((id, index) => started.indexOf(id) !== index)).toEqual([]);
