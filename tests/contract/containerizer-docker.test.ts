@@ -1,12 +1,9 @@
 import { join } from 'node:path';
-import type { Logger } from '@mezzo/sdk/contract';
-import { containerizerSuite, SHELL_BEHAVIOURS } from '@mezzo/sdk/testing';
+import { containerizerSuite, SHELL_BEHAVIOURS, silentLog } from '@mezzo/sdk/testing';
 import { afterAll, beforeAll, it } from 'vitest';
 import { DockerContainerizer } from '../../plugins/containerizer-docker/shell/docker-containerizer.js';
 import { dockerdLack, TEST_IMAGE, TestDockerd } from '../support/dockerd.js';
 import { describeIf } from '../support/skip.js';
-
-const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 describeIf(dockerdLack(), 'containerizer-docker', () => {
   let engine: TestDockerd;
@@ -18,7 +15,7 @@ describeIf(dockerdLack(), 'containerizer-docker', () => {
   const laws = containerizerSuite({
     async create(home) {
       const containerizer = new DockerContainerizer({
-        ...{ socket: engine.socket, stateDir: join(home, 'state'), pullTimeoutMs: 10_000, log: quiet },
+        ...{ socket: engine.socket, stateDir: join(home, 'state'), pullTimeoutMs: 10_000, log: silentLog },
         onTrouble: () => {},
       });
       await containerizer.start();

@@ -1,9 +1,10 @@
 import { Resolver } from 'node:dns/promises';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster } from '../support/cluster.js';
 import { until } from '../support/poll.js';
+import { isRunning, pids, readProc, startTime } from '../support/proc.js';
 import { root } from '../tidy/sources.js';
 
 interface Status {
@@ -17,14 +18,6 @@ interface Task {
 }
 
 let cluster: TestCluster;
-/** Gone, or a zombie that nobody collects. */
-function isOver(pid: number): boolean {
-  try {
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return true;
-  }
-}
 const status = () => cluster.json<Status>('status');
 const tasks = async () =>
   (await cluster.json<Task[]>('task', 'list'))
@@ -34,22 +27,14 @@ const tasks = async () =>
 
 /** Start times of the processes that serve the app: a task that was touched would show another. */
 function serving(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
+  return pids()
+    .filter((pid) => {
+      const environment = readProc(pid, 'environ');
+      return ['MESOS_SANDBOX', cluster.workDir, 'MARATHON_APP_ID=/hello'].every((text) => environment.includes(text));
+    })
     .flatMap((pid) => {
-      try {
-        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-        if (
-          !environment.includes(`MESOS_SANDBOX`) ||
-          !environment.includes(cluster.workDir) ||
-          !environment.includes('MARATHON_APP_ID=/hello')
-        )
-          return [];
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        return [`${pid}@${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`];
-      } catch {
-        return [];
-      }
+      const start = startTime(pid);
+      return start === undefined ? [] : [`${pid}@${start}`];
     })
     .sort();
 }
@@ -82,26 +67,26 @@ test.each(Object.keys(victims))('kill -9 of the %s: it is back within seconds, a
   const failures: string[] = [];
   const resolver = new Resolver({ timeout: 5000, tries: 1 });
   resolver.setServers([`127.0.0.1:${cluster.port(8053)}`]);
-  const asker = (async () => {
+  const allTheWhile = async (ask: () => Promise<string | undefined>) => {
     while (going) {
-      await resolver
-        .resolve4('hello.marathon.mesos')
-        .then((addresses) => addresses.length > 0 || failures.push('no address'))
-        .catch((error: Error) => who === 'dns' || failures.push(error.message));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  })();
-  const client = (async () => {
-    while (going) {
-      const failure = await fetch(cluster.url(8000, '/service/hello/'), { signal: AbortSignal.timeout(5000) })
-        .then(async (answer) =>
-          answer.status === 200 ? void (await answer.arrayBuffer()) : `${answer.status} ${await answer.text()}`,
-        )
-        .catch((error: Error) => (who === 'router' ? undefined : `${error.message} ${String(error.cause)}`));
+      const failure = await ask();
       if (failure !== undefined) failures.push(failure);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-  })();
+  };
+  const asker = allTheWhile(() =>
+    resolver
+      .resolve4('hello.marathon.mesos')
+      .then((addresses) => (addresses.length > 0 ? undefined : 'no address'))
+      .catch((error: Error) => (who === 'dns' ? undefined : error.message)),
+  );
+  const client = allTheWhile(() =>
+    fetch(cluster.url(8000, '/service/hello/'), { signal: AbortSignal.timeout(5000) })
+      .then(async (answer) =>
+        answer.status === 200 ? void (await answer.arrayBuffer()) : `${answer.status} ${await answer.text()}`,
+      )
+      .catch((error: Error) => (who === 'router' ? undefined : `${error.message} ${String(error.cause)}`)),
+  );
   process.kill(pid, 'SIGKILL');
   const killedAt = Date.now();
   const back = await until(`the ${who} to be back`, async () => {
@@ -129,14 +114,14 @@ test.each(Object.keys(victims))('kill -9 of the %s: it is back within seconds, a
   // Nobody else was touched.
   for (const [name, pick] of Object.entries(victims))
     if (name !== who) expect([name, pick(back)]).toEqual([name, pick(before)]);
-  expect(isOver(pid)).toBe(true);
+  expect(isRunning(pid)).toBe(false);
 });
 
 test('the supervisor dies: the rest runs on, and the next up adopts it', async () => {
   const before = await status();
   const record = JSON.parse(readFileSync(join(cluster.workDir, 'run', 'supervisor.json'), 'utf8')) as { pid: number };
   process.kill(record.pid, 'SIGKILL');
-  await until('the supervisor to be gone', () => isOver(record.pid));
+  await until('the supervisor to be gone', () => !isRunning(record.pid));
   expect((await fetch(cluster.url(8000, '/service/hello/'))).status).toBe(200);
   const { code, stdout, stderr } = await cluster.start();
   expect(code, stdout + stderr).toBe(0);
@@ -151,7 +136,7 @@ test('down ends everything even when supervisor and master died first: no proces
   process.kill(record.pid, 'SIGKILL');
   process.kill(now.masters[0]!.pid!, 'SIGKILL');
   expect((await cluster.mezzo(['down'])).code).toBe(0);
-  const pids = [...now.agents, ...now.plugins].flatMap(({ pid }) => pid ?? []);
-  for (const pid of pids) expect([pid, isOver(pid)]).toEqual([pid, true]);
+  const daemons = [...now.agents, ...now.plugins].flatMap(({ pid }) => pid ?? []);
+  for (const pid of daemons) expect([pid, isRunning(pid)]).toEqual([pid, false]);
   await until('the tasks to end', () => serving().length === 0);
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freeOffsets } from '../support/cluster.js';
 import { until } from '../support/poll.js';
+import { pids, readProc } from '../support/proc.js';
 import { describeIf } from '../support/skip.js';
 import { root } from '../tidy/sources.js';
 
@@ -70,8 +71,8 @@ describeIf(missing('systemd-notify') ?? missing('perl'), 'a daemon that systemd 
     expect((await fetch(`http://127.0.0.1:${5051 + offset}/health`)).status).toBe(200);
     const started = descendants(child.pid!);
     expect(started.length).toBeGreaterThan(1);
-    const told = started.filter((pid) => of(pid, 'environ').includes('NOTIFY_SOCKET'));
-    expect(told.map((pid) => of(pid, 'cmdline')).filter((line) => !/^$|systemd-notify/.test(line))).toEqual([]);
+    const told = started.filter((pid) => readProc(pid, 'environ').includes('NOTIFY_SOCKET'));
+    expect(told.map((pid) => readProc(pid, 'cmdline')).filter((line) => !/^$|systemd-notify/.test(line))).toEqual([]);
     child.kill('SIGTERM');
     await says('STOPPING=1');
   });
@@ -94,18 +95,10 @@ describeIf(missing('systemd-notify') ?? missing('perl'), 'a daemon that systemd 
   });
 });
 
-/** Empty when it has ended. */
-function of(pid: number, file: 'environ' | 'cmdline' | 'stat'): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
 function descendants(pid: number): number[] {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const children = all.map(Number).filter((one) => Number(/\) \S (\d+)/.exec(of(one, 'stat'))?.[1]) === pid);
+  const children = pids()
+    .map(Number)
+    .filter((one) => Number(/\) \S (\d+)/.exec(readProc(one, 'stat'))?.[1]) === pid);
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Logger } from '@mezzo/sdk/contract';
+import { silentLog } from '@mezzo/sdk/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../kernel/core/agent/checkpoint.js';
 import { JournalCheckpointStore } from '../../kernel/shell/agent/checkpoint-store.js';
@@ -23,10 +23,10 @@ import { AgentCluster, type TestScheduler } from '../support/agent-cluster.js';
 import { AgentProcess } from '../support/agent-process.js';
 import { bundle } from '../support/bundle.js';
 import { until } from '../support/poll.js';
+import { isRunning, pids, readProc } from '../support/proc.js';
 import { describeIf } from '../support/skip.js';
 import { root } from '../tidy/sources.js';
 
-const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 const TERMINAL = ['TASK_FINISHED', 'TASK_FAILED', 'TASK_KILLED', 'TASK_GONE', 'TASK_DROPPED', 'TASK_LOST'];
 const LONG = 'exec sleep 1000';
 
@@ -87,17 +87,14 @@ interface Living {
 function living(): Living {
   const tasks: string[] = [];
   let shims = 0;
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-    try {
-      if (/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) continue;
-      const [program_, shim] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
-      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
-      const id = /(?:^|\0)MESOS_EXECUTOR_ID=([^\0]*)/.exec(environment)?.[1];
-      if (id !== undefined && environment.includes(`MESOS_SANDBOX=${cluster.home}/`)) tasks.push(id);
-      else if (program_ === '/bin/sh' && shim?.startsWith(cluster.home) === true && shim.endsWith('/shim.sh')) shims++;
-    } catch {
-      // ended meanwhile
-    }
+  for (const pid of pids()) {
+    if (!isRunning(pid)) continue;
+    const [command, shim] = readProc(pid, 'cmdline').split('\0');
+    const environment = readProc(pid, 'environ');
+    const id = /(?:^|\0)MESOS_EXECUTOR_ID=([^\0]*)/.exec(environment)?.[1];
+    if (id !== undefined && environment.includes(`MESOS_SANDBOX=${cluster.home}/`)) tasks.push(id);
+    else if (command === '/bin/sh' && shim?.startsWith(cluster.home) === true && shim.endsWith('/shim.sh')) shims++;
+  }
   return { tasks: tasks.sort(), shims };
 }
 
@@ -309,7 +306,7 @@ describeIf(lacks, 'agents that recover', () => {
           `pids ${stranger.pid} ${start} ${stranger.pid} ${rest.slice(1, 2).join()} ${stranger.pid}\n`,
         );
         expect(Number(shim)).not.toBe(stranger.pid);
-        const journal = new JournalCheckpointStore(join(home, 'meta'), quiet);
+        const journal = new JournalCheckpointStore(join(home, 'meta'), silentLog);
         for (const { key, value } of await journal.load()) {
           if (key !== `runs/${runs}`) continue;
           const run = value as RunRecord;

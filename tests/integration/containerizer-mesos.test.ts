@@ -12,18 +12,18 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { CLUSTER, LOG, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
+import { CLUSTER, LOG, type PluginManifest } from '@mezzo/sdk/contract';
 import { CONTAINERIZER, type ContainerSpec, type LaunchedContainer } from '@mezzo/sdk/points/containerizer';
 import { PluginRun, RootContainer } from '@mezzo/sdk/runtime';
+import { silentLog } from '@mezzo/sdk/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import plugin from '../../plugins/containerizer-mesos/plugin.js';
 import { exploreMachine } from '../../plugins/containerizer-mesos/shell/machine.js';
 import { MesosContainerizer } from '../../plugins/containerizer-mesos/shell/mesos-containerizer.js';
 import { bundle } from '../support/bundle.js';
 import { until } from '../support/poll.js';
+import { isRunning } from '../support/proc.js';
 import { describeIf } from '../support/skip.js';
-
-const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 let home: string;
 let owner: string;
@@ -90,14 +90,6 @@ async function launchAndDie(containerId: string, sandbox: string, command: strin
   return JSON.parse(line) as LaunchedContainer;
 }
 
-const alive = (pid: number): boolean => {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  } catch {
-    return false;
-  }
-};
-
 const machine = await exploreMachine({ namespaces: true, cgroups: true });
 const lacks = machine.mode === 'namespaces' && machine.cgroups !== undefined ? undefined : machine.notes.join('; ');
 
@@ -109,7 +101,7 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
       sandbox,
       'while [ ! -e go ]; do sleep 0.02; done; exit 9',
     );
-    expect(alive(pid!)).toBe(true);
+    expect(isRunning(pid!)).toBe(true);
     expect(await containerizer.recover(owner, [checkpoint])).toEqual([containerId]);
     writeFileSync(join(sandbox, 'go'), '');
     expect(await containerizer.wait(containerId)).toMatchObject({ code: 9 });
@@ -202,15 +194,15 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
     const other = await running();
     expect(await output('kill -KILL 0')).toMatchObject({ signal: 'SIGKILL' });
     expect(await output('kill -KILL -1; exit 3')).toMatchObject({ code: 3 });
-    expect(alive(other.pid)).toBe(true);
-    expect(alive(other.shim)).toBe(true);
+    expect(isRunning(other.pid)).toBe(true);
+    expect(isRunning(other.shim)).toBe(true);
   });
 
   test('when the shim is killed from outside, its task ends with it and the end is told as unknown', async () => {
     const { containerId, shim, pid } = await running();
     process.kill(shim, 'SIGKILL');
     expect(await containerizer.wait(containerId)).toMatchObject({ limitation: 'unknown' });
-    await until('the task has ended', () => !alive(pid));
+    await until('the task has ended', () => !isRunning(pid));
   });
 
   test('when the shell that starts everything dies, what runs does not care and the next launch works', async () => {
@@ -224,9 +216,9 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
     });
     expect(servers).toHaveLength(1);
     process.kill(Number(servers[0]), 'SIGKILL');
-    await until('it has gone', () => !alive(Number(servers[0])));
+    await until('it has gone', () => !isRunning(Number(servers[0])));
     await until('a launch works', () => output('exit 5').then(({ code }) => code === 5));
-    expect(alive(pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     await containerizer.kill(containerId, 1000);
     expect(await containerizer.wait(containerId)).toMatchObject({ signal: 'SIGTERM' });
   });
@@ -246,8 +238,8 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
       manifest: { ...mezzo, requires: [] },
       load: async () => plugin,
       config: undefined,
-      services: new RootContainer().value(LOG, quiet).value(CLUSTER, { stateDir: join(home, 'plugin') } as never),
-      log: quiet,
+      services: new RootContainer().value(LOG, silentLog).value(CLUSTER, { stateDir: join(home, 'plugin') } as never),
+      log: silentLog,
     });
     await run.start();
     expect(run.state).toBe('active');

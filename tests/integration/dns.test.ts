@@ -2,13 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { silentLog } from '@mezzo/sdk/testing';
 import { decode, encode, streamDecode, streamEncode, type DecodedPacket } from 'dns-packet';
-import type { Logger } from '@mezzo/sdk/contract';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DnsConfig } from '../../plugins/dns/shell/config.js';
 import { DnsServer } from '../../plugins/dns/shell/server.js';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const DEFAULTS: DnsConfig = {
   port: 0,
   httpPort: 0,
@@ -35,7 +34,7 @@ afterEach(async () => {
 });
 
 async function start(config: Partial<DnsConfig> = {}): Promise<DnsServer> {
-  const server = new DnsServer({ ...DEFAULTS, ...config }, { listenIp: '127.0.0.1', portOffset: 0 }, silent);
+  const server = new DnsServer({ ...DEFAULTS, ...config }, { listenIp: '127.0.0.1', portOffset: 0 }, silentLog);
   await server.listen('1.2.3');
   opened.push(() => server.dispose());
   return server;

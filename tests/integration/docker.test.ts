@@ -4,17 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerInfo, ContainerInfoDockerInfo } from '@mezzo/sdk/api';
-import { CLUSTER, LOG, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
+import { CLUSTER, LOG, type PluginManifest } from '@mezzo/sdk/contract';
 import type { ContainerCheckpoint, ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { PluginRun, RootContainer } from '@mezzo/sdk/runtime';
+import { silentLog } from '@mezzo/sdk/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import plugin from '../../plugins/containerizer-docker/plugin.js';
 import { DockerContainerizer } from '../../plugins/containerizer-docker/shell/docker-containerizer.js';
 import { dockerdLack, TEST_IMAGE, TestDockerd } from '../support/dockerd.js';
 import { until } from '../support/poll.js';
 import { describeIf } from '../support/skip.js';
-
-const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
   let engine: TestDockerd;
@@ -25,7 +24,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
 
   async function open(): Promise<DockerContainerizer> {
     const opened = new DockerContainerizer({
-      ...{ socket: engine.socket, stateDir: join(home, 'state'), pullTimeoutMs: 3_000, log: quiet },
+      ...{ socket: engine.socket, stateDir: join(home, 'state'), pullTimeoutMs: 3_000, log: silentLog },
       onTrouble: (reason) => troubles.push(reason),
     });
     await opened.start();
@@ -243,8 +242,13 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
     const states: string[] = [];
     const run = (socket: string) =>
       new PluginRun({
-        ...{ manifest: { ...manifest.mezzo, requires: [] }, load: async () => plugin, config: { socket }, log: quiet },
-        services: new RootContainer().value(LOG, quiet).value(CLUSTER, { stateDir: home } as never),
+        ...{
+          manifest: { ...manifest.mezzo, requires: [] },
+          load: async () => plugin,
+          config: { socket },
+          log: silentLog,
+        },
+        services: new RootContainer().value(LOG, silentLog).value(CLUSTER, { stateDir: home } as never),
         onState: (state, reason) => states.push(`${state} ${reason ?? ''}`),
       });
     const active = run(engine.socket);

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { CLUSTER, ENDPOINTS, LOG, METRICS, STORE, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
+import { CLUSTER, ENDPOINTS, LOG, METRICS, STORE, type PluginManifest } from '@mezzo/sdk/contract';
 import { SCHEDULER, connectScheduler } from '@mezzo/sdk/framework';
 import { PluginRun, RootContainer } from '@mezzo/sdk/runtime';
+import { silentLog } from '@mezzo/sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scopedStore } from '../../kernel/plugin-host/plugin-store.js';
 import { AgentCluster } from '../support/agent-cluster.js';
@@ -11,7 +12,6 @@ import { until } from '../support/poll.js';
 import { root } from '../tidy/sources.js';
 
 const noop = () => {};
-const log: Logger = { debug: noop, info: noop, warn: noop, error: noop, child: () => log };
 const manifest = {
   ...{
     id: 'marathon',
@@ -59,7 +59,7 @@ class Marathon {
         ...{ clusterId: 'c', clusterName: 'test', host: 'master', listenIp: '127.0.0.1', portOffset: 0 },
         ...{ kernelUrl: master.url, stateDir: this.cluster.home },
       })
-      .value(LOG, log)
+      .value(LOG, silentLog)
       .value(STORE, store)
       .value(ENDPOINTS, { announce: async () => ({ dispose: noop }), watch: () => ({ dispose: noop }) })
       .value(METRICS, { counter: () => meter, gauge: () => meter })
@@ -68,7 +68,7 @@ class Marathon {
           connectScheduler({ ...options, urls: [master.url], backoff: { initialMs: 20, maxMs: 200 } }),
       });
     const load = async () => ((await import('../../plugins/marathon/plugin.js')) as { default: unknown }).default;
-    this.run = new PluginRun({ manifest, load, config: { port: this.port }, services, log });
+    this.run = new PluginRun({ manifest, load, config: { port: this.port }, services, log: silentLog });
     await this.run.start();
     expect(this.run.reason).toBeUndefined();
   }

@@ -15,15 +15,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
-import type { Logger, PluginStore, StoreEntry } from '@mezzo/sdk/contract';
+import type { PluginStore, StoreEntry } from '@mezzo/sdk/contract';
 import { CertificateAuthority } from '@mezzo/sdk/secrets';
+import { silentLog } from '@mezzo/sdk/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { agent, framework, SERVICE, snapshotOf, task, update } from '../../plugins/router/testing/fixture.js';
 import type { RouterConfig } from '../../plugins/router/shell/config.js';
 import { Router } from '../../plugins/router/shell/router.js';
 
 const KEY = new Uint8Array(32).fill(7);
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const DEFAULTS: RouterConfig = {
   port: 0,
   public: [],
@@ -107,7 +107,7 @@ async function start(config: Partial<RouterConfig> = {}): Promise<Router> {
       },
       key: KEY,
       store,
-      log: silent,
+      log: silentLog,
       version: '1.2.3',
       passwordCost: { log2N: 10, blockSize: 8 },
     },

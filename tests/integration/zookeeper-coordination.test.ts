@@ -1,5 +1,5 @@
 import type { MasterInfo } from '@mezzo/sdk/api';
-import type { Logger } from '@mezzo/sdk/contract';
+import { silentLog } from '@mezzo/sdk/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Leadership } from '../../kernel/ports/coordination.js';
 import { ZookeeperCoordination } from '../../kernel/shell/coordination/zookeeper.js';
@@ -9,7 +9,6 @@ import { until } from '../support/poll.js';
 import { describeIf } from '../support/skip.js';
 import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
 
-const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 const SESSION_MS = 2_000;
 const ELECTED_MS = 15_000;
 
@@ -41,7 +40,7 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'electi
   };
 
   async function watcher(servers = server.hostPort, digest?: string): Promise<Contender> {
-    const coordination = keep(await ZookeeperCoordination.open({ servers, path, digest }, SESSION_MS, quiet));
+    const coordination = keep(await ZookeeperCoordination.open({ servers, path, digest }, SESSION_MS, silentLog));
     const told: Leadership[] = [];
     coordination.watch((leadership) => told.push(leadership));
     return { coordination, told };

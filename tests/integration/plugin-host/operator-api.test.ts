@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
+import { silentLog } from '@mezzo/sdk/testing';
 import { fetchInstalled, operatorApi, PluginHost, type Authenticate } from '@mezzo/kernel/plugin-host/index';
 import {
   buildSdk,
@@ -14,7 +15,6 @@ import {
   newDir,
   pack,
   plugin,
-  quiet,
   requireNothingLeft,
 } from './support.js';
 
@@ -32,7 +32,7 @@ beforeAll(buildSdk, 120_000);
 beforeEach(async () => {
   dir = newDir();
   host = await PluginHost.start(hostOptions(join(dir, 'work'), makeRegistry(dir, [hello()]), new MapStore()));
-  server = createServer(operatorApi(host, authenticate, quiet).callback());
+  server = createServer(operatorApi(host, authenticate, silentLog).callback());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/plugins/v1`;
 });
@@ -96,7 +96,7 @@ test('agents fetch what is installed for them, verified, and go by what they kno
   const agentPlugin = plugin('isolator', '', { runsOn: ['agent'], process: 'kernel' });
   await call('POST', '/plugins', 'operator', pack(dir, agentPlugin));
   await call('POST', '/plugins', 'operator', pack(dir, plugin('guest', '')));
-  const remote = { url: new URL(url).origin, token: 'agent', dir: join(dir, 'agent', 'registry'), log: quiet };
+  const remote = { url: new URL(url).origin, token: 'agent', dir: join(dir, 'agent', 'registry'), log: silentLog };
   const fetched = await fetchInstalled(remote);
   expect(fetched.map(({ manifest }) => manifest.id)).toEqual(['isolator']);
   const options = hostOptions(join(dir, 'agent'), makeRegistry(join(dir, 'none'), []), new MapStore());

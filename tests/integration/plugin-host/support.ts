@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MezzoError, type Logger, type PluginStatus, type StoreEntry } from '@mezzo/sdk/contract';
+import { MezzoError, type PluginStatus, type StoreEntry } from '@mezzo/sdk/contract';
 import type { HostStore, PluginHostOptions } from '@mezzo/kernel/plugin-host/index';
+import { silentLog } from '@mezzo/sdk/testing';
 import { create } from 'tar';
+import { pids, readProc } from '../../support/proc.js';
 import { root } from '../../tidy/sources.js';
 
 /** Plugins in processes of their own run the built SDK. */
@@ -104,8 +106,6 @@ export class MapStore implements HostStore {
   }
 }
 
-export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
-
 export function hostOptions(workDir: string, registryDir: string, store: HostStore): PluginHostOptions {
   const secretsDir = join(workDir, 'secrets');
   mkdirSync(secretsDir, { recursive: true });
@@ -122,7 +122,7 @@ export function hostOptions(workDir: string, registryDir: string, store: HostSto
       listenIp: '127.0.0.1',
       portOffset: 0,
     },
-    log: quiet,
+    log: silentLog,
     store,
   };
 }
@@ -131,18 +131,13 @@ export const newDir = (): string => mkdtempSync(join(tmpdir(), 'mezzo-ph-'));
 
 /** Pids of all processes whose command line names the directory. */
 export function processesOf(dir: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-          .split('\0')
-          .some((arg) => arg.startsWith(dir));
-      } catch {
-        return false;
-      }
-    });
+  return pids()
+    .filter((pid) =>
+      readProc(pid, 'cmdline')
+        .split('\0')
+        .some((arg) => arg.startsWith(dir)),
+    )
+    .map(Number);
 }
 
 /** Ends what a red test left, and says so: nothing of a green one is left. */

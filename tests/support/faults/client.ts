@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { until } from '../poll.js';
-import { readProc, type FaultyCluster } from './cluster.js';
+import { pids, readProc, startTime } from '../proc.js';
+import type { FaultyCluster } from './cluster.js';
 
 const APP = { cpus: 0.1, mem: 16, ports: [] };
 export const SCALED = '/scaled';
@@ -81,15 +82,15 @@ export class Client {
 
   /** task@start time of what runs. */
   processes(id: string): string[] {
-    return readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid) && readProc(pid, 'comm').trim() === 'sleep')
+    return pids()
+      .filter((pid) => readProc(pid, 'comm').trim() === 'sleep')
       .flatMap((pid) => {
         const environment = readProc(pid, 'environ').split('\0');
         if (!environment.includes(`STARTED=${this.cluster.at('started')}`)) return [];
         if (!environment.includes(`MARATHON_APP_ID=${id}`)) return [];
         const task = environment.find((one) => one.startsWith('MESOS_TASK_ID='))!.split('=')[1];
-        const stat = readProc(pid, 'stat');
-        return [`${task}@${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`];
+        const start = startTime(pid);
+        return start === undefined ? [] : [`${task}@${start}`];
       })
       .sort();
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../tidy/sources.js';
 import { until } from '../poll.js';
+import { pids, readProc } from '../proc.js';
 import { Ensemble } from './ensemble.js';
 import { Hosts, run } from './hosts.js';
 import { Kept } from './kept.js';
@@ -72,7 +73,7 @@ export class FaultyCluster {
 
   /** nsenter becomes what it starts: it is the daemon's own. */
   commandLine(name: string): string[] {
-    return readProc(String(this.daemons.get(name)!.pid), 'cmdline').split('\0');
+    return readProc(this.daemons.get(name)!.pid!, 'cmdline').split('\0');
   }
 
   starts(name: string): number {
@@ -123,8 +124,8 @@ export class FaultyCluster {
 
   /** Plugins and tasks that outlived their daemons: all that name our home in their arguments or environment. */
   private leftOver(): number[] {
-    return readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    return pids()
+      .filter((pid) => Number(pid) !== process.pid)
       .filter((pid) => ['environ', 'cmdline'].some((file) => readProc(pid, file).includes(this.home)))
       .map(Number);
   }
@@ -152,13 +153,4 @@ export class FaultyCluster {
 export function clockLibrary(): string | undefined {
   const dirs = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/faketime/libfaketimeMT.so.1`);
   return dirs.find((file) => existsSync(file));
-}
-
-/** Empty when the process is gone. */
-export function readProc(pid: string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
 }
