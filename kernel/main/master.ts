@@ -172,6 +172,7 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
       const store = await (opening = election.openStore());
       const epoch = await store.startEpoch();
       shell.lead(store, epoch);
+      copies.close();
       if (flags.zk === undefined) serve();
       if (whitelist) {
         const unfollow = whitelist.follow((hosts) => shell.offerOnly(hosts));

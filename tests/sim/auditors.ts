@@ -17,8 +17,7 @@ export function audit(world: World): void {
     if (master.touched && master.state)
       fail(world, master.name, [
         ...auditMaster(master.state),
-        ...(master === world.master ? world.operator.auditMachines() : []),
-        ...(master === world.master ? nobodyElseWrites(world) : []),
+        ...(master === world.master ? [...world.operator.auditMachines(), ...nobodyElseWrites(world)] : []),
         ...onlyWhatIsThere(master.state),
         ...offersNobodyMayHave(master.state, master.whitelist),
       ]);

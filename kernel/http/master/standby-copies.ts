@@ -22,7 +22,7 @@ const MAX_BYTES = 512 * 2 ** 20;
 
 export interface StandbyCopiesOptions {
   readonly leader: () => MasterInfo | undefined;
-  /** How leaders are reached by https; undefined = by http. Asked anew for every connection. */
+  /** How leaders are reached by https; undefined = by http. */
   readonly tls?: (() => object | undefined) | undefined;
   readonly nowMs?: () => number;
   readonly maxBytes?: number;
@@ -46,8 +46,13 @@ export class StandbyCopies {
   private readonly asking = new Map<string, Promise<Copy | undefined>>();
   private bytes = 0;
   private http: Agent | undefined;
+  private readonly maxBytes: number;
+  private readonly nowMs: () => number;
 
-  constructor(private readonly options: StandbyCopiesOptions) {}
+  constructor(private readonly options: StandbyCopiesOptions) {
+    this.maxBytes = options.maxBytes ?? MAX_BYTES;
+    this.nowMs = options.nowMs ?? (() => performance.now());
+  }
 
   /** Undefined = not a request that it may answer; a promise of undefined = there is no answer that would do. */
   answer(request: IncomingMessage): Promise<Answer | undefined> | undefined {
@@ -64,9 +69,12 @@ export class StandbyCopies {
     this.http = undefined;
   }
 
+  /** Nothing is kept any more: it ends, or leads and answers itself. */
   close(): void {
     void this.http?.destroy();
+    this.http = undefined;
     this.copies.clear();
+    this.bytes = 0;
   }
 
   private async read(url: string, authorization: string | undefined, oldestMs: number): Promise<Answer | undefined> {
@@ -156,14 +164,6 @@ export class StandbyCopies {
 
   private ageS(copy: Pick<Copy, 'atMs'>): number {
     return Math.floor(this.ageMs(copy) / 1000);
-  }
-
-  private get maxBytes(): number {
-    return this.options.maxBytes ?? MAX_BYTES;
-  }
-
-  private nowMs(): number {
-    return (this.options.nowMs ?? performance.now.bind(performance))();
   }
 }
 
