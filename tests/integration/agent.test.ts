@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AgentCluster, plant, type TestScheduler } from '../support/agent-cluster.js';
+import { AgentCluster, plant, scalar, type TestScheduler } from '../support/agent-cluster.js';
 import { until } from '../support/poll.js';
 import { root } from '../tidy/sources.js';
 
@@ -99,10 +99,7 @@ test('a custom executor is started, given tasks, killed and outlived by the agen
     executorId: { value: 'e' },
     name: 'test',
     command: { value: `${process.execPath} ${file}` },
-    resources: [
-      { name: 'cpus', type: 'SCALAR' as const, scalar: { value: 0.1 } },
-      { name: 'mem', type: 'SCALAR' as const, scalar: { value: 64 } },
-    ],
+    resources: [scalar('cpus', 0.1), scalar('mem', 64)],
     shutdownGracePeriod: { nanoseconds: 1_000_000_000 },
   };
   await scheduler.runIn(executor, 'a');

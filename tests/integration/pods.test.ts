@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecutorInfo, Resource, TaskInfo } from '@mezzo/sdk/api';
+import type { ExecutorInfo, TaskInfo } from '@mezzo/sdk/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AgentCluster, type TestScheduler } from '../support/agent-cluster.js';
+import { AgentCluster, scalar, type TestScheduler } from '../support/agent-cluster.js';
 import { until } from '../support/poll.js';
 
 let cluster: AgentCluster;
@@ -14,7 +14,6 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.destroy());
 
-const scalar = (name: string, value: number): Resource => ({ name, type: 'SCALAR', scalar: { value } });
 const executor: ExecutorInfo = {
   type: 'DEFAULT',
   executorId: { value: 'pod' },

@@ -1,7 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutorInfo, FrameworkInfo, Offer, Resource, TaskInfo, TaskState, TaskStatus } from '@mezzo/sdk/api';
+import type {
+  ExecutorInfo,
+  FrameworkInfo,
+  Offer,
+  OfferOperation,
+  Resource,
+  TaskInfo,
+  TaskState,
+  TaskStatus,
+} from '@mezzo/sdk/api';
 import { connectScheduler, type SchedulerClient } from '@mezzo/sdk/framework';
 import { agentFlags } from '../../kernel/main/agent-flags.js';
 import { startAgent, type AgentDaemon } from '../../kernel/main/agent.js';
@@ -130,22 +139,11 @@ export class TestScheduler {
   }
 
   /** Launches with the next offer that is there. */
-  async launch(...tasks: readonly Omit<TaskInfo, 'agentId' | 'name'>[]): Promise<void> {
-    const offer = await until('an offer', () => [...this.offers.values()][0]);
-    this.offers.delete(offer.id.value);
-    const taskInfos = tasks.map((task): TaskInfo => ({
-      name: task.taskId.value,
-      agentId: offer.agentId,
-      resources: [
-        { name: 'cpus', type: 'SCALAR', scalar: { value: 0.1 } },
-        { name: 'mem', type: 'SCALAR', scalar: { value: 64 } },
-      ],
-      ...task,
-    }));
-    await this.client.call('ACCEPT', {
-      offerIds: [offer.id],
-      operations: [{ type: 'LAUNCH', launch: { taskInfos } }],
-      filters: { refuseSeconds: 0 },
+  launch(...tasks: readonly Launched[]): Promise<void> {
+    const resources = [scalar('cpus', 0.1), scalar('mem', 64)];
+    return this.accept(({ agentId }) => {
+      const taskInfos = tasks.map((task): TaskInfo => ({ name: task.taskId.value, agentId, resources, ...task }));
+      return [{ type: 'LAUNCH', launch: { taskInfos } }];
     });
   }
 
@@ -154,13 +152,25 @@ export class TestScheduler {
   }
 
   /** Launches all with the next offer that is there. */
-  async launchGroup(executor: ExecutorInfo, tasks: readonly Omit<TaskInfo, 'agentId' | 'name'>[]): Promise<void> {
+  launchGroup(executor: ExecutorInfo, tasks: readonly Launched[]): Promise<void> {
+    return this.launchGroups([executor, tasks]);
+  }
+
+  launchGroups(...groups: readonly (readonly [ExecutorInfo, readonly Launched[]])[]): Promise<void> {
+    return this.accept(({ agentId }) =>
+      groups.map(([executor, members]) => {
+        const tasks = members.map((task) => ({ name: task.taskId.value, agentId, ...task }));
+        return { type: 'LAUNCH_GROUP', launchGroup: { executor, taskGroup: { tasks } } };
+      }),
+    );
+  }
+
+  private async accept(operations: (offer: Offer) => OfferOperation[]): Promise<void> {
     const offer = await until('an offer', () => [...this.offers.values()][0]);
     this.offers.delete(offer.id.value);
-    const infos = tasks.map((task) => ({ name: task.taskId.value, agentId: offer.agentId, ...task }));
     await this.client.call('ACCEPT', {
       offerIds: [offer.id],
-      operations: [{ type: 'LAUNCH_GROUP', launchGroup: { executor, taskGroup: { tasks: infos } } }],
+      operations: operations(offer),
       filters: { refuseSeconds: 0 },
     });
   }
@@ -221,6 +231,10 @@ export class TestScheduler {
     }
   }
 }
+
+type Launched = Omit<TaskInfo, 'agentId' | 'name'>;
+
+export const scalar = (name: string, value: number): Resource => ({ name, type: 'SCALAR', scalar: { value } });
 
 /** A file of the test's own, outside of every sandbox. */
 export const plant = (file: string, text: string): void => writeFileSync(file, text);

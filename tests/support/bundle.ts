@@ -24,6 +24,8 @@ export async function bundle(entry: string): Promise<string> {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
     plugins: [sources],
+    // Large, and loaded by few: found beside the bundle by those.
+    external: ['dockerode'],
     logLevel: 'warning',
   });
   return outfile;
