@@ -112,20 +112,10 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
       typeof master === 'string' ? master : await ZookeeperCoordination.open(master, flags.zk_session_timeout, log),
     );
     opened.push(() => detector.close());
-    const seam: AgentSeam = {
-      detector,
-      flags,
-      log,
-      workDir,
-      secretsDir,
-      tls,
-      url,
-      port,
-    };
+    const seam: AgentSeam = { detector, flags, log, workDir, secretsDir, tls, url, port };
     const containerizers = await chosenContainerizers(seam, parts);
     const facts = readHostFacts(workDir);
-    const names = containerizers.map((one) => one.name);
-    const config = agentConfig(flags, { workDir, port, facts, containerizers: names });
+    const config = agentConfig(flags, { workDir, port, facts, containerizers: containerizers.map(({ name }) => name) });
     const executors = new ExecutorHub(systemRandom);
     const sessions = new SessionHub();
     const key = clusterKey(seam.secretsDir);
@@ -201,7 +191,7 @@ export async function startAgent(given: AgentFlags, parts: AgentParts): Promise<
     await host.start();
     gc.start();
     const wanted = oversubscribe(oversubscription, flags, builtIns(flags.modules));
-    log.info('agent is serving', { url, owner: config.owner, containerizers: names });
+    log.info('agent is serving', { url, owner: config.owner, containerizers: config.containerizers });
     return {
       ...seam,
       host,

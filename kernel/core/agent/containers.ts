@@ -17,7 +17,7 @@ type ContainerEvent = Extract<AgentEvent, { readonly containerId: string }>;
 export function containerEvent(turn: Turn, container: Container, event: ContainerEvent): void {
   switch (event.type) {
     case 'sandboxPrepared':
-      return prepared(turn, container);
+      return container.phase === 'preparing' ? launchNow(turn, container) : undefined;
     case 'sandboxFailed':
     case 'containerLaunchFailed':
       emit(turn, { type: 'cancelTimer', key: DISCARD_TIMER + container.containerId });
@@ -27,10 +27,6 @@ export function containerEvent(turn: Turn, container: Container, event: Containe
     case 'containerEnded':
       return ended(turn, container, event.exit);
   }
-}
-
-function prepared(turn: Turn, container: Container): void {
-  if (container.phase === 'preparing') launchNow(turn, container);
 }
 
 export function launchNow(turn: Turn, container: Container): void {

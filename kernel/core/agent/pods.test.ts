@@ -274,7 +274,7 @@ describe('after a restart of the agent', () => {
     expect(world.state.containers.has(a)).toBe(false);
   });
 
-  test('a group that was not up is dropped, and a pod without tasks ends', () => {
+  test('a group that was told to start is gone, not dropped: it may have run; a pod without tasks ends', () => {
     launch(member('a'), member('b'));
     root = world.containerId;
     world.launched();
@@ -283,8 +283,29 @@ describe('after a restart of the agent', () => {
     expect(killed(world.effects)).toEqual([root]);
     world.register();
     world.acknowledgeAll();
-    expect([world.told('a').at(-1), world.told('b').at(-1)]).toEqual(['TASK_DROPPED', 'TASK_DROPPED']);
+    expect([world.told('a').at(-1), world.told('b').at(-1)]).toEqual(['TASK_GONE', 'TASK_GONE']);
     expect(world.state.containers.has(a)).toBe(false);
+  });
+
+  test('a group whose pod was not up is dropped', () => {
+    launch(member('a'), member('b'));
+    world.start([]);
+    world.register();
+    world.acknowledgeAll();
+    expect([world.told('a'), world.told('b')]).toEqual([['TASK_DROPPED'], ['TASK_DROPPED']]);
+  });
+
+  test('a container whose task is in no checkpoint any more ends, and the rest of the pod with it', () => {
+    const [a = '', b = ''] = running(member('a'), member('b'));
+    world.disk.delete(`tasks/${root}/a`);
+    world.start([root, a, b]);
+    expect(new Set(killed(world.effects))).toEqual(new Set([a, b]));
+    world.register();
+    for (const inner of [a, b]) world.ended(inner, { signal: 'SIGTERM' });
+    world.acknowledgeAll();
+    expect(world.told('b').at(-1)).toBe('TASK_KILLED');
+    world.ended(root, { signal: 'SIGKILL' });
+    expect([...world.disk.keys()]).toEqual(['agent']);
   });
 
   test('a pod whose container is gone is lost with all that was in it', () => {

@@ -110,11 +110,10 @@ function resume(turn: Turn, run: Run): void {
   // A damaged checkpoint: nobody knows what runs there.
   if (run.kind === 'command' && run.tasks.size === 0) return killVessel(turn, run, 0);
   if (run.kind === 'custom') return awaitSubscription(turn, run, turn.state.config.executorReregistrationTimeoutMs);
-  if (run.kind === 'default') turn.pods.add(run);
+  if (run.kind === 'default') resumePod(turn, run);
   for (const task of [...run.tasks.values()]) {
-    if (isTerminal(task.state)) continue;
-    if (vesselOf(turn.state, run, task) === undefined) {
-      taskLost(turn, run, task, task.state === 'TASK_STAGING' ? NEVER_LAUNCHED : CONTAINER_LOST);
+    if (isTerminal(task.state) || vesselOf(turn.state, run, task) === undefined) {
+      taskLost(turn, run, task, false);
       continue;
     }
     if (!task.statuses.some((s) => s.state === 'TASK_RUNNING') && !task.killing)
@@ -124,14 +123,22 @@ function resume(turn: Turn, run: Run): void {
   }
 }
 
+/** A container whose task is in no checkpoint any more ends, and so does what else is in the pod: nobody knows its group. */
+function resumePod(turn: Turn, run: Run): void {
+  turn.pods.add(run);
+  const isStray = (inner: Container) => inner.run === run.containerId && !run.tasks.has(inner.taskId ?? '');
+  const strays = [...turn.state.containers.values()].filter(isStray);
+  for (const stray of strays) killVessel(turn, stray, 0);
+  if (strays.length > 0) for (const taskId of [...run.tasks.keys()]) killTask(turn, run.frameworkId, taskId);
+}
+
 function lost(turn: Turn, run: Run): void {
   const wasOver = run.phase === 'ended';
   const mayHaveRun = run.phase !== 'preparing';
   const fields = { containerId: run.containerId, reason: CONTAINER_LOST.message };
   if (run.phase === 'running') emit(turn, { type: 'log', level: 'warn', message: 'lost a container', fields });
   run.phase = 'ended';
-  for (const task of [...run.tasks.values()])
-    taskLost(turn, run, task, mayHaveRun || task.state !== 'TASK_STAGING' ? CONTAINER_LOST : NEVER_LAUNCHED);
+  for (const task of [...run.tasks.values()]) taskLost(turn, run, task, mayHaveRun);
   if (wasOver) retireIfDone(turn, run);
   else runOver(turn, run, 0);
 }
@@ -139,14 +146,18 @@ function lost(turn: Turn, run: Run): void {
 function containerLost(turn: Turn, container: Container): void {
   const run = turn.state.runs.get(container.run ?? '');
   const task = run?.tasks.get(container.taskId ?? '');
-  if (run && task) taskLost(turn, run, task, container.checkpoint === undefined ? NEVER_LAUNCHED : CONTAINER_LOST);
+  if (run && task) taskLost(turn, run, task, container.checkpoint !== undefined);
   if (container.ask === undefined || container.checkpoint === undefined) return dropContainer(turn, container);
   Object.assign(container, { phase: 'ended', exit: { limitation: 'unknown', message: CONTAINER_LOST.message } });
   saveContainer(turn, container);
 }
 
-function taskLost(turn: Turn, run: Run, task: Task, { state, reason, message }: TaskEnd): void {
-  if (!isTerminal(task.state)) report(turn, run, task, state, { reason, message, byAgent: true });
+/** Dropped means that it never ran: not so of one that was told to start, or was handed to its executor. */
+function taskLost(turn: Turn, run: Run, task: Task, mayHaveRun: boolean): void {
+  if (isTerminal(task.state)) return;
+  const toldToStart = task.delivered || task.state !== 'TASK_STAGING';
+  const { state, reason, message } = mayHaveRun || toldToStart ? CONTAINER_LOST : NEVER_LAUNCHED;
+  report(turn, run, task, state, { reason, message, byAgent: true });
 }
 
 const vessels = (state: AgentState): Vessel[] => [...state.runs.values(), ...state.containers.values()];

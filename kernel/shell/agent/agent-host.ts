@@ -174,14 +174,12 @@ export class AgentHost {
         return this.launch(effect);
       case 'killContainer':
         return this.kill(effect);
-      case 'updateContainer': {
-        const { containerizer, containerId, resources } = effect;
-        return this.quietly(() => this.containerizers.get(containerizer)?.update(containerId, resources));
-      }
-      case 'signalContainer': {
-        const { containerizer, containerId, signal } = effect;
-        return this.quietly(() => this.containerizers.get(containerizer)?.signal(containerId, signal));
-      }
+      case 'updateContainer':
+        return this.quietly(() =>
+          this.containerizer(effect.containerizer)?.update(effect.containerId, effect.resources),
+        );
+      case 'signalContainer':
+        return this.quietly(() => this.containerizer(effect.containerizer)?.signal(effect.containerId, effect.signal));
       case 'removeSandbox':
         return this.removeSandbox(effect);
       case 'removeContainer':
