@@ -1,5 +1,7 @@
-// A custom executor with nothing but what its environment tells it: runs what it is given until it is told otherwise.
+// A custom executor with nothing but what its environment tells it: runs what it is given until it is told otherwise, or the file
+// is there that the task's label `until` names.
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 
 const { MESOS_AGENT_ENDPOINT, MESOS_FRAMEWORK_ID, MESOS_EXECUTOR_ID, MESOS_DIRECTORY } = process.env;
 const { MESOS_EXECUTOR_AUTHENTICATION_TOKEN: token } = process.env;
@@ -27,6 +29,11 @@ async function update(taskId, state, message = '') {
   await post({ type: 'UPDATE', update: { status } }).catch(() => {});
 }
 
+async function finish(taskId, file) {
+  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await update(taskId, 'TASK_FINISHED');
+}
+
 async function obey(event) {
   const { launch, kill, message, acknowledged } = event;
   if (launch) {
@@ -34,6 +41,8 @@ async function obey(event) {
     tasks.set(id, launch.task);
     await update(id, 'TASK_STARTING');
     await update(id, 'TASK_RUNNING', `in ${MESOS_DIRECTORY}`);
+    const until = launch.task.labels?.labels.find(({ key }) => key === 'until');
+    if (until) void finish(id, until.value);
   }
   if (acknowledged) {
     tasks.delete(acknowledged.task_id.value);

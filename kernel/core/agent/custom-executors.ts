@@ -51,11 +51,11 @@ export function executorSubscribed(turn: Turn, connection: string, call: Executo
   });
   for (const { status } of call.subscribe?.unacknowledgedUpdates ?? []) executorUpdated(turn, run, status);
   const held = new Set((call.subscribe?.unacknowledgedTasks ?? []).map((task) => task.taskId.value));
-  for (const task of run.tasks.values()) {
+  for (const task of run.tasks.values())
     if (task.state === 'TASK_STAGING' && !held.has(task.info.taskId.value)) task.delivered = false;
-    else if (task.killing) send(turn, run, { type: 'KILL', kill: { taskId: task.info.taskId } });
-  }
   deliver(turn, run);
+  for (const { killing, info } of run.tasks.values())
+    if (killing) send(turn, run, { type: 'KILL', kill: { taskId: info.taskId } });
 }
 
 /** Hands the tasks that wait to a subscribed executor. */
@@ -128,7 +128,9 @@ function executorUpdated(turn: Turn, run: Run, status: TaskStatus): void {
     send(turn, run, { type: 'ACKNOWLEDGED', acknowledged: { taskId: status.taskId, uuid: status.uuid } });
 }
 
-const isKnown = (task: Task, status: TaskStatus): boolean => task.statuses.some((s) => s.uuid === status.uuid);
+/** Of those that wait there can be more than statuses are kept. */
+const isKnown = ({ statuses, updates }: Task, { uuid }: TaskStatus): boolean =>
+  [...statuses, ...updates].some((known) => known.uuid === uuid);
 
 /** What an executor leaves out, the agent knows. */
 const completed = (turn: Turn, run: Run, status: TaskStatus): TaskStatus => ({

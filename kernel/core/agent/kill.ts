@@ -73,6 +73,7 @@ function killInExecutor(turn: Turn, run: Run, task: Task, policy: KillPolicy | u
     return;
   }
   task.killing = true;
+  saveTask(turn, run, task); // an executor that is away may hear of it from the agent's next life
   if (run.connection === undefined) return;
   const kill = { taskId: task.info.taskId, ...(policy && { killPolicy: policy }) };
   emit(turn, { type: 'sendExecutor', connection: run.connection, event: { type: 'KILL', kill } });

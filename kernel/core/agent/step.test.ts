@@ -650,11 +650,15 @@ describe('a custom executor', () => {
   };
   const runTask = (id: string) =>
     world.master({ type: 'runTask', framework: { ...aware, checkpoint: true }, task: mine(id), executor });
-  const subscribe = (connection = 'c1', unacknowledgedTasks: TaskInfo[] = []) =>
+  const subscribe = (
+    connection = 'c1',
+    unacknowledgedTasks: TaskInfo[] = [],
+    unacknowledgedUpdates: { status: TaskStatus }[] = [],
+  ) =>
     world.dispatch({
       type: 'executorSubscribed',
       connection,
-      call: { ...ids, type: 'SUBSCRIBE', subscribe: { unacknowledgedTasks } },
+      call: { ...ids, type: 'SUBSCRIBE', subscribe: { unacknowledgedTasks, unacknowledgedUpdates } },
     });
   const uuid = (n: number) => `${String(n).padStart(22, 'E')}==`;
   const update = (n: number, id: string, state: TaskStatus['state']) =>
@@ -742,6 +746,42 @@ describe('a custom executor', () => {
     expect(effects).toContainEqual(
       expect.objectContaining({ event: { type: 'LAUNCH', launch: { task: expect.objectContaining({ name: 'b' }) } } }),
     );
+  });
+
+  test('tells again after a restart what was not acknowledged, and each is told to the framework once', () => {
+    runTask('a');
+    world.launched();
+    subscribe();
+    const status = (n: number): TaskStatus => ({ taskId: { value: 'a' }, state: 'TASK_RUNNING', uuid: uuid(n) });
+    const said = Array.from({ length: 40 }, (_, n) => ({ status: status(n) }));
+    for (const connection of ['c2', 'c3']) {
+      world.start([world.containerId]);
+      expect(told(subscribe(connection, [mine('a')], said)).filter((type) => type === 'ACKNOWLEDGED')).toHaveLength(40);
+    }
+    world.register();
+    world.acknowledgeAll();
+    expect(world.updates().map((one) => one.uuid)).toEqual(said.map((one) => one.status.uuid));
+  });
+
+  test('is told after a restart to kill what was to be killed while it was away, whether it held the task or not', () => {
+    runTask('a');
+    runTask('b');
+    world.launched();
+    subscribe();
+    world.dispatch({ type: 'executorDisconnected', connection: 'c1' });
+    for (const taskId of ['a', 'b'])
+      expect(told(world.master({ type: 'killTask', frameworkId: 'F', taskId }))).toEqual([]);
+    world.start([world.containerId]);
+    expect(told(subscribe('c2', [mine('a')]))).toEqual(['SUBSCRIBED', 'LAUNCH', 'KILL', 'KILL']);
+  });
+
+  test('that was handed its task before the agent knew of its container may have run it: gone, not dropped', () => {
+    runTask('a');
+    world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId });
+    expect(told(subscribe())).toEqual(['SUBSCRIBED', 'LAUNCH']);
+    world.start([]);
+    world.register();
+    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_GONE', reason: 'REASON_AGENT_RESTARTED' });
   });
 
   test('that stays away after a restart loses its tasks', () => {

@@ -224,6 +224,19 @@ test('an agent with other books, or with none, has to tell all first', () => {
   }
 });
 
+test('an executor that ended while its agent was away has failed, and its framework is told so once', () => {
+  const master = new MasterHarness();
+  const scheduler = master.scheduler();
+  const agent = master.agent();
+  const executor = { type: 'CUSTOM', executorId: { value: 'e' }, command: { value: './e' } } as const;
+  const more = { command: undefined, executor };
+  scheduler.launch(scheduler.offers, task('t', scheduler.offers[0]!, 'cpus:1;mem:128', more));
+  agent.disconnect();
+  for (const _ of ['once', 'again']) agent.subscribe({ frameworks: [frameworkInfo({ id: { value: scheduler.id } })] });
+  const failure = { agentId: { value: 'm-S0' }, executorId: { value: 'e' } };
+  expect(scheduler.events.filter(({ type }) => type === 'FAILURE')).toEqual([{ type: 'FAILURE', failure }]);
+});
+
 test('an agent that the master does not know, or refuses, has to tell all first', () => {
   const master = new MasterHarness();
   const stranger = new TestAgent(master, 'cpus:4;mem:4096', { agentInfo: { hostname: 'h', id: { value: 'x-S0' } } });

@@ -30,6 +30,7 @@ import { adoptOperations } from './operations.js';
 import { agentRecord, executorKey, type Agent, type Framework, type Task } from './state.js';
 import {
   addExecutor,
+  executorExited,
   addTask,
   amend,
   completeTask,
@@ -37,7 +38,6 @@ import {
   forward,
   makeTask,
   masterStatus,
-  removeExecutor,
   sendKill,
   setTaskState,
   stateKnownTo,
@@ -351,7 +351,8 @@ function sayItIsBack(turn: Turn, framework: Framework, task: Task): void {
 
 function adoptExecutors(turn: Turn, agent: Agent, { executors }: AgentSubscribe): void {
   const there = new Set(executors.map((e) => executorKey(e.frameworkId, e.info.executorId.value)));
-  for (const [key, executor] of agent.executors) if (!there.has(key)) removeExecutor(turn, agent, executor);
+  for (const [key, { frameworkId, executorId }] of agent.executors)
+    if (!there.has(key)) executorExited(turn, agent, frameworkId, executorId);
   for (const { frameworkId, info } of executors) {
     const framework = turn.state.frameworks.get(asId<FrameworkId>(frameworkId));
     if (framework === undefined || agent.executors.has(executorKey(frameworkId, info.executorId.value))) continue;

@@ -200,6 +200,16 @@ export function addExecutor(framework: Framework, agent: Agent, executor: Execut
   framework.executors.add(executor);
 }
 
+/** `status`: undefined where nobody could be told how it ended. */
+export function executorExited(turn: Turn, agent: Agent, id: string, executorId: string, status?: number): void {
+  const executor = agent.executors.get(executorKey(id, executorId));
+  if (executor !== undefined) removeExecutor(turn, agent, executor);
+  const framework = turn.state.frameworks.get(asId<FrameworkId>(id));
+  const ids = { agentId: { value: agent.id }, executorId: { value: executorId } };
+  const failure = { ...ids, ...(status !== undefined && { status }) };
+  if (framework) sendScheduler(turn, framework, { type: 'FAILURE', failure });
+}
+
 export function removeExecutor(turn: Turn, agent: Agent, executor: Executor): void {
   agent.executors.delete(executorKey(executor.frameworkId, executor.executorId));
   turn.state.frameworks.get(executor.frameworkId)?.executors.delete(executor);

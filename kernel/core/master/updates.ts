@@ -7,8 +7,8 @@ import { agentChanged, totalChanged } from './ledger.js';
 import { removeAgent } from './liveness.js';
 import { rescindOffer, rescindOffersOf } from './offers.js';
 import { operationUpdated } from './operations.js';
-import { executorKey, type Agent, type Framework } from './state.js';
-import { amend, completeTask, forward, publishUpdate, recordStatus, removeExecutor, setTaskState } from './tasks.js';
+import { type Agent, type Framework } from './state.js';
+import { amend, completeTask, executorExited, forward, publishUpdate, recordStatus, setTaskState } from './tasks.js';
 import { count, log, reply, sendAgent, sendScheduler, type Turn } from './turn.js';
 
 type AgentCalled = Extract<MasterEvent, { type: 'agentCalled' }>;
@@ -39,7 +39,7 @@ const handlers: { readonly [Type in UpCall['type']]: (turn: Turn, agent: Agent, 
   pong: () => {},
   statusUpdate,
   message,
-  executorExited,
+  executorExited: (turn, agent, call) => executorExited(turn, agent, call.frameworkId, call.executorId, call.status),
   updateResources,
   operationUpdated: (turn, agent, { operation }) => operationUpdated(turn, agent, operation),
   unregister: (turn, agent) =>
@@ -83,14 +83,6 @@ function message(turn: Turn, agent: Agent, { frameworkId, executorId, data }: Ca
   count(turn, `${framework ? 'valid' : 'invalid'}_executor_to_framework_messages`);
   const ids = { agentId: { value: agent.id }, executorId: { value: executorId } satisfies ExecutorID };
   if (framework) sendScheduler(turn, framework, { type: 'MESSAGE', message: { ...ids, data } });
-}
-
-function executorExited(turn: Turn, agent: Agent, { frameworkId, executorId, status }: Call<'executorExited'>): void {
-  const executor = agent.executors.get(executorKey(frameworkId, executorId));
-  if (executor !== undefined) removeExecutor(turn, agent, executor);
-  const framework = frameworkOf(turn, frameworkId);
-  const ids = { agentId: { value: agent.id }, executorId: { value: executorId } };
-  if (framework) sendScheduler(turn, framework, { type: 'FAILURE', failure: { ...ids, status } });
 }
 
 /** Offers may promise what is no more. Where only what is revocable changed, those alone are taken back that have any of it. */

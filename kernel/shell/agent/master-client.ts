@@ -113,9 +113,10 @@ export class MasterClient {
     this.current = undefined;
   }
 
+  /** What happens while the master has not answered yet, it does not know from what it was told: that waits. */
   send(call: UpCall): void {
     const connection = this.current;
-    if (connection?.session === undefined || connection.over) return;
+    if (connection === undefined || connection.over) return;
     if (connection.queue.length >= MAX_QUEUED_CALLS)
       return this.lose(connection, `${MAX_QUEUED_CALLS} calls wait for the master`);
     connection.queue.push(call);
@@ -152,6 +153,7 @@ export class MasterClient {
     // Before the machine acts on it: what it sends because of this record has seen the record.
     connection.seen = record.seq;
     this.events.record(connection.id, record);
+    if (!connection.sending) void this.drain(connection);
   }
 
   /** Follows the way to the leader. */
