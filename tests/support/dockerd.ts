@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { busyboxRootfs } from './busybox-rootfs.js';
 import { until } from './poll.js';
+import { isRunning, pids, readProc } from './proc.js';
 
 export const TEST_IMAGE = 'mezzo-test:1';
 
@@ -56,12 +57,19 @@ export class TestDockerd {
     await until('dockerd answers', async () => (await this.docker.ping()).toString() === 'OK', 30_000, 100);
   }
 
+  /** As when it fails: containers run on without it, and end when it is started again. */
+  async crash(): Promise<void> {
+    await this.halt('SIGKILL');
+    // Its containerd dies with it; where nobody collects the dead, the next one would wait for that one.
+    rmSync(join(this.dir, 'exec/containerd/containerd.pid'), { force: true });
+  }
+
   /** As when its machine's operator stops it: containers end with it. */
-  async halt(): Promise<void> {
+  async halt(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const { child } = this;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
+    child.kill(signal);
     const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
     await ended;
     clearTimeout(timer);
@@ -74,6 +82,7 @@ export class TestDockerd {
         .remove({ force: true })
         .catch(() => {});
     await this.halt();
+    endShims(this.dir);
     for (const path of mountsBelow(this.dir)) spawnSync('umount', [path]);
     if (this.ownBridge) spawnSync('ip', ['link', 'delete', BRIDGE]);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
@@ -86,6 +95,13 @@ export class TestDockerd {
       // Until the end of the answer.
     }
   }
+}
+
+/** An engine that crashed leaves some, and what they run where it no longer knew of it. */
+function endShims(dir: string): void {
+  for (const shim of pids().filter((pid) => readProc(pid, 'cmdline').includes(`${dir}/exec/`)))
+    for (const pid of [...readProc(shim, `task/${shim}/children`).split(' '), shim])
+      if (isRunning(pid)) process.kill(Number(pid), 'SIGKILL');
 }
 
 /** An engine leaves some, innermost last. */

@@ -36,6 +36,11 @@ export interface DockerContainerizerOptions {
   readonly onTrouble: (reason: string | undefined) => void;
 }
 
+interface Listed {
+  readonly Id: string;
+  readonly State: string;
+}
+
 /** How long the last output of an ended container is waited for before its end is told. */
 const DRAIN_MS = 2_000;
 /** Gone, or somebody removes it just now. */
@@ -72,12 +77,11 @@ export class DockerContainerizer implements Containerizer {
     const known: string[] = [];
     for (const checkpoint of checkpoints) {
       const facts = fromCheckpoint(checkpoint);
-      if (facts === undefined || present.get(checkpoint.containerId) !== facts.dockerId) continue;
+      if (facts === undefined || present.get(checkpoint.containerId)?.Id !== facts.dockerId) continue;
       if (!this.containers.has(checkpoint.containerId)) this.track(checkpoint.containerId, facts);
       known.push(checkpoint.containerId);
     }
-    const orphans = [...present].filter(([id]) => !this.containers.has(id) && !this.launching.has(id));
-    await Promise.all(orphans.map(([id, dockerId]) => this.discard(owner, id, dockerId)));
+    await this.discardOrphans(owner, present);
     this.watch(owner);
     return known;
   }
@@ -182,6 +186,7 @@ export class DockerContainerizer implements Containerizer {
 
   private watch(owner: string): void {
     if (this.events.has(owner)) return;
+    let wasAway = false;
     const events = new EngineEvents(this.engine, owner, {
       died: (id) => {
         const container = this.containers.get(id);
@@ -190,8 +195,13 @@ export class DockerContainerizer implements Containerizer {
       connected: async () => {
         this.options.onTrouble(undefined);
         await this.catchUp(owner);
+        // It may have made a container without having been able to say so.
+        if (wasAway) await this.discardOrphans(owner, await this.list(owner));
       },
-      lost: (reason) => this.options.onTrouble(`the Docker Engine is away (${reason}): launches fail until it is back`),
+      lost: (reason) => {
+        wasAway = true;
+        this.options.onTrouble(`the Docker Engine is away (${reason}): launches fail until it is back`);
+      },
     });
     this.events.set(owner, events);
   }
@@ -231,15 +241,22 @@ export class DockerContainerizer implements Containerizer {
   }
 
   /** Containers of the owner by our id, whatever their state. */
-  private async list(owner: string): Promise<Map<string, string>> {
+  private async list(owner: string): Promise<Map<string, Listed>> {
     const filters = JSON.stringify({ label: [`${OWNER_LABEL}=${owner}`] });
     const found = await this.engine.calls.listContainers({ all: true, filters });
-    return new Map(found.map(({ Id, Labels }) => [Labels[ID_LABEL] ?? Id, Id]));
+    return new Map(found.map((one) => [one.Labels[ID_LABEL] ?? one.Id, one]));
   }
 
-  private async discard(owner: string, containerId: string, dockerId: string): Promise<void> {
-    await ignoring(REMOVED, this.engine.calls.getContainer(dockerId).remove({ force: true, v: true }));
-    await rm(this.positionFile(owner, containerId), { force: true });
+  private async discardOrphans(owner: string, present: ReadonlyMap<string, Listed>): Promise<void> {
+    const orphans = [...present].filter(([id]) => !this.containers.has(id) && !this.launching.has(id));
+    for (const [containerId, { State }] of orphans)
+      if (State === 'running') this.options.log.warn('ends a container that no checkpoint knows', { containerId });
+    await Promise.all(
+      orphans.map(async ([containerId, { Id }]) => {
+        await ignoring(REMOVED, this.engine.calls.getContainer(Id).remove({ force: true, v: true }));
+        await rm(this.positionFile(owner, containerId), { force: true });
+      }),
+    );
   }
 
   private positionFile(owner: string, containerId: string): string {
