@@ -7,6 +7,7 @@ import { type AgentConfig, type AgentState, createAgentState } from '../../kerne
 import type { Machine } from '../../kernel/core/machine.js';
 import type { DownRecord, UpCall } from '../../kernel/core/protocol.js';
 import { ContainerHost } from './containers.js';
+import { copied } from './copied.js';
 import { Disk } from './disk.js';
 import { Stream } from './network.js';
 import { Oversubscriber } from './oversubscriber.js';
@@ -88,7 +89,7 @@ export class AgentNode {
     this.life = life;
     const records = [...this.disk.data].map(([key, value]): CheckpointRecord => ({
       key,
-      value: structuredClone(value),
+      value: copied(value),
     }));
     this.dispatch({
       type: 'checkpointsLoaded',
@@ -138,7 +139,7 @@ export class AgentNode {
 
   private write(effect: AgentEffect, done: () => void): boolean {
     if (effect.type === 'checkpoint') {
-      const value = structuredClone(effect.value);
+      const value = copied(effect.value);
       this.disk.write((data) => data.set(effect.key, value), done);
     } else if (effect.type === 'forget') this.disk.write((data) => data.delete(effect.key), done);
     else return false;
@@ -223,7 +224,7 @@ export class AgentNode {
     const lost = () => this.life === life && this.dispatch({ type: 'masterLost', connection, reason: 'stream broke' });
     life.stream = this.world.subscribeAgent(
       this,
-      structuredClone(subscribe),
+      copied(subscribe),
       (record) => this.life === life && this.dispatch({ type: 'masterRecordReceived', connection, record }),
       lost,
     );
@@ -236,7 +237,7 @@ export class AgentNode {
     if (life.inFlight || life.queue.length === 0 || stream === undefined) return;
     const { session, downSeq } = life.loop.state.link;
     if (session === undefined) return;
-    const calls = structuredClone(life.queue.splice(0));
+    const calls = copied(life.queue.splice(0));
     life.inFlight = true;
     this.world.callAgentApi(this, { session, seq: ++life.upSeq, seen: downSeq, calls }, (accepted) => {
       if (this.life !== life) return;

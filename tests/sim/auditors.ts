@@ -7,6 +7,7 @@ import { usageOf } from '../../kernel/core/master/ledger.js';
 import type { MasterState } from '../../kernel/core/master/state.js';
 import { Resources } from '../../kernel/core/resources/index.js';
 import type { AgentNode } from './agent-node.js';
+import type { MasterNode } from './master-node.js';
 import { FIRST } from './operator-node.js';
 import { offersNobodyMayHave } from './offer-auditor.js';
 import { firmMilli, Violation, type World } from './world.js';
@@ -17,7 +18,8 @@ export function audit(world: World): void {
     if (master.touched && master.state)
       fail(world, master.name, [
         ...auditMaster(master.state),
-        ...(master === world.master ? [...world.operator.auditMachines(), ...nobodyElseWrites(world)] : []),
+        ...(master === world.master ? world.operator.auditMachines() : []),
+        ...nobodyElseWrites(world, master),
         ...onlyWhatIsThere(master.state),
         ...offersNobodyMayHave(master.state, master.whitelist),
       ]);
@@ -31,9 +33,9 @@ export function audit(world: World): void {
 }
 
 /** What the newest leader read and wrote is all there is. */
-function* nobodyElseWrites({ ensemble, master: { life } }: World): Generator<string> {
-  if (life?.known !== ensemble.landed)
-    yield `${ensemble.landed} writes are in the registry, and its leader knows of ${life?.known}`;
+function* nobodyElseWrites({ ensemble }: World, { life }: MasterNode): Generator<string> {
+  if (life?.epoch === ensemble.epoch && life.known !== ensemble.landed)
+    yield `${ensemble.landed} writes are in the registry, and its leader knows of ${life.known}`;
 }
 
 /** What may be taken away: more may be in use than there is now, but then none of it is offered. */

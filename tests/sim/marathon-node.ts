@@ -6,6 +6,7 @@ import { recover } from '../../plugins/marathon/core/records.js';
 import { createState, DEFAULT_SETTINGS, type MarathonState } from '../../plugins/marathon/core/state.js';
 import { step } from '../../plugins/marathon/core/step.js';
 import type { Machine } from '../../kernel/core/machine.js';
+import { copied } from './copied.js';
 import type { MasterNode } from './master-node.js';
 import { call, Line, type Stream } from './network.js';
 import { SimLoop } from './sim-loop.js';
@@ -195,7 +196,7 @@ export class MarathonNode {
 
   private write(life: Life, effect: Effect, done: () => void): boolean {
     if (effect.type !== 'persist') return false;
-    const writes = structuredClone(effect.writes);
+    const writes = copied(effect.writes);
     const apply = (data: Map<string, unknown>) => {
       for (const write of writes)
         if (write.op === 'put') data.set(PREFIX + write.key, write.value);
@@ -242,12 +243,12 @@ export class MarathonNode {
     const next = life.inFlight ? undefined : life.queue.shift();
     if (next === undefined) return;
     life.inFlight = true;
-    const whole = structuredClone({ ...next, frameworkId: { value: id } });
+    const whole = copied({ ...next, frameworkId: { value: id } });
     call(
       this.world.time,
       this.world.weather,
       life.line,
-      () => master.schedulerCall(structuredClone(whole), connection),
+      () => master.schedulerCall(copied(whole), connection),
       (status) => {
         if (this.life !== life || life.connection !== connection) return;
         life.inFlight = false;

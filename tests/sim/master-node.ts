@@ -14,6 +14,7 @@ import type { MasterOptions } from '../../kernel/core/master/options.js';
 import { createMasterState, type MasterState } from '../../kernel/core/master/state.js';
 import { masterMachine } from '../../kernel/core/master/step.js';
 import type { AgentReturn, AgentSubscribe, DownRecord, UpBatch } from '../../kernel/core/protocol.js';
+import { copied } from './copied.js';
 import { Disk } from './disk.js';
 import { type Line, Stream, type Weather } from './network.js';
 import { NodeClock } from './node-clock.js';
@@ -139,7 +140,7 @@ export class MasterNode {
     const roles = new Map<string, RoleRecord>();
     let maintenance: MaintenanceRecord | undefined;
     let registry: string | undefined;
-    for (const [key, value] of structuredClone(this.world.ensemble.data)) {
+    for (const [key, value] of copied(this.world.ensemble.data)) {
       const [kind, id] = [key.slice(0, 1), key.slice(2)];
       if (kind === 'a') agents.set(asId<AgentId>(id), value as AgentRecord);
       else if (kind === 'f') frameworks.set(asId<FrameworkId>(id), value as FrameworkRecord);
@@ -327,7 +328,7 @@ export class MasterNode {
 
   private write(effect: MasterEffect, done: () => void): boolean {
     if (effect.type !== 'persist') return false;
-    const writes = structuredClone(effect.writes);
+    const writes = copied(effect.writes);
     this.commit((data) => writes.forEach((write) => apply(data, write)), done);
     return true;
   }
@@ -335,13 +336,9 @@ export class MasterNode {
   private execute(life: Life, effect: MasterEffect): void {
     switch (effect.type) {
       case 'sendAgent':
-        return (life.streams.get(effect.connection) as Stream<DownRecord> | undefined)?.send(
-          structuredClone(effect.record),
-        );
+        return (life.streams.get(effect.connection) as Stream<DownRecord> | undefined)?.send(copied(effect.record));
       case 'sendScheduler':
-        return (life.streams.get(effect.connection) as Stream<SchedulerEvent> | undefined)?.send(
-          structuredClone(effect.event),
-        );
+        return (life.streams.get(effect.connection) as Stream<SchedulerEvent> | undefined)?.send(copied(effect.event));
       case 'close':
         life.streams.get(effect.connection)?.end();
         return void life.streams.delete(effect.connection);

@@ -1,6 +1,7 @@
 import type { MasterCall, QuotaConfig } from '@mezzo/sdk/api';
 import { asId, type AgentId } from '@mezzo/sdk/contract';
 import { quotaStatus, weightInfos } from '../../kernel/core/master/sharing.js';
+import { copied } from './copied.js';
 import { Maintainer } from './maintainer.js';
 import type { World } from './world.js';
 
@@ -135,7 +136,7 @@ export class OperatorNode {
     let isAnswered = false;
     const again = () => {
       if (isAnswered) return;
-      this.world.master.operatorCall(structuredClone(call), (status) => {
+      this.world.master.operatorCall(copied(call), (status) => {
         isAnswered = true;
         this.asking = false;
         this.note(call, status);

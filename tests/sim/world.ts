@@ -7,6 +7,7 @@ import type { AgentReturn, AgentSubscribe, DownRecord, UpBatch } from '../../ker
 import { type AgentMachine, AgentNode } from './agent-node.js';
 import { audit, auditEnd } from './auditors.js';
 import { ContainerCaller } from './container-caller.js';
+import { copied } from './copied.js';
 import { FrameworkNode, type Manners } from './framework-node.js';
 import { type MarathonMachine, MarathonNode } from './marathon-node.js';
 import { MarathonUser } from './marathon-user.js';
@@ -308,7 +309,7 @@ export class World {
       this.time,
       this.weather,
       this.line(agent.name, master),
-      () => master.agentBatch(structuredClone(batch)),
+      () => master.agentBatch(copied(batch)),
       (status) => answer(status === undefined ? undefined : status === 202),
     );
   }
@@ -324,7 +325,7 @@ export class World {
         this.time,
         this.weather,
         this.line(name, served),
-        () => served.schedulerCall(structuredClone(schedulerCall), connection),
+        () => served.schedulerCall(copied(schedulerCall), connection),
         () => {},
       );
     once();
