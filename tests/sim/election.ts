@@ -21,7 +21,7 @@ export class Ensemble {
   epoch = 0;
   /** How many writes ever landed. */
   landed = 0;
-  leader: MasterNode | undefined;
+  private leading: Session | undefined;
   private sessions: Session[] = [];
 
   constructor(
@@ -31,6 +31,10 @@ export class Ensemble {
     /** Planted: what a deposed leader writes lands too. */
     private readonly isFenced: boolean,
   ) {}
+
+  get leader(): MasterNode | undefined {
+    return this.leading?.node;
+  }
 
   /** What must hold for a write to land, at the moment when it would. */
   takes(epoch: number): boolean {
@@ -96,7 +100,7 @@ export class Ensemble {
     else
       this.time.after(forMs, () => {
         session.isDeaf = false;
-        if (this.sessions[0] === session && this.leader === session.node) this.tell(session);
+        if (this.leading === session) this.tell(session);
       });
   }
 
@@ -111,12 +115,12 @@ export class Ensemble {
     this.settle();
   }
 
-  /** The longest there leads. */
+  /** The longest there leads: also one that led before, and has come back as another process. */
   private settle(): void {
     const first = this.sessions[0];
-    if (first?.node === this.leader) return;
+    if (first === this.leading) return;
     const before = this.leader;
-    this.leader = first?.node;
+    this.leading = first;
     this.changed(before);
     if (first !== undefined) this.tell(first);
   }

@@ -323,6 +323,7 @@ export class FrameworkNode {
       this.world.toldPreempted(this, id, status.state);
     if (BY_ITSELF.has(status.state) && status.reason !== 'REASON_CONTAINER_PREEMPTED')
       this.world.toldEnded(this, id, status.state);
+    if (status.state === 'TASK_DROPPED') this.world.toldDropped(this, id);
     if (status.state === 'TASK_KILLED') this.world.toldKilled(this, id, status.reason);
     // A state that ended is final, save that an agent thought lost may come back with its tasks.
     if (GONE.has(task.state) && !['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'].includes(task.state)) return;

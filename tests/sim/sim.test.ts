@@ -9,6 +9,8 @@ const KEPT: readonly (readonly [seed: number, story: string])[] = [
   [60037, 'a new master is asked at once for an operation that only the agent knew, and tells where'],
   [40023, 'an agent is away while its machine is brought down, and comes back to be refused'],
   [5012, 'a task that ends as the world does: word of it may still be under way'],
+  [312_056, 'the leader is cut off, ends, and comes back first: it leads again'],
+  [9, 'the machine of a pod is booted again: its tasks ran, and are not dropped'],
   [12051, 'a schedule that says the same time of a machine in other words leaves its offers alone'],
   [12063, 'the machine of a task goes down while its framework is away: it asks, and the master knows nothing of it'],
 ];

@@ -348,10 +348,12 @@ export class World {
 
   /** Containers in containers are accounted with the outermost one: what tasks held that have ended there is free. */
   private noMoreThanThereIs(agent: AgentNode, spec: ContainerSpec): void {
-    if (spec.parent !== undefined) return;
+    // A launch that was given up, since its task was killed and did not wait for it, is killed as soon as it turns up.
+    const isGivenUp = (id: string) => agent.state?.discarded.has(id) === true;
+    if (spec.parent !== undefined || isGivenUp(spec.containerId)) return;
     let [firm, spare] = [firmMilli(spec), spec.resources.revocableCpusMilli ?? 0];
     for (const [id, container] of agent.host.containers) {
-      if (!container.running || container.spec.parent !== undefined) continue;
+      if (!container.running || container.spec.parent !== undefined || isGivenUp(id)) continue;
       const run = agent.state?.runs.get(id);
       const live = [...(run?.tasks.values() ?? [])].filter(({ state }) => !isTerminal(state));
       const held = Resources.sum([run?.info, ...live.map(({ info }) => info)].map((i) => Resources.of(i?.resources)));
@@ -410,6 +412,12 @@ export class World {
     if (this.seed % 3 === 0 || this.isTight) return;
     if (isWanted && exit !== undefined && exit.message !== 'ended by itself')
       throw new Violation(`${name} was told ${state} of ${taskId}, which was preempted: ${exit.message}`);
+  }
+
+  /** It may be started anew without a second thought. */
+  toldDropped({ name, id }: FrameworkNode, taskId: string): void {
+    const launch = this.launches.get(`${id}/${taskId}`);
+    if (launch) throw new Violation(`${name} was told that ${taskId} never ran, and it was launched: ${launch.where}`);
   }
 
   /** A framework is told that a task is over, or not known: then its container may not have been running for long. */

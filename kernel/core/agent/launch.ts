@@ -57,8 +57,9 @@ export function sandboxPrepared(turn: Turn, containerId: string): void {
   const run = turn.state.runs.get(containerId);
   if (run?.phase !== 'preparing') return;
   run.phase = 'launching';
-  emit(turn, { type: 'launchContainer', containerizer: run.containerizer, spec: specOf(turn.state, run) });
+  // Before it starts: an agent that is killed in between must not believe that it never did.
   if (run.kind === 'command') for (const task of run.tasks.values()) report(turn, run, task, 'TASK_STARTING');
+  emit(turn, { type: 'launchContainer', containerizer: run.containerizer, spec: specOf(turn.state, run) });
 }
 
 export function sandboxFailed(turn: Turn, event: Extract<AgentEvent, { type: 'sandboxFailed' }>): void {

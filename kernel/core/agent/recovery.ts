@@ -105,10 +105,9 @@ export function containersRecovered(turn: Turn, containerIds: readonly string[])
 
 function resume(turn: Turn, run: Run): void {
   run.phase = 'running';
-  // The kill may not have reached the container before the restart.
-  if (run.ended !== undefined) return killVessel(turn, run, 0);
-  // A damaged checkpoint: nobody knows what runs there.
-  if (run.kind === 'command' && run.tasks.size === 0) return killVessel(turn, run, 0);
+  // The kill may not have reached the container before the restart; of a damaged checkpoint nobody knows what runs there.
+  const isUnknown = run.kind === 'command' && run.tasks.size === 0;
+  if (run.ended !== undefined || isUnknown) return killVessel(turn, run, 0);
   if (run.kind === 'custom') return awaitSubscription(turn, run, turn.state.config.executorReregistrationTimeoutMs);
   if (run.kind === 'default') resumePod(turn, run);
   for (const task of [...run.tasks.values()]) {

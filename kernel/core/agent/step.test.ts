@@ -58,6 +58,8 @@ describe('a command task', () => {
   test('is told only after it was written down', () => {
     const effects = world.master({ type: 'runTask', framework: aware, task: task('t') });
     expect(types(effects).indexOf('prepareSandbox')).toBeGreaterThan(types(effects).lastIndexOf('checkpoint'));
+    const prepared = types(world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }));
+    expect(prepared.indexOf('launchContainer')).toBeGreaterThan(prepared.lastIndexOf('checkpoint'));
     const launched = world.launched();
     const running = launched.findIndex((e) => e.type === 'checkpoint' && e.key.startsWith('tasks/'));
     expect(running).toBeGreaterThanOrEqual(0);
@@ -71,7 +73,7 @@ describe('a command task', () => {
       framework: { ...aware, checkpoint: true },
       task: task('t', { command: { value: 'env', environment: { variables: [{ name: 'PATH', value: '/x' }] } } }),
     });
-    const [launch] = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId });
+    const launch = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }).at(-1);
     expect(launch).toMatchObject({
       type: 'launchContainer',
       containerizer: 'mesos',
@@ -104,7 +106,7 @@ describe('a command task', () => {
     run('stored', { type: 'REFERENCE', reference: { name: 'db/password' } });
     expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID' });
     run('brought', { type: 'VALUE', value: { data: 'aHVzaA==' } });
-    const [launch] = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId });
+    const launch = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }).at(-1);
     expect(launch).toMatchObject({ type: 'launchContainer', spec: { command: { env: { S: 'hush' } } } });
   });
 
