@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeBackup } from '@mezzo/sdk/backup';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
 import { LevelStore } from '../shell/store/level-store.js';
 import { loadFlags } from './flags.js';
@@ -41,6 +41,21 @@ test('an empty store takes a backup, and its next epoch is above that of the bac
   expect(await run()).toMatchObject({ into: join(dir, 'store'), count: 1, replaced: 0 });
   expect(await held()).toEqual(['registry/agents/a']);
   expect(await inStore((store) => store.startEpoch())).toBeGreaterThan(7);
+});
+
+test('the same backup again, into a store that was lost again: it begins above those who led in between', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    await run();
+    let last = 0;
+    for (let i = 0; i < 3; i++) last = await inStore((store) => store.startEpoch());
+    rmSync(join(dir, 'store'), { recursive: true });
+    vi.advanceTimersByTime(60_000);
+    await run();
+    expect(await inStore((store) => store.startEpoch())).toBeGreaterThan(last);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a store that holds something is left alone, unless that is said', async () => {

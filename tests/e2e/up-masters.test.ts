@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster } from '../support/cluster.js';
 import { until } from '../support/poll.js';
@@ -42,6 +44,32 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'mezzo 
       (await masters()).every((one) => one.state === 'running' && (one.name !== name || one.pid !== pid)),
     );
   }, 200_000);
+
+  test('ZooKeeper loses all it has on every member: a backup brings back apps, framework and agent; no task notices', async () => {
+    const file = join(cluster.workDir, 'x.backup');
+    const frameworks = async () => (await cluster.json<{ id: string }[]>('framework', 'list')).map(({ id }) => id);
+    const apps = async () => (await cluster.json<{ id: string }[]>('app', 'list')).map(({ id }) => id);
+    await until('two tasks', async () => (await tasks()).length === 2, 30_000);
+    const before = [await frameworks(), (await tasks()).sort()];
+    await cluster.json('backup', '--out', file);
+    expect((await cluster.mezzo(['down', '--keep-tasks'])).code).toBe(0);
+    for (const dir of ['', 'masters/1/', 'masters/2/'])
+      rmSync(join(cluster.workDir, `${dir}plugins/ensemble/state/data/version-2`), { recursive: true });
+
+    expect((await cluster.start()).code).toBe(0);
+    expect(await apps()).toEqual([]);
+    expect((await cluster.mezzo(['down', '--masters-only'])).code).toBe(0);
+    expect((await cluster.mezzo(['restore', file])).stderr).toContain('STORE_NOT_EMPTY');
+    expect(await cluster.json('restore', file, '--force')).toMatchObject({
+      into: expect.stringContaining('/mezzo/store at ') as string,
+    });
+    expect((await cluster.start()).code).toBe(0);
+    expect(await apps()).toEqual(['/hello']);
+    await until('tasks as before', async () => (await tasks()).length === 2, 30_000);
+    expect([await frameworks(), (await tasks()).sort()]).toEqual(before);
+    const restarted = await cluster.mezzo(['task', 'list', '--completed']);
+    expect(restarted.stdout.match(/hello\.instance/g)).toHaveLength(2);
+  }, 150_000);
 
   test('a number of masters that cannot be, and one that changes, are refused', async () => {
     const wrong = await cluster.mezzo(['up', '--detach', '--masters=2']);

@@ -4,7 +4,7 @@ import { MezzoCommand, workDirFlag } from '../lib/command.js';
 import { signal, waitGone } from '../lib/processes.js';
 import { removeFile, WorkDir } from '../lib/workdir.js';
 import { anyDaemonAlive, recordedDaemons } from '../up/daemon.js';
-import { endCluster, Supervisor } from '../up/supervisor.js';
+import { endCluster, endMasters, Supervisor } from '../up/supervisor.js';
 import { lineProgress } from '../up/ui.js';
 
 const SUPERVISOR_TIMEOUT_MS = 60_000;
@@ -14,6 +14,10 @@ export default class Down extends MezzoCommand {
   static override flags = {
     'work-dir': workDirFlag,
     'keep-tasks': Flags.boolean({ description: 'leave tasks running: the next `up` takes them back' }),
+    'masters-only': Flags.boolean({
+      description: 'end the masters and nothing else: their ZooKeeper, agents and tasks run on, for `mezzo restore`',
+      exclusive: ['keep-tasks'],
+    }),
   };
 
   async run(): Promise<void> {
@@ -27,7 +31,7 @@ export default class Down extends MezzoCommand {
       });
     }
     const progress = lineProgress((line) => this.log(line));
-    if (supervisor !== undefined && flags['keep-tasks']) {
+    if (supervisor !== undefined && (flags['keep-tasks'] || flags['masters-only'])) {
       // The supervisor would end the tasks, so it must go first, by force; the daemons are ended here.
       signal(supervisor, 'SIGKILL');
       await waitGone(supervisor, 2000);
@@ -37,7 +41,8 @@ export default class Down extends MezzoCommand {
       signal(supervisor, 'SIGKILL');
       progress.warn('the supervisor did not end in time; ending the daemons without it');
     }
-    await endCluster(workDir, recordedDaemons(workDir), flags['keep-tasks'], progress);
+    if (flags['masters-only']) await endMasters(recordedDaemons(workDir), progress);
+    else await endCluster(workDir, recordedDaemons(workDir), flags['keep-tasks'], progress);
     removeFile(workDir.supervisorFile);
   }
 }

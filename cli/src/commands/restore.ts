@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { Args, Flags } from '@oclif/core';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { MezzoCommand, workDirFlag } from '../lib/command.js';
+import { WorkDir } from '../lib/workdir.js';
+import { zkFile } from '../up/cluster-setup.js';
 import { runForJson } from '../lib/run-daemon.js';
 
 interface Restored {
@@ -24,7 +27,8 @@ export default class Restore extends MezzoCommand {
   static override flags = {
     'work-dir': workDirFlag,
     zk: Flags.string({
-      description: 'ZooKeeper instead of the work directory: zk://..., or file://PATH of it, as for `master`',
+      description:
+        'ZooKeeper instead of the work directory: zk://..., or file://PATH of it, as for `master`; of a cluster of `up --masters` its own',
       env: 'MEZZO_ZK',
       helpValue: 'ZK',
     }),
@@ -33,6 +37,7 @@ export default class Restore extends MezzoCommand {
 
   async run(): Promise<Restored> {
     const { args, flags } = await this.parse(Restore);
+    const own = zkFile(new WorkDir(flags['work-dir']));
     const given = {
       MEZZO_FROM: args.file,
       MEZZO_WORK_DIR: flags['work-dir'],
@@ -41,7 +46,7 @@ export default class Restore extends MezzoCommand {
     // By the environment: an argument list is for all to read.
     const { error, ...restored } = await runForJson<Restored & { error?: Record<string, string> }>('restore', {
       ...given,
-      MEZZO_ZK: flags.zk,
+      MEZZO_ZK: flags.zk ?? (existsSync(own) ? `file://${own}` : undefined),
       MESOS_ZK: undefined,
     });
     if (error !== undefined)

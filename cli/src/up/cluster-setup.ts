@@ -38,7 +38,7 @@ export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: Setu
 }
 
 /** Of the credentials that only masters have. */
-const zkFile = (workDir: WorkDir): string => workDir.at('secrets', 'zk');
+export const zkFile = (workDir: WorkDir): string => workDir.at('secrets', 'zk');
 
 const zkHosts = (plan: UpPlan): string =>
   plan.zookeepers.map(({ host, clientPort }) => `${host}:${clientPort}`).join(',');

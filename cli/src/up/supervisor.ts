@@ -274,6 +274,13 @@ export async function endCluster(
   progress.step('master stopped; definitions are kept');
 }
 
+/** They leave their plugins, ZooKeeper among them, to the masters that come next. */
+export async function endMasters(daemons: readonly Daemon[], progress: Progress): Promise<void> {
+  const masters = daemons.filter(({ spec }) => spec.role === 'master');
+  await Promise.all(masters.map((master) => master.stop('SIGTERM', DAEMON_GRACE_MS)));
+  progress.step('masters stopped; all else runs on');
+}
+
 /** Plugins that no master was there to stop: their host left a record of each. */
 async function endPlugins(workDir: WorkDir): Promise<void> {
   const dirs = [workDir.at('run', 'plugins')];
