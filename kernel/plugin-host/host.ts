@@ -310,7 +310,7 @@ export class PluginHost {
     return {
       ...spec,
       digest: createHash('sha256')
-        .update(JSON.stringify([spec, integrity]))
+        .update(JSON.stringify([spec, integrity, this.sdk]))
         .digest('hex'),
     };
   }

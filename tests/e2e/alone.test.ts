@@ -1,7 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster } from '../support/cluster.js';
 import { until } from '../support/poll.js';
+import { describeIf } from '../support/skip.js';
 
 let cluster: TestCluster;
 beforeAll(async () => void (cluster = await TestCluster.create()));
@@ -16,17 +20,17 @@ const answers = (base: number, path: string) =>
 function start(...args: string[]) {
   const daemon = cluster.spawn(args);
   let log = '';
-  daemon.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  const end = async (signal: NodeJS.Signals) => {
-    const ended = once(daemon, 'exit');
+  for (const stream of [daemon.stdout, daemon.stderr]) stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const ended = once(daemon, 'exit').then(([code]) => code as number);
+  const end = (signal: NodeJS.Signals) => {
     daemon.kill(signal);
     daemon.kill(signal); // a terminal tells the whole group, and `mezzo` passes it on
-    return (await ended)[0] as number;
+    return ended;
   };
-  return { end, said: (text: string) => () => log.includes(text) };
+  return { end, ended, said: (text: string) => () => log.includes(text) };
 }
-const master = () =>
-  start('master', `--work-dir=${cluster.workDir}`, `--port=${cluster.port(5050)}`, `--port-offset=${cluster.offset}`);
+const master = (workDir = cluster.workDir) =>
+  start('master', `--work-dir=${workDir}`, `--port=${cluster.port(5050)}`, `--port-offset=${cluster.offset}`);
 
 test('a master and an agent that are started by themselves find each other', async () => {
   const alone = master();
@@ -55,3 +59,34 @@ test('its plugins outlive a master that is told to end, for the next one; Ctrl-C
   expect(await next.end('SIGINT')).toBe(0);
   expect(await answers(8000, '/')).toBe(false);
 }, 60_000);
+
+describeIf(process.getuid?.() === 0 ? undefined : 'to mount a disk needs root', 'a disk of its own', () => {
+  test('that is full ends it; started again with room, it has what it acknowledged', async () => {
+    const disk = join(cluster.workDir, 'disk');
+    mkdirSync(disk);
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', disk]).status).toBe(0);
+    const weigh = async (weight: number): Promise<boolean> => {
+      const body = JSON.stringify([{ role: 'r', weight }]);
+      const answer = await fetch(cluster.url(5050, '/weights'), { method: 'PUT', body }).catch(() => undefined);
+      return answer?.ok === true;
+    };
+    try {
+      const first = master(disk);
+      await until('the master', () => answers(5050, '/health'), 20_000);
+      await until('a write is acknowledged', () => weigh(1), 20_000);
+      spawnSync('dd', ['if=/dev/zero', `of=${join(disk, 'ballast')}`, 'bs=64k']);
+      let acked = 1;
+      await until('a write fails', async () => !(await weigh(acked + 1)) || (++acked, false), 20_000, 0);
+      expect(await first.ended).toBe(1);
+      expect(first.said('ENOSPC')()).toBe(true);
+      rmSync(join(disk, 'ballast'));
+      const next = master(disk);
+      await until('it serves again', () => answers(5050, '/health'), 20_000);
+      const [{ weight }] = (await (await fetch(cluster.url(5050, '/weights'))).json()) as [{ weight: number }];
+      expect([acked, acked + 1]).toContain(weight);
+      expect(await next.end('SIGINT')).toBe(0);
+    } finally {
+      spawnSync('umount', ['-l', disk]);
+    }
+  }, 90_000);
+});

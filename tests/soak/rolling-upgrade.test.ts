@@ -7,6 +7,7 @@ import { hostsMissing } from '../support/faults/hosts.js';
 import { underFaults } from '../support/faults/rounds.js';
 import { buildCommit, oldCommit } from '../support/old-build.js';
 import { until } from '../support/poll.js';
+import { readProc } from '../support/proc.js';
 import { describeIf } from '../support/skip.js';
 import { zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
 import { root } from '../tidy/sources.js';
@@ -69,23 +70,27 @@ describeIf(missing, `a rolling upgrade from ${commit?.slice(0, 7)}`, () => {
     name: 'an agent is upgraded, SIGTERM',
     strike: async () => (await upgrade(name, 'SIGTERM', 5051), name),
   });
-  const run = (build: string): void => {
+  const run = async (build: string): Promise<void> => {
     for (const name of [...cluster.masters, ...cluster.agents])
       expect(cluster.commandLine(name)[1], name).toContain(join(build, 'kernel/dist/main/'));
+    const ofBuild = (name: string) =>
+      readProc(cluster.pluginPid(name, 'dns') ?? 0, 'cmdline').includes(join(build, 'sdk/'));
+    for (const name of cluster.masters)
+      await until(`the plugins of ${name} are of ${build}`, () => ofBuild(name), STANDS_MS);
   };
 
   // packaging/systemd sends masters SIGINT, and their plugins end; after SIGTERM the new build finds those of the old one running.
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'masters by %s, then agents: what was acknowledged stays, no task starts twice or is touched',
     async (signal) => {
-      run(old);
+      await run(old);
       const faults = [
         ...[upgradeStandby(signal), upgradeStandby(signal), upgradeLeader(signal)],
         ...cluster.agents.map(upgradeAgent),
       ];
       const seed = Number(process.env.MEZZO_FAULTS_SEED ?? 1);
       await underFaults(cluster, { faults, seed, rounds: 1, inOrder: true });
-      run(root);
+      await run(root);
     },
   );
 });

@@ -1,18 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../tidy/sources.js';
 import { until } from '../poll.js';
 import { pids, readProc } from '../proc.js';
 import { Ensemble } from './ensemble.js';
-import { Hosts, run } from './hosts.js';
+import { Hosts } from './hosts.js';
 import { Kept } from './kept.js';
 
 const START_MS = 60_000;
-/** Small enough to be filled at once, large enough for plugins, logs and sandboxes. */
-const DISK_MIB = 96;
-
 /** Three masters, three ZooKeepers and three agents, each on a host of its own, with Marathon on the master that leads. */
 export class FaultyCluster {
   readonly masters = ['m1', 'm2', 'm3'] as const;
@@ -20,8 +17,8 @@ export class FaultyCluster {
   readonly home = mkdtempSync(join(tmpdir(), 'mezzo-faults-'));
   readonly hosts = new Hosts();
   readonly zookeeper = new Ensemble(this.hosts, this.home);
-  /** How far the clock of a host is off from its next start on, as libfaketime reads it: `+1h`. */
-  readonly clocks = new Map<string, string>();
+  /** Hosts whose daemons read a clock that can be set, from their next start on. */
+  readonly clocks = new Set<string>();
   /** The checkout whose build a host runs from its next start on, where it is not this one. */
   readonly builds = new Map<string, string>();
   private readonly daemons = new Map<string, Kept>();
@@ -33,13 +30,13 @@ export class FaultyCluster {
     await until('ZooKeeper has a leader', () => this.zookeeper.leader(), START_MS, 200);
     writeFileSync(this.at('plugins.json'), JSON.stringify({ marathon: { insecure: true } }));
     for (const name of this.masters) {
-      this.addDisk(name);
+      this.hosts.add(name, this.at(name));
       if (name !== 'm1') cpSync(this.at('m1', 'secrets'), this.at(name, 'secrets'), { recursive: true });
       this.keep(name, 'master', `--port=5050`, `--zk=zk://ann:secret@${this.zookeeper.hostPorts}/mesos`);
       await until(`${name} serves`, () => this.get(name, '/version'), START_MS, 200);
     }
     for (const name of this.agents) {
-      this.addDisk(name);
+      this.hosts.add(name, this.at(name));
       cpSync(this.at('m1', 'secrets/join.token'), this.at(name, 'join.token'));
       const master = `--master=zk://${this.zookeeper.hostPorts}/mesos`;
       this.keep(name, 'agent', '--port=5051', master, '--resources=cpus:4;mem:1024', '--containerizers=mesos');
@@ -107,15 +104,24 @@ export class FaultyCluster {
     for (const daemon of this.daemons.values()) await daemon.stop('SIGTERM');
     await this.zookeeper.stop();
     for (const pid of this.leftOver()) process.kill(pid, 'SIGKILL');
-    for (const name of [...this.masters, ...this.agents]) spawnSync('umount', ['-l', this.at(name)]);
     this.hosts.close();
     rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
+  /** How far it is off, as libfaketime reads it: `+1h`. Who reads it already sees it jump. */
+  setClock(name: string, offset: string): void {
+    this.clocks.add(name);
+    writeFileSync(this.clockFile(name), offset);
+  }
+
+  private clockFile(name: string): string {
+    return this.at(`${name}.clock`);
+  }
+
   private environment(name: string): NodeJS.ProcessEnv {
-    const offset = this.clocks.get(name);
-    if (offset === undefined) return process.env;
-    return { ...process.env, LD_PRELOAD: clockLibrary(), FAKETIME: offset, DONT_FAKE_MONOTONIC: '1' };
+    if (!this.clocks.has(name)) return process.env;
+    const clock = { FAKETIME_TIMESTAMP_FILE: this.clockFile(name), FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' };
+    return { ...process.env, LD_PRELOAD: clockLibrary(), ...clock };
   }
 
   private signalIfThere(name: string, signal: NodeJS.Signals): void {
@@ -128,12 +134,6 @@ export class FaultyCluster {
       .filter((pid) => Number(pid) !== process.pid)
       .filter((pid) => ['environ', 'cmdline'].some((file) => readProc(pid, file).includes(this.home)))
       .map(Number);
-  }
-
-  private addDisk(name: string): void {
-    this.hosts.add(name);
-    mkdirSync(this.at(name));
-    run('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=755`, 'tmpfs', this.at(name)]);
   }
 
   private keep(name: string, daemon: 'master' | 'agent', ...args: string[]): void {

@@ -5,6 +5,8 @@ import type { Hosts } from './hosts.js';
 import { Kept } from './kept.js';
 
 const PORT = 2181;
+/** By which its log grows. */
+const LOG_KIB = 1024;
 
 /** Three ZooKeepers, each on a host of its own. */
 export class Ensemble {
@@ -18,15 +20,23 @@ export class Ensemble {
 
   start(): void {
     const { hosts, home } = this;
-    for (const name of this.names) hosts.add(name);
+    for (const name of this.names) hosts.add(name, join(home, name));
     for (const [index, name] of this.names.entries()) {
       const dir = join(home, name);
-      mkdirSync(join(dir, 'data'), { recursive: true });
+      mkdirSync(join(dir, 'data'));
       writeFileSync(join(dir, 'data/myid'), String(index + 1));
       writeFileSync(join(dir, 'log4j.properties'), 'log4j.rootLogger=OFF\n');
       writeFileSync(join(dir, 'zoo.cfg'), this.config(dir, name).join('\n'));
       const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
-      const argv = ['java', '-Xmx128m', '-cp', `${dir}:${JAR}`, main, join(dir, 'zoo.cfg')];
+      const argv = [
+        'java',
+        '-Xmx128m',
+        `-Dzookeeper.preAllocSize=${LOG_KIB}`,
+        '-cp',
+        `${dir}:${JAR}`,
+        main,
+        join(dir, 'zoo.cfg'),
+      ];
       this.servers.set(name, new Kept(() => hosts.spawn(name, argv)));
     }
   }

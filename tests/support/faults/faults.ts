@@ -39,15 +39,40 @@ const forAttempts = ({ client }: Site, count: number): Promise<unknown> => {
 };
 const mend = ({ cluster }: Site): void => cluster.hosts.mend();
 
-/** Ends them; they start again with clocks of this offset, or right ones. */
-function setClocks({ cluster }: Site, names: readonly string[], offset?: string): void {
+/** Ends them; they start again with clocks of this offset. */
+function setClocks({ cluster }: Site, names: readonly string[], offset: string): void {
   for (const name of names) {
-    if (offset === undefined) cluster.clocks.delete(name);
-    else cluster.clocks.set(name, offset);
+    cluster.setClock(name, offset);
     cluster.signal(name, 'SIGKILL');
   }
 }
-const rightClocks = (site: Site): void => setClocks(site, [...site.cluster.clocks.keys()]);
+function rightClocks({ cluster }: Site): void {
+  const names = [...cluster.clocks];
+  cluster.clocks.clear();
+  for (const name of names) cluster.signal(name, 'SIGKILL');
+}
+/** While the process runs: two hours on, or back. */
+async function clockJumps(site: Site, name: string, offset: string): Promise<void> {
+  site.cluster.setClock(name, offset);
+  await forAttempts(site, 15);
+}
+
+async function cutFromZookeeper(site: Site, way: 'to' | 'from' | 'both'): Promise<string> {
+  const { cluster } = site;
+  const name = await leader(site);
+  const starts = cluster.starts(name);
+  for (const other of cluster.zookeeper.names) {
+    if (way !== 'from') cluster.hosts.cut(name, other);
+    if (way !== 'to') cluster.hosts.cut(other, name);
+  }
+  await startsAgain(site, name, starts);
+  await anotherLeads(site, name);
+  return name;
+}
+const zookeeperLeader = async ({ cluster: { zookeeper } }: Site): Promise<string> =>
+  (await until('it has one', () => zookeeper.leader(), SEEN_MS))!;
+const zookeeperHasAnother = ({ cluster: { zookeeper } }: Site, than: string): Promise<unknown> =>
+  until('another one leads', async () => ![undefined, than].includes(await zookeeper.leader()), SEEN_MS);
 
 /** Where libfaketime is installed. */
 export const CLOCK_FAULTS: readonly Fault[] =
@@ -55,7 +80,7 @@ export const CLOCK_FAULTS: readonly Fault[] =
     ? []
     : [
         {
-          name: "an agent's clock is an hour ahead",
+          name: "an agent's clock is an hour ahead, and is set to an hour behind",
           async strike(site) {
             const name = site.random.pick(site.cluster.agents);
             const starts = site.cluster.starts(name);
@@ -63,12 +88,13 @@ export const CLOCK_FAULTS: readonly Fault[] =
             await startsAgain(site, name, starts);
             await until('all agents are active', () => site.cluster.agentsAreActive(), SEEN_MS, 200);
             await forAttempts(site, 5);
+            await clockJumps(site, name, '-1h');
             return name;
           },
           heal: rightClocks,
         },
         {
-          name: "the next leader's clock is an hour behind",
+          name: "the next leader's clock is an hour behind, is set to an hour ahead, and back",
           async strike(site) {
             const { cluster } = site;
             const name = await leader(site);
@@ -81,6 +107,7 @@ export const CLOCK_FAULTS: readonly Fault[] =
             await anotherLeads(site, name);
             await until('all agents are active', () => cluster.agentsAreActive(), SEEN_MS, 200);
             await forAttempts(site, 5);
+            for (const offset of ['+1h', '-1h']) await clockJumps(site, await leader(site), offset);
             return others.join(', ');
           },
           heal: rightClocks,
@@ -131,18 +158,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'the leading master is cut off from ZooKeeper',
-    async strike(site) {
-      const { cluster } = site;
-      const name = await leader(site);
-      const starts = cluster.starts(name);
-      for (const other of cluster.zookeeper.names) {
-        cluster.hosts.cut(name, other);
-        cluster.hosts.cut(other, name);
-      }
-      await startsAgain(site, name, starts);
-      await anotherLeads(site, name);
-      return name;
-    },
+    strike: (site) => cutFromZookeeper(site, 'both'),
     heal: mend,
   },
   {
@@ -168,10 +184,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "ZooKeeper's leader is killed",
     async strike(site) {
-      const { zookeeper } = site.cluster;
-      const name = (await until('it has one', () => zookeeper.leader(), SEEN_MS))!;
-      zookeeper.signal(name, 'SIGKILL');
-      await until('another one leads', async () => ![undefined, name].includes(await zookeeper.leader()), SEEN_MS);
+      const name = await zookeeperLeader(site);
+      site.cluster.zookeeper.signal(name, 'SIGKILL');
+      await zookeeperHasAnother(site, name);
       return name;
     },
   },
@@ -194,5 +209,44 @@ export const FAULTS: readonly Fault[] = [
       return name;
     },
     heal: ({ cluster }) => cluster.masters.forEach((name) => cluster.freeDisk(name)),
+  },
+];
+
+/** What is much like one of those above, or takes long. */
+export const MORE_FAULTS: readonly Fault[] = [
+  {
+    name: 'the leading master hears nothing from ZooKeeper',
+    strike: (site) => cutFromZookeeper(site, 'from'),
+    heal: mend,
+  },
+  {
+    name: 'ZooKeeper hears nothing from the leading master',
+    strike: (site) => cutFromZookeeper(site, 'to'),
+    heal: mend,
+  },
+  {
+    name: "ZooKeeper's leader is cut off from the others",
+    async strike(site) {
+      const { hosts, zookeeper } = site.cluster;
+      const name = await zookeeperLeader(site);
+      for (const other of zookeeper.names.filter((one) => one !== name)) {
+        hosts.cut(name, other);
+        hosts.cut(other, name);
+      }
+      await zookeeperHasAnother(site, name);
+      return name;
+    },
+    heal: mend,
+  },
+  {
+    name: "the disk of ZooKeeper's leader is full",
+    async strike(site) {
+      const { cluster } = site;
+      const name = await zookeeperLeader(site);
+      cluster.fillDisk(name);
+      await zookeeperHasAnother(site, name);
+      return name;
+    },
+    heal: ({ cluster }) => cluster.zookeeper.names.forEach((name) => cluster.freeDisk(name)),
   },
 ];

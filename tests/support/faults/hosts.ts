@@ -1,6 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 
 const SWITCH = 'switch0';
+/** Small enough to be filled at once, large enough for plugins, logs and sandboxes. */
+const DISK_MIB = 96;
 
 /** Why there can be no hosts here; undefined when there can. */
 export function hostsMissing(): string | undefined {
@@ -21,6 +24,7 @@ export class Hosts {
   private readonly prefix = `mz${process.pid.toString(36)}`;
   private readonly subnet = `10.${200 + (process.pid % 50)}.${(process.pid >> 6) % 256}`;
   private readonly names: string[] = [];
+  private readonly disks: string[] = [];
 
   open(): void {
     this.addNamespace('sw');
@@ -29,9 +33,13 @@ export class Hosts {
     this.plug('host', undefined, 1);
   }
 
-  add(name: string): void {
+  /** With a disk of its own at `path`. */
+  add(name: string, path: string): void {
     this.addNamespace(name);
     this.plug(name, this.namespace(name), 10 + this.names.length);
+    mkdirSync(path);
+    run('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=755`, 'tmpfs', path]);
+    this.disks.push(path);
   }
 
   address(name: string): string {
@@ -55,6 +63,7 @@ export class Hosts {
 
   /** Removes what is there; what failed to be made is no reason to leave the rest. */
   close(): void {
+    for (const path of this.disks) spawnSync('umount', ['-l', path]);
     spawnSync('ip', ['link', 'del', `${this.prefix}host`]);
     for (const name of this.names) spawnSync('ip', ['netns', 'del', this.namespace(name)]);
   }
