@@ -85,3 +85,28 @@ test.each([
   await peer.send(bytes);
   expect(await peer.status()).toBe(status);
 });
+
+test('bodies that are too much together are refused, one by one, until there is room', async () => {
+  const large = Buffer.alloc(100 * 1024 * 1024);
+  server.removeAllListeners('request').on('request', (request, response) => {
+    readBody(request, 2 * large.length).then(
+      () => sendAnswer(request, response, textAnswer(200, '')),
+      (error: unknown) => sendAnswer(request, response, errorAnswer(error)),
+    );
+  });
+  const { port } = server.address() as AddressInfo;
+  const peers = [peer, new RawConnection(port), new RawConnection(port)];
+  try {
+    for (const one of peers) {
+      await one.send(postHead('/', { 'Content-Length': large.length + 1 }));
+      await one.send(large);
+    }
+    expect(await Promise.any(peers.map((one) => one.status()))).toBe(503);
+    const waiting = peers.filter(({ received }) => received === '');
+    expect(waiting).toHaveLength(2);
+    for (const one of waiting) await one.send('.');
+    expect(await Promise.all(waiting.map((one) => one.status()))).toEqual([200, 200]);
+  } finally {
+    for (const one of peers) one.destroy();
+  }
+});
