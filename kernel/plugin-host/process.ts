@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withoutStrays } from '@mezzo/sdk/runtime';
 
 /** A process that may outlive us. The start time (clock ticks since boot) tells it from a later one with the same pid. */
 export interface ProcessId {
@@ -56,12 +57,9 @@ export function spawnRunner(
 ): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
   if (caFile !== undefined) env.NODE_EXTRA_CA_CERTS = caFile;
-  const child = spawn(process.execPath, [runner, specFile], {
-    detached: true,
-    stdio: ['ignore', logFd, logFd],
-    env,
-    cwd,
-  });
+  const child = withoutStrays(['ignore', logFd, logFd], (stdio) =>
+    spawn(process.execPath, [runner, specFile], { detached: true, stdio, env, cwd }),
+  );
   child.unref();
   return child;
 }

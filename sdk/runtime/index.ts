@@ -13,3 +13,4 @@ export { loadEntry, removeSocket } from './load-entry.js';
 export { onJsonLines } from './json-lines.js';
 export * from './run-spec.js';
 export { sdkPackage, type SdkPackage } from './sdk-package.js';
+export { withoutStrays } from './stray-descriptors.js';

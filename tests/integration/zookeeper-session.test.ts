@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { withoutStrays } from '@mezzo/sdk/runtime';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { MAX_NODE_BYTES, ZookeeperSession, type SessionState } from '../../kernel/shell/zookeeper/session.js';
 import { until } from '../support/poll.js';
@@ -112,5 +115,21 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'a sess
     session.close();
     await expect(session.get('/x')).rejects.toMatchObject({ code: 'ZOOKEEPER_SESSION_OVER' });
     expect(session.state).toBe('over');
+  });
+
+  test('a child that lives on keeps none of its connections, and stands in the way of no later one', async () => {
+    const session = await open();
+    const child = withoutStrays(['ignore', 'ignore', 'ignore'], (stdio) => spawn('sleep', ['1000'], { stdio }));
+    try {
+      const kept = readdirSync(`/proc/${child.pid}/fd`).map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`));
+      expect(kept.filter((target) => target.startsWith('socket:'))).toEqual([]);
+      await server.kill();
+      await until('it is not heard', () => session.state !== 'connected');
+      session.close();
+      await server.run();
+      await open();
+    } finally {
+      child.kill();
+    }
   });
 });

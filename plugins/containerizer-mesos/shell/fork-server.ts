@@ -1,6 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { pipesOnly } from './stray-descriptors.js';
+import { withoutStrays } from '@mezzo/sdk/runtime';
 
 /** Longest line that the shells answer with. */
 const MAX_LINE_CHARS = 8192;
@@ -46,10 +45,10 @@ export class ForkServer {
 
   private spawn(): ChildProcessWithoutNullStreams {
     const [program = '/bin/sh', ...args] = this.argv;
-    const nothing = openSync('/dev/null', 'r+');
-    const options = { detached: true, env: { PATH: DEFAULT_PATH }, cwd: '/', stdio: pipesOnly(nothing) };
-    const child = spawn(program, args, options) as ChildProcessWithoutNullStreams;
-    closeSync(nothing);
+    const options = { detached: true, env: { PATH: DEFAULT_PATH }, cwd: '/' };
+    const child = withoutStrays(['pipe', 'pipe', 'pipe'], (stdio) =>
+      spawn(program, args, { ...options, stdio }),
+    ) as ChildProcessWithoutNullStreams;
     child.stdout.setEncoding('latin1').on('data', (chunk: string) => this.read(chunk));
     child.stderr.resume();
     child.stdin.on('error', () => {});

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { contenders } from '../../../kernel/shell/coordination/zookeeper.js';
+import { ZookeeperSession } from '../../../kernel/shell/zookeeper/session.js';
 import { root } from '../../tidy/sources.js';
 import { until } from '../poll.js';
 import { pids, readProc } from '../proc.js';
@@ -62,6 +64,22 @@ export class FaultyCluster {
     const name = await this.leader();
     const state = name && ((await this.get(name, '/slaves')) as { slaves: { active: boolean }[] } | undefined);
     return state ? state.slaves.filter(({ active }) => active).length === this.agents.length : false;
+  }
+
+  /** Whether each can be the next to lead: ZooKeeper knows of it. */
+  async mastersStand(): Promise<boolean> {
+    const session = await ZookeeperSession.open(
+      { servers: this.zookeeper.hostPorts, path: '/mesos', digest: undefined },
+      5_000,
+    );
+    try {
+      await until('ZooKeeper is heard', () => session.state === 'connected', 5_000);
+      return contenders((await session.children('/mesos')) ?? []).length === this.masters.length;
+    } catch {
+      return false;
+    } finally {
+      session.close();
+    }
   }
 
   signal(name: string, signal: NodeJS.Signals): void {

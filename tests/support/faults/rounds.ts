@@ -60,6 +60,7 @@ async function underOne(fault: Fault, site: Site, began: number, check: () => vo
     fault.heal?.(site);
     await until('all agents are active', () => cluster.agentsAreActive(), SETTLE_MS, 200);
     await until('ZooKeeper is whole', () => cluster.zookeeper.isWhole(), SETTLE_MS, 200);
+    await until('all masters stand for election', () => cluster.mastersStand(), SETTLE_MS, 200);
     over.abort();
     await writing;
     await client.settle(SETTLE_MS);
