@@ -43,7 +43,7 @@ export default defineConfig({
       ),
       project('contract', ['tests/contract/**/*.test.ts'], 60_000, true),
       project('upgrade', ['tests/upgrade/**/*.test.ts'], 60_000, true),
-      project('integration', ['tests/integration/**/*.test.ts'], 120_000, true),
+      project('integration', ['tests/integration/**/*.test.ts'], 120_000),
       project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, true),
       // Not part of `npm test`: `npm run test:soak`.
       project('soak', ['tests/soak/**/*.test.ts'], 600_000, true),
