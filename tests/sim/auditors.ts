@@ -18,8 +18,7 @@ export function audit(world: World): void {
     if (master.touched && master.state)
       fail(world, master.name, [
         ...auditMaster(master.state),
-        ...(master === world.master ? world.operator.auditMachines() : []),
-        ...nobodyElseWrites(world, master),
+        ...(isNewest(world, master) ? [...world.operator.auditMachines(), ...nobodyElseWrites(world, master)] : []),
         ...onlyWhatIsThere(master.state),
         ...offersNobodyMayHave(master.state, master.whitelist),
       ]);
@@ -32,9 +31,12 @@ export function audit(world: World): void {
   }
 }
 
+/** One that led before it may still act, and knows less. */
+const isNewest = ({ ensemble }: World, { life }: MasterNode): boolean => life?.epoch === ensemble.epoch;
+
 /** What the newest leader read and wrote is all there is. */
 function* nobodyElseWrites({ ensemble }: World, { life }: MasterNode): Generator<string> {
-  if (life?.epoch === ensemble.epoch && life.known !== ensemble.landed)
+  if (life !== undefined && life.known !== ensemble.landed)
     yield `${ensemble.landed} writes are in the registry, and its leader knows of ${life.known}`;
 }
 

@@ -103,7 +103,7 @@ export class OperatorNode {
   private isKnown(id: string): boolean {
     const { state } = this.world.master;
     const agentId = asId<AgentId>(id);
-    return state?.agents.has(agentId) === true || state?.recoveredAgents.has(agentId) === true;
+    return [state?.agents, state?.recoveredAgents, state?.unreachableAgents].some((agents) => agents?.has(agentId));
   }
 
   private someWeight(): MasterCall {
@@ -147,12 +147,14 @@ export class OperatorNode {
   }
 
   private note(call: MasterCall, status: number): void {
-    const { updateWeights, updateQuota, drainAgent, reactivateAgent } = call;
+    const { updateWeights, updateQuota, drainAgent, reactivateAgent, startMaintenance } = call;
     this.maintainer.note(call);
     // An agent that the master does not know any more came back under another id, or not.
     if (reactivateAgent && (status === 200 || !this.isKnown(reactivateAgent.agentId.value)))
       this.drained.delete(reactivateAgent.agentId.value);
     if (status !== 200) return;
+    // With a machine that is down its agents are forgotten: they may come back by the same id, drained no more.
+    if (startMaintenance) for (const id of this.drained) if (!this.isKnown(id)) this.drained.delete(id);
     if (drainAgent) this.drained.add(drainAgent.agentId.value);
     for (const { role, weight } of updateWeights?.weightInfos ?? []) this.weights.set(role!, weight);
     for (const config of updateQuota?.quotaConfigs ?? []) this.quotas.set(config.role, boundsOf(config));

@@ -10,6 +10,8 @@ const KEPT: readonly (readonly [seed: number, story: string])[] = [
   [40023, 'an agent is away while its machine is brought down, and comes back to be refused'],
   [5012, 'a task that ends as the world does: word of it may still be under way'],
   [312_056, 'the leader is cut off, ends, and comes back first: it leads again'],
+  [330_135, 'a leader that stood still is asked about machines: the newest one knows'],
+  [330_159, 'a drained agent is away when its machine is brought down, and comes back drained no more'],
   [9, 'the machine of a pod is booted again: its tasks ran, and are not dropped'],
   [12051, 'a schedule that says the same time of a machine in other words leaves its offers alone'],
   [12063, 'the machine of a task goes down while its framework is away: it asks, and the master knows nothing of it'],
