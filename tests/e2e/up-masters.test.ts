@@ -51,7 +51,7 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'mezzo 
     const apps = async () => (await cluster.json<{ id: string }[]>('app', 'list')).map(({ id }) => id);
     await until('two tasks', async () => (await tasks()).length === 2, 30_000);
     const before = [await frameworks(), (await tasks()).sort()];
-    await cluster.json('backup', '--out', file);
+    await cluster.json('backup', file);
     expect((await cluster.mezzo(['down', '--keep-tasks'])).code).toBe(0);
     for (const dir of ['', 'masters/1/', 'masters/2/'])
       rmSync(join(cluster.workDir, `${dir}plugins/ensemble/state/data/version-2`), { recursive: true });
