@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AgentRecovery } from '../support/agent-recovery.js';
@@ -81,18 +81,12 @@ describeIf(dockerdLack(), 'agents that recover with Docker', () => {
       ...tasks.map(({ id, ends, status }) => docker(id, ends ? `sleep 0.${status}; exit ${status}` : LONG)),
     );
 
-  // Statuses that the framework has been told when the agent is killed; 0 = at its first checkpoint of a task.
   test.each([0, 8])(
     'killed amid launches, after %i statuses: each task runs on, or its end is told',
     async (moment) => {
       await start();
       await launch();
-      const reached = () =>
-        moment > 0
-          ? world.scheduler.statuses.length >= moment
-          : readFileSync(world.journal, 'latin1').includes('"tasks/');
-      await until('the moment', reached, 15_000, 1);
-      await world.agent!.kill();
+      await world.killAfter(moment);
       await start();
       const [one, ...rest] = await eachRunsOrIsTold();
       await onlyLive(one === undefined ? [] : [one, ...rest]);

@@ -36,18 +36,12 @@ const pidOf = (id: string): number => world.scheduler.of(id).at(-1)!.containerSt
 describeIf(mesosLack, 'agents that recover with custom executors', () => {
   const ids = Array.from({ length: 8 }, (_, i) => `t${i}`);
 
-  // Statuses that the framework has been told when the agent is killed; 0 = at its first checkpoint of a task.
   test.each([0, 5, 13])(
     'killed amid launches, after %i statuses: the executor goes on and tells each update once, or all are told to be over',
     async (moment) => {
       await world.start();
       await launch('e', ...ids);
-      const reached = () =>
-        moment > 0
-          ? world.scheduler.statuses.length >= moment
-          : readFileSync(world.journal, 'latin1').includes('"tasks/');
-      await until('the moment', reached, 15_000, 1);
-      await world.agent!.kill();
+      await world.killAfter(moment);
       await world.start();
       await until('each is told', () => ids.every((id) => world.isTold(id) || heard(id).includes('TASK_RUNNING')));
       expect(world.starts('e')).toBeLessThanOrEqual(1);

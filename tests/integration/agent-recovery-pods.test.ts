@@ -33,7 +33,6 @@ const onlyLive = (pods: Record<string, string[]>) => {
 };
 
 describeIf(mesosLack, 'agents that recover with pods', () => {
-  // Statuses that the framework has been told when the agent is killed; 0 = at its first checkpoint of a task.
   test.each([0, 5, 9])(
     'killed amid launches, after %i statuses: a group runs on whole, or each of it is told to be over',
     async (moment) => {
@@ -45,12 +44,7 @@ describeIf(mesosLack, 'agents that recover with pods', () => {
           Object.entries(pods).map(([id, members]) => [id, Object.fromEntries(members.map((one) => [one, LONG]))]),
         ),
       );
-      const reached = () =>
-        moment > 0
-          ? world.scheduler.statuses.length >= moment
-          : readFileSync(world.journal, 'latin1').includes('"tasks/');
-      await until('the moment', reached, 15_000, 1);
-      await world.agent!.kill();
+      await world.killAfter(moment);
       const before = new Map(ids.map((id) => [id, statusOf(id)?.executorPid]));
       await world.start();
       await until('each is told', () => ids.every((id) => world.isTold(id) || statusOf(id) !== undefined));

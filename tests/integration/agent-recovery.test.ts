@@ -24,7 +24,6 @@ const world = new AgentRecovery();
 describeIf(mesosLack, 'agents that recover', () => {
   const tasks = Array.from({ length: 20 }, (_, i) => ({ id: `t${i}`, ends: i % 2 === 0, status: 3 + i }));
 
-  // Statuses that the framework has been told when the agent is killed; 0 = at its first checkpoint of a task.
   test.each([0, 1, 12, 25, 45])(
     'killed amid launches, after %i statuses: each task runs on, or its end is told',
     async (moment) => {
@@ -32,12 +31,7 @@ describeIf(mesosLack, 'agents that recover', () => {
       await world.scheduler.launch(
         ...tasks.map(({ id, ends, status }) => world.marked(id, ends ? `sleep 0.${status}; exit ${status}` : LONG)),
       );
-      const reached = () =>
-        moment > 0
-          ? world.scheduler.statuses.length >= moment
-          : readFileSync(world.journal, 'latin1').includes('"tasks/');
-      await until('the moment', reached, 15_000, 1);
-      await world.agent!.kill();
+      await world.killAfter(moment);
       const before = new Map(tasks.map(({ id }) => [id, world.scheduler.of(id).at(-1)?.containerStatus?.executorPid]));
       await world.start();
       await until('each is told', () =>

@@ -18,7 +18,7 @@ export function audit(world: World): void {
     if (master.touched && master.state)
       fail(world, master.name, [
         ...auditMaster(master.state),
-        ...(isNewest(world, master) ? [...world.operator.auditMachines(), ...nobodyElseWrites(world, master)] : []),
+        ...(world.isNewest(master) ? [...world.operator.auditMachines(), ...nobodyElseWrites(world, master)] : []),
         ...onlyWhatIsThere(master.state),
         ...offersNobodyMayHave(master.state, master.whitelist),
       ]);
@@ -30,9 +30,6 @@ export function audit(world: World): void {
     if (breach !== undefined) fail(world, agent.name, [breach]);
   }
 }
-
-/** One that led before it may still act, and knows less. */
-const isNewest = ({ ensemble }: World, { life }: MasterNode): boolean => life?.epoch === ensemble.epoch;
 
 /** What the newest leader read and wrote is all there is. */
 function* nobodyElseWrites({ ensemble }: World, { life }: MasterNode): Generator<string> {

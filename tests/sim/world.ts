@@ -144,7 +144,12 @@ export class World {
 
   /** The one whose word counts: it began the newest epoch. */
   get master(): MasterNode {
-    return this.masters.find(({ life }) => life?.epoch === this.ensemble.epoch) ?? this.masters[0]!;
+    return this.masters.find((master) => this.isNewest(master)) ?? this.masters[0]!;
+  }
+
+  /** Nobody has begun to lead after it: one that led before may still act, and knows less. */
+  isNewest({ life }: MasterNode): boolean {
+    return life?.epoch === this.ensemble.epoch;
   }
 
   /** Where somebody goes who asks now. */

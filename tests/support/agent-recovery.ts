@@ -87,6 +87,16 @@ export class AgentRecovery {
     return this.agent;
   }
 
+  /** kill -9 once the framework has been told so many statuses; 0 = at the agent's first checkpoint of a task. */
+  async killAfter(statuses: number): Promise<void> {
+    const reached = () =>
+      statuses > 0
+        ? this.scheduler.statuses.length >= statuses
+        : readFileSync(this.journal, 'latin1').includes('"tasks/');
+    await until('the moment', reached, 15_000, 1);
+    await this.agent!.kill();
+  }
+
   get marks(): string {
     return join(this.cluster.home, 'marks');
   }

@@ -153,7 +153,7 @@ export class MasterClient {
     // Before the machine acts on it: what it sends because of this record has seen the record.
     connection.seen = record.seq;
     this.events.record(connection.id, record);
-    if (!connection.sending) void this.drain(connection);
+    if (record.type === 'registered' && !connection.sending) void this.drain(connection);
   }
 
   /** Follows the way to the leader. */

@@ -57,14 +57,18 @@ async function clockJumps(site: Site, name: string, offset: string): Promise<voi
   await forAttempts(site, 15);
 }
 
-async function cutFromZookeeper(site: Site, way: 'to' | 'from' | 'both'): Promise<string> {
+type Way = 'to' | 'from' | 'both';
+function cutOff({ cluster: { hosts } }: Site, name: string, others: readonly string[], way: Way): void {
+  for (const other of others) {
+    if (way !== 'from') hosts.cut(name, other);
+    if (way !== 'to') hosts.cut(other, name);
+  }
+}
+async function cutFromZookeeper(site: Site, way: Way): Promise<string> {
   const { cluster } = site;
   const name = await leader(site);
   const starts = cluster.starts(name);
-  for (const other of cluster.zookeeper.names) {
-    if (way !== 'from') cluster.hosts.cut(name, other);
-    if (way !== 'to') cluster.hosts.cut(other, name);
-  }
+  cutOff(site, name, cluster.zookeeper.names, way);
   await startsAgain(site, name, starts);
   await anotherLeads(site, name);
   return name;
@@ -227,12 +231,9 @@ export const MORE_FAULTS: readonly Fault[] = [
   {
     name: "ZooKeeper's leader is cut off from the others",
     async strike(site) {
-      const { hosts, zookeeper } = site.cluster;
       const name = await zookeeperLeader(site);
-      for (const other of zookeeper.names.filter((one) => one !== name)) {
-        hosts.cut(name, other);
-        hosts.cut(other, name);
-      }
+      const others = site.cluster.zookeeper.names.filter((one) => one !== name);
+      cutOff(site, name, others, 'both');
       await zookeeperHasAnother(site, name);
       return name;
     },
