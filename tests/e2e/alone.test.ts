@@ -63,6 +63,7 @@ test('its plugins outlive a master that is told to end, for the next one; Ctrl-C
 describeIf(process.getuid?.() === 0 ? undefined : 'to mount a disk needs root', 'a disk of its own', () => {
   test('that is full ends it; started again with room, it has what it acknowledged', async () => {
     const disk = join(cluster.workDir, 'disk');
+    const ballast = join(disk, 'ballast');
     mkdirSync(disk);
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', disk]).status).toBe(0);
     const weigh = async (weight: number): Promise<boolean> => {
@@ -74,12 +75,16 @@ describeIf(process.getuid?.() === 0 ? undefined : 'to mount a disk needs root', 
       const first = master(disk);
       await until('the master', () => answers(5050, '/health'), 20_000);
       await until('a write is acknowledged', () => weigh(1), 20_000);
-      spawnSync('dd', ['if=/dev/zero', `of=${join(disk, 'ballast')}`, 'bs=64k']);
       let acked = 1;
-      await until('a write fails', async () => !(await weigh(acked + 1)) || (++acked, false), 20_000, 0);
+      const failed = async () => {
+        // Before each write: what the starting master gives back, the ballast takes again.
+        spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k', 'oflag=append', 'conv=notrunc']);
+        return !(await weigh(acked + 1)) || (++acked, false);
+      };
+      await until('a write fails', failed, 20_000, 0);
       expect(await first.ended).toBe(1);
       expect(first.said('ENOSPC')()).toBe(true);
-      rmSync(join(disk, 'ballast'));
+      rmSync(ballast);
       const next = master(disk);
       await until('it serves again', () => answers(5050, '/health'), 20_000);
       const [{ weight }] = (await (await fetch(cluster.url(5050, '/weights'))).json()) as [{ weight: number }];
