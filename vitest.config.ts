@@ -44,7 +44,7 @@ export default defineConfig({
       project('contract', ['tests/contract/**/*.test.ts'], 60_000, true),
       project('upgrade', ['tests/upgrade/**/*.test.ts'], 60_000, true),
       project('integration', ['tests/integration/**/*.test.ts'], 120_000),
-      project('e2e', ['tests/e2e/**/*.test.ts'], 240_000, true),
+      project('e2e', ['tests/e2e/**/*.test.ts'], 240_000),
       // Not part of `npm test`: `npm run test:soak`.
       project('soak', ['tests/soak/**/*.test.ts'], 600_000, true),
     ],

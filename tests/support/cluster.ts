@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../tidy/sources.js';
 
@@ -22,11 +22,17 @@ function free(port: number): Promise<boolean> {
   });
 }
 
+/** Blocks of ports, each with room for the tasks' of a cluster: files that run side by side take from blocks of their own. */
+const BLOCKS = 16;
+const BLOCK_PORTS = 1100;
+const worker = Number(process.env.VITEST_POOL_ID ?? 1) - 1;
+const workers = availableParallelism();
+
 /** Offsets at which all ports of a cluster can be had, spread by pid so that two test runs rarely meet. */
 export async function freeOffsets(count: number): Promise<number[]> {
   const offsets: number[] = [];
-  for (let i = 0; i < 30 && offsets.length < count; i++) {
-    const offset = 2000 + ((process.pid * 7 + i * 1100) % 20_000);
+  for (let i = 0; i < BLOCKS && offsets.length < count; i++) {
+    const offset = 2000 + BLOCK_PORTS * ((worker + workers * (process.pid + i)) % BLOCKS);
     const taken = (await Promise.all(PORTS.map((port) => free(port + offset)))).includes(false);
     if (!taken) offsets.push(offset);
   }
