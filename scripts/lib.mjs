@@ -61,6 +61,11 @@ export function ensureInstalled() {
   const wanted = digest([readFileSync(join(root, 'package-lock.json')), process.version, process.arch]);
   if (stampOf(installStamp) === wanted || installedByHand()) return;
   say('installing dependencies (first start only; about a minute)');
+  install();
+  writeFileSync(join(root, installStamp), wanted);
+}
+
+function install() {
   // No install script is needed to run: the one compiled package is optional, and the tests build it themselves.
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   if (run('npm', args, { quiet: true }) !== 0)
@@ -68,7 +73,19 @@ export function ensureInstalled() {
       'npm could not install the dependencies (its words are above)',
       'Check the network or the registry that npm is set to, then run this again.',
     );
-  writeFileSync(join(root, installStamp), wanted);
+}
+
+/** The one compiled dependency: only several masters need it. Answers whether it is there. */
+export function buildZookeeperClient() {
+  const dir = join(root, 'node_modules/zookeeper');
+  if (existsSync(join(dir, 'build/Release/zookeeper.node'))) return true;
+  // npm leaves out an optional package that did not compile, and says no word.
+  if (!existsSync(dir)) install();
+  say('compiling the ZooKeeper client');
+  // Node's own headers, where they came with it: without them node-gyp downloads some.
+  const prefix = dirname(dirname(process.execPath));
+  const headers = existsSync(join(prefix, 'include/node/node_version.h')) ? [`--nodedir=${prefix}`] : [];
+  return run('npm', ['rebuild', 'zookeeper', '--loglevel=error', ...headers], { quiet: true }) === 0;
 }
 
 const sourceRoots = ['sdk', 'kernel', 'cli', 'plugins', 'scripts'];

@@ -2,8 +2,8 @@
 // `npm test -- unit sim` runs some tiers only. `npm run test:soak` is for what takes longer or weighs more.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { checkNode, ensureBuilt, ensureInstalled, root, run, say } from './lib.mjs';
+import { join } from 'node:path';
+import { buildZookeeperClient, checkNode, ensureBuilt, ensureInstalled, root, run, say } from './lib.mjs';
 
 const TIERS = ['unit', 'tidy', 'golden', 'sim', 'contract', 'upgrade', 'integration', 'e2e'];
 /** Run only when asked for by name. */
@@ -55,18 +55,6 @@ function installPackages(packages) {
   if (still.length > 0) notes.push(`could not be installed: ${still.join(', ')}; tests that need them are skipped`);
 }
 
-/** The one compiled dependency: only several masters need it, so only the tests build it. */
-function buildZookeeperClient() {
-  const dir = join(root, 'node_modules/zookeeper');
-  if (!existsSync(dir) || existsSync(join(dir, 'build/Release/zookeeper.node'))) return;
-  say('compiling the ZooKeeper client');
-  // Node's own headers, where they came with it: without them node-gyp downloads some.
-  const prefix = dirname(dirname(process.execPath));
-  const headers = existsSync(join(prefix, 'include/node/node_version.h')) ? [`--nodedir=${prefix}`] : [];
-  if (run('npm', ['rebuild', 'zookeeper', '--loglevel=error', ...headers], { quiet: true }) !== 0)
-    notes.push('the ZooKeeper client did not compile (build-essential, python3 and make are needed)');
-}
-
 function runTier(tier, skipLog) {
   const outputFile = join(root, 'build', `test-${tier}.json`);
   rmSync(outputFile, { force: true });
@@ -108,14 +96,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const tiers = wanted.length > 0 ? known.filter((tier) => wanted.includes(tier)) : TIERS;
-if (tiers.includes('soak')) {
-  installPackages(SOAK_PACKAGES);
-  buildZookeeperClient();
-}
-if (tiers.some((tier) => ['contract', 'integration', 'e2e'].includes(tier))) {
-  installPackages(PACKAGES);
-  buildZookeeperClient();
-}
+if (tiers.includes('soak')) installPackages(SOAK_PACKAGES);
+if (tiers.some((tier) => ['contract', 'integration', 'e2e'].includes(tier))) installPackages(PACKAGES);
+if (tiers.some((tier) => ['contract', 'integration', 'e2e', 'soak'].includes(tier)) && !buildZookeeperClient())
+  notes.push('the ZooKeeper client did not compile (build-essential, python3 and make are needed)');
 ensureBuilt();
 mkdirSync(join(root, 'build'), { recursive: true });
 const skipLog = join(root, 'build', 'skipped.log');

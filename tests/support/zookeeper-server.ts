@@ -19,7 +19,7 @@ export function zookeeperServerMissing(): string | undefined {
 export const zookeeperClientMissing = (): Promise<string | undefined> =>
   import('zookeeper').then(
     () => undefined,
-    () => 'the zookeeper addon is not compiled: npm ci',
+    () => 'the zookeeper addon is not compiled: npm run build:zookeeper',
   );
 
 /** A real server on loopback, with a directory of its own. */

@@ -135,7 +135,7 @@ function zookeeper(): Finding {
     : lack(
         'zookeeper',
         'client is not built',
-        'One master only (the embedded store). For several: install build-essential and python3, run `npm ci` again, and run ZooKeeper servers.',
+        'One master only (the embedded store). For several: install build-essential and python3, run `npm run build:zookeeper`, and run ZooKeeper servers.',
       );
 }
 

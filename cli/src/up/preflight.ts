@@ -90,7 +90,7 @@ export function requireZookeeper(): void {
   if (!isZookeeperClientThere())
     throw missing(
       'the zookeeper package, which is not compiled',
-      'apt-get install build-essential python3, then npm ci',
+      'apt-get install build-essential python3, then `npm run build:zookeeper` where Mezzo is installed',
     );
 }
 

@@ -37,6 +37,6 @@ export async function newNativeClient(): Promise<NativeClient> {
 const clientMissing = (cause: unknown): MezzoError =>
   new MezzoError('ZOOKEEPER_CLIENT_MISSING', `the client of ZooKeeper cannot be loaded: ${messageOf(cause)}`, {
     blame: 'operator',
-    next: 'it is compiled when it is installed: install build-essential and python3, then run npm ci again',
+    next: 'install build-essential and python3, then run `npm run build:zookeeper` where Mezzo is installed',
     cause,
   });
