@@ -124,6 +124,16 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'severa
     expect(own.headers).not.toHaveProperty('age');
   });
 
+  test('one that is started again where the dead leader was sends nobody to itself', { timeout: 60_000 }, async () => {
+    const first = await masters.add(['--zk_session_timeout=6secs']);
+    await first.leading;
+    await masters.kill(first);
+    const again = await masters.add([`--port=${new URL(first.url).port}`]);
+    const answers = new Set<number>();
+    await until('it leads', async () => answers.add((await ask(again, '/state')).status).has(200), ELECTED_MS);
+    expect([...answers]).toEqual([503, 200]);
+  });
+
   test('one that is told to stop hands over at once', { timeout: 60_000 }, async () => {
     const first = await masters.add(['--zk_session_timeout=30secs']);
     await first.leading;

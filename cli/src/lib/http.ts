@@ -104,9 +104,17 @@ export async function httpJson<T>(url: string, options: HttpOptions = {}): Promi
   throw new MezzoError(`HTTP_${status}`, `${options.method ?? 'GET'} ${url} answered ${status}: ${wordsOf(text)}`, {
     blame: status === 401 || status < 500 ? 'user' : 'kernel',
     retryable: status === 503,
-    ...(status === 401 ? { next: 'log in: `mezzo auth login`' } : {}),
+    ...nextAfter(status),
     details: { status, body: text.slice(0, 4096) },
   });
+}
+
+function nextAfter(status: number): { next?: string } {
+  if (status === 401) return { next: 'log in: `mezzo auth login`' };
+  // 307: from a master that leads no more, or does not yet.
+  if ([307, 502, 503, 504].includes(status))
+    return { next: 'what serves it may just be changing: try again in some seconds, `mezzo status` shows who leads' };
+  return {};
 }
 
 /** What a server said, for people: the message of a JSON error with its details, or the first line of text. */

@@ -29,7 +29,8 @@ export function standbyAnswer(
 function whereTo({ shell: { state }, leader }: MasterSite, url: string): Answer {
   const now = leader();
   if (now === undefined) return later('No leader elected');
-  if (now.id === state.options.info.id) return later('Master has not finished recovery');
+  // Also one that died here, and whose session is not over: whoever is sent to it comes back to us.
+  if (addressOf(now) === addressOf(state.options.info)) return later('Master has not finished recovery');
   return { status: 307, headers: { Location: `//${addressOf(now)}/master${url}` } };
 }
 

@@ -8,7 +8,7 @@ export default class AppRestart extends MezzoCommand {
   static override args = { id: Args.string({ required: true, description: 'id of the app' }) };
   static override flags = {
     ...clusterFlags,
-    force: Flags.boolean({ description: 'cancel a deployment that holds the app' }),
+    force: Flags.boolean({ description: 'cancel a deployment that holds the app', default: false }),
     timeout: watchTimeout(300),
   };
 

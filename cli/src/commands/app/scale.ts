@@ -11,7 +11,7 @@ export default class AppScale extends MezzoCommand {
   };
   static override flags = {
     ...clusterFlags,
-    force: Flags.boolean({ description: 'cancel a deployment that holds the app' }),
+    force: Flags.boolean({ description: 'cancel a deployment that holds the app', default: false }),
     'no-wait': Flags.boolean({ description: 'return once the change is accepted' }),
     timeout: watchTimeout(120),
   };
