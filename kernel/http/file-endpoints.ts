@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
+import type { AgentCallListFiles, AgentCallReadFile } from '@mezzo/sdk/api';
 import { hasCode, messageOf } from '@mezzo/sdk/contract';
 import { jsonAnswer, notFound, textAnswer, type Answer } from './answer.js';
 import type { FileEntry, FileTree } from './files.js';
@@ -14,6 +15,30 @@ export async function fileEndpoint(files: FileTree, what: string, query: URLSear
   if (path === null || path === '') return textAnswer(400, "Expecting 'path=value' in query.\n");
   try {
     return what === 'browse' ? await browse(files, path, jsonp) : await read(files, path, query, jsonp);
+  } catch (error) {
+    return fileError(error);
+  }
+}
+
+/** What both operator APIs answer to LIST_FILES. */
+export async function listFilesCall(files: FileTree, { path }: AgentCallListFiles) {
+  try {
+    const fileInfos = (await files.browse(path)).map(({ mtimeMs, ...entry }) => ({
+      ...entry,
+      mtime: { nanoseconds: BigInt(Math.round(mtimeMs)) * 1_000_000n },
+    }));
+    return { listFiles: { fileInfos } };
+  } catch (error) {
+    return fileError(error);
+  }
+}
+
+/** And to READ_FILE. */
+export async function readFileCall(files: FileTree, { path, offset, length }: AgentCallReadFile) {
+  if (offset < 0) return textAnswer(400, `Negative offset provided: ${offset}`);
+  try {
+    const { size, data } = await files.read(path, Number(offset), length === undefined ? undefined : Number(length));
+    return { readFile: { size, data: data.toString('base64') } };
   } catch (error) {
     return fileError(error);
   }

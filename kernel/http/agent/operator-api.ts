@@ -6,7 +6,7 @@ import { FORBIDDEN } from '../auth/permission.js';
 import { isAnswer, readCall } from '../calls.js';
 import { containerApi, containerCallFault } from './container-api.js';
 import { mediaTypesOf, RECORDIO_TYPE } from './media-types.js';
-import { fileError } from '../file-endpoints.js';
+import { listFilesCall, readFileCall } from '../file-endpoints.js';
 import { logLevelOf, setLogLevel } from '../log-level.js';
 import { payloadFault } from './payloads.js';
 import { mayCall, maySeeContainer, viewerOf, type Viewer } from './permissions.js';
@@ -56,8 +56,8 @@ const views: Partial<Record<NonNullable<AgentCall['type']>, View>> = {
   GET_RESOURCE_PROVIDERS: () => ({ getResourceProviders: {} }),
   // There are none to remove: images are those of Docker, which this call leaves alone in the field, too.
   PRUNE_IMAGES: () => ({ status: 200 }),
-  LIST_FILES: listFiles,
-  READ_FILE: readFile,
+  LIST_FILES: ({ files }, { listFiles }) => listFilesCall(files, listFiles!),
+  READ_FILE: ({ files }, { readFile }) => readFileCall(files, readFile!),
 };
 
 const STREAMS: ReadonlySet<string> = new Set(['ATTACH_CONTAINER_OUTPUT', 'LAUNCH_NESTED_CONTAINER_SESSION']);
@@ -100,27 +100,3 @@ export async function operatorApi(
 }
 
 const invalid = (why: string): Answer => textAnswer(400, `Failed to validate agent::Call: ${why}`);
-
-async function listFiles({ files }: AgentSite, { listFiles }: AgentCall): Promise<Body | Answer> {
-  try {
-    const entries = await files.browse(listFiles!.path);
-    const fileInfos = entries.map(({ mtimeMs, ...entry }) => ({
-      ...entry,
-      mtime: { nanoseconds: BigInt(Math.round(mtimeMs)) * 1_000_000n },
-    }));
-    return { listFiles: { fileInfos } };
-  } catch (error) {
-    return fileError(error);
-  }
-}
-
-async function readFile({ files }: AgentSite, { readFile }: AgentCall): Promise<Body | Answer> {
-  const { path, offset, length } = readFile!;
-  if (offset < 0) return textAnswer(400, `Negative offset provided: ${offset}`);
-  try {
-    const { size, data } = await files.read(path, Number(offset), length === undefined ? undefined : Number(length));
-    return { readFile: { size, data: data.toString('base64') } };
-  } catch (error) {
-    return fileError(error);
-  }
-}

@@ -15,7 +15,7 @@ import {
 import type { Body } from '../answer-body.js';
 import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
-import { fileError } from '../file-endpoints.js';
+import { listFilesCall, readFileCall } from '../file-endpoints.js';
 import { logLevelOf, setLogLevel } from '../log-level.js';
 import { principalOf } from '../auth/callers.js';
 import { FORBIDDEN } from '../auth/permission.js';
@@ -90,8 +90,8 @@ const views: Partial<Record<MasterCallType, View>> = {
     setLogLevel(site, setLoggingLevel!.level, Number(setLoggingLevel!.duration.nanoseconds) / 1e6);
     return { status: 200 };
   },
-  LIST_FILES: listFiles,
-  READ_FILE: readFile,
+  LIST_FILES: ({ files }, { listFiles }, { may }) => (mayReadFile(may) ? listFilesCall(files, listFiles!) : FORBIDDEN),
+  READ_FILE: ({ files }, { readFile }, { may }) => (mayReadFile(may) ? readFileCall(files, readFile!) : FORBIDDEN),
   GET_ROLES: async ({ shell }, _, { sight }) => ({
     getRoles: { roles: roleMessages(await bitByBit(getRoles(shell.state, sight))) },
   }),
@@ -128,33 +128,4 @@ export async function changeCluster(site: MasterSite, call: MasterCall, viewer: 
   if (!mayCall(site, viewer, call)) return FORBIDDEN;
   const { principal } = viewer;
   return replyAnswer(await site.shell.call((request) => ({ type: 'operatorCalled', request, call, principal })));
-}
-
-async function listFiles({ files }: MasterSite, { listFiles }: MasterCall, { may }: Viewer): Promise<Result | Answer> {
-  if (!mayReadFile(may)) return FORBIDDEN;
-  try {
-    const entries = await files.browse(listFiles!.path);
-    return {
-      listFiles: {
-        fileInfos: entries.map(({ mtimeMs, ...entry }) => ({
-          ...entry,
-          mtime: { nanoseconds: BigInt(Math.round(mtimeMs)) * 1_000_000n },
-        })),
-      },
-    };
-  } catch (error) {
-    return fileError(error);
-  }
-}
-
-async function readFile({ files }: MasterSite, { readFile }: MasterCall, { may }: Viewer): Promise<Result | Answer> {
-  if (!mayReadFile(may)) return FORBIDDEN;
-  const { path, offset, length } = readFile!;
-  if (offset < 0) return textAnswer(400, `Negative offset provided: ${offset}`);
-  try {
-    const { size, data } = await files.read(path, Number(offset), length === undefined ? undefined : Number(length));
-    return { readFile: { size, data: data.toString('base64') } };
-  } catch (error) {
-    return fileError(error);
-  }
 }

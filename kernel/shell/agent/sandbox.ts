@@ -85,11 +85,6 @@ export async function retireSandbox(directory: string, atMs: number): Promise<vo
   await utimes(directory, at, at).catch(() => {});
 }
 
-export interface OldSandbox {
-  readonly directory: string;
-  readonly ageMs: number;
-}
-
 /** Removes a sandbox, and the directories above it that are left empty. */
 export async function removeSandbox(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
