@@ -1,5 +1,6 @@
 import type { MasterInfo } from '@mezzo/sdk/api';
 import { silentLog } from '@mezzo/sdk/testing';
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Leadership } from '../../kernel/ports/coordination.js';
 import { ZookeeperCoordination } from '../../kernel/shell/coordination/zookeeper.js';
@@ -39,15 +40,19 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'electi
     return one;
   };
 
-  async function watcher(servers = server.hostPort, digest?: string): Promise<Contender> {
-    const coordination = keep(await ZookeeperCoordination.open({ servers, path, digest }, SESSION_MS, silentLog));
+  async function watcher(
+    servers = server.hostPort,
+    digest?: string,
+    sessionMs: number = SESSION_MS,
+  ): Promise<Contender> {
+    const coordination = keep(await ZookeeperCoordination.open({ servers, path, digest }, sessionMs, silentLog));
     const told: Leadership[] = [];
     coordination.watch((leadership) => told.push(leadership));
     return { coordination, told };
   }
 
-  async function contender(id: string, servers?: string, digest?: string): Promise<Contender> {
-    const made = await watcher(servers, digest);
+  async function contender(id: string, ...where: Parameters<typeof watcher>): Promise<Contender> {
+    const made = await watcher(...where);
     await made.coordination.contend(infoOf(id));
     return made;
   }
@@ -127,6 +132,20 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'electi
     await follows(first, 'second');
     await second.coordination.close();
     await leads(first);
+  });
+
+  election('a connection that breaks costs the leader nothing if there is another one in time', async () => {
+    const line = keep(await CutLine.to(server.port));
+    const sessionMs = 6_000;
+    const first = await contender('first', line.hostPort, undefined, sessionMs);
+    await leads(first);
+    const since = first.told.length;
+    line.break();
+    await after(sessionMs / 2);
+    line.mend();
+    await until('it is back', () => first.coordination.currentSession?.state === 'connected');
+    await after(sessionMs / 2);
+    expect(first.told.slice(since)).toEqual([]);
   });
 
   election('a crash of the only server costs the leader nothing if it is back in time', async () => {

@@ -27,6 +27,12 @@ export class CutLine {
     this.isCut = true;
   }
 
+  /** Connections end, and new ones lead nowhere. */
+  break(): void {
+    this.isCut = true;
+    this.drop();
+  }
+
   /** New connections pass; those that were cut are over. */
   mend(): void {
     this.isCut = false;

@@ -12,12 +12,15 @@ const HOST = /^[\w.:-]{1,255}$/;
 const RETRY_MS = 1_000;
 /** Of its own time: a session that was not heard for so long is over on the server, or as good as. */
 const GIVE_UP_AFTER = 3;
+/** Of the session's time, since ZooKeeper is known to have heard us: for so long nobody else is elected, whichever server we lose. */
+const LEASE = 5 / 6;
+const BEATS_PER_SESSION = 10;
 
 /**
  * Election by the znodes that clients of Mesos read. Whoever only watches never stands for election.
  *
- * A leader that hears nothing stops before the server gives its place away: the client says so after two thirds of the session's
- * time, and we wait a quarter more. A process that was frozen finds out only when it wakes: hence the store's epochs.
+ * A leader that is not heard stops before its place is given away. A process that was frozen finds out only when it wakes: hence
+ * the store's epochs.
  */
 export class ZookeeperCoordination implements Coordination {
   private session: ZookeeperSession | undefined;
@@ -26,7 +29,7 @@ export class ZookeeperCoordination implements Coordination {
   private looking: Promise<void> | undefined;
   private stale = false;
   private closed = false;
-  private patience: NodeJS.Timeout | undefined;
+  private lease: NodeJS.Timeout | undefined;
   private hope: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
 
@@ -61,7 +64,7 @@ export class ZookeeperCoordination implements Coordination {
 
   async close(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.patience);
+    clearTimeout(this.lease);
     clearTimeout(this.hope);
     clearTimeout(this.retry);
     this.tell(NOBODY);
@@ -76,12 +79,10 @@ export class ZookeeperCoordination implements Coordination {
     this.hopeFor(session);
     session.onState((state) => {
       if (state === 'connected') {
-        clearTimeout(this.patience);
         clearTimeout(this.hope);
         this.look();
       } else if (state === 'connecting') {
         this.log.warn('ZooKeeper is not heard', { servers: this.address.servers });
-        this.patience = setTimeout(() => this.doubt(), session.timeoutMs / 4);
         this.hopeFor(session);
       } else if (!this.closed) this.expire();
     });
@@ -98,8 +99,17 @@ export class ZookeeperCoordination implements Coordination {
     if (this.news.now.elected) this.tell(NOBODY);
   }
 
+  /** While we lead. */
+  private beat(session: ZookeeperSession): void {
+    clearTimeout(this.lease);
+    if (!this.news.now.elected) return;
+    const leftMs = session.heardMs + LEASE * session.timeoutMs - performance.now();
+    if (leftMs <= 0) return this.doubt();
+    session.get(this.address.path).catch(() => undefined);
+    this.lease = setTimeout(() => this.beat(session), Math.min(leftMs, session.timeoutMs / BEATS_PER_SESSION));
+  }
+
   private expire(): void {
-    clearTimeout(this.patience);
     clearTimeout(this.hope);
     this.log.warn('the session with ZooKeeper is over: a new one begins', { servers: this.address.servers });
     this.doubt();
@@ -154,6 +164,7 @@ export class ZookeeperCoordination implements Coordination {
     if (session.state !== 'connected') return;
     const leader = node && this.masterIn(node.data, first!);
     this.tell({ leader, elected: node?.isOwn === true });
+    this.beat(session);
   }
 
   /** Looked up, not remembered: the answer to our own `create` may have been lost, and an operator may remove the node. */
