@@ -34,8 +34,7 @@ export default class Up extends MezzoCommand {
   static override flags = {
     'work-dir': workDirFlag,
     agents: Flags.integer({
-      description: 'agents that share this machine',
-      default: 1,
+      description: 'agents that share this machine (default: as before, else 1)',
       min: 1,
       max: 250,
       helpValue: 'N',
@@ -45,15 +44,16 @@ export default class Up extends MezzoCommand {
       helpValue: 'N',
     }),
     'port-offset': Flags.integer({
-      description: 'added to every port, task ports too',
-      default: 0,
+      description: 'added to every port, task ports too (default: as before, else 0)',
       min: 0,
       max: 33_535,
       helpValue: 'N',
     }),
-    name: Flags.string({ description: 'name of the cluster', default: 'mezzo' }),
+    name: Flags.string({ description: 'name of the cluster (default: as before, else mezzo)' }),
     tls: Flags.boolean({
-      description: "master and agents speak HTTPS, with certificates of the cluster's own authority (secrets/ca.pem)",
+      description:
+        "master and agents speak HTTPS, with certificates of the cluster's own authority in secrets/ca.pem (default: as before, else not)",
+      allowNo: true,
     }),
     detach: Flags.boolean({ description: 'return once everything answers', char: 'd' }),
     deploy: Flags.string({
@@ -85,10 +85,10 @@ export default class Up extends MezzoCommand {
     const supervisor = new Supervisor(
       workDir,
       {
-        agents: flags.agents,
-        portOffset: flags['port-offset'],
-        clusterName: flags.name,
-        tls: flags.tls,
+        ...(flags.agents !== undefined && { agents: flags.agents }),
+        ...(flags['port-offset'] !== undefined && { portOffset: flags['port-offset'] }),
+        ...(flags.name !== undefined && { clusterName: flags.name }),
+        ...(flags.tls !== undefined && { tls: flags.tls }),
         ...(flags.masters !== undefined && { masters: flags.masters }),
       },
       progress,

@@ -10,7 +10,7 @@ let workDir: WorkDir;
 beforeEach(() => void (workDir = new WorkDir(mkdtempSync(join(tmpdir(), 'mezzo-setup-')))));
 afterEach(() => rmSync(workDir.path, { recursive: true }));
 
-const options = { agents: 1, portOffset: 0, clusterName: 'c', tls: false };
+const options = { agents: 1, portOffset: 0, masters: 1, clusterName: 'c', tls: false };
 const plan = planUp({ cpus: 4, memMib: 8192, diskMib: 100_000 }, options);
 const mode = (...parts: string[]) => (statSync(workDir.at(...parts)).mode & 0o777).toString(8);
 

@@ -4,19 +4,14 @@ import { CertificateAuthority, keepJoinToken, writeSecret } from '@mezzo/sdk/sec
 import { type ClusterFile, type WorkDir, writeJson } from '../lib/workdir.js';
 import type { DaemonSpec } from './daemon.js';
 import { bundledRegistry, executable } from './kernel.js';
-import { type MasterPlan, PORTS, type UpOptions, type UpPlan } from './plan.js';
-
-export interface SetupOptions extends UpOptions {
-  readonly clusterName: string;
-  /** The kernel's daemons speak HTTPS, with certificates of the cluster's own authority. */
-  readonly tls: boolean;
-}
+import { type MasterPlan, PORTS, type UpPlan } from './plan.js';
+import type { Shape } from './shape.js';
 
 /** Agents of one machine get loopback addresses of their own, so that constraints on the host name mean something. */
 const agentIp = (index: number): string => `127.0.0.${1 + (index % 250)}`;
 
 /** Makes the directories, the key, the join token and cluster.json; keeps what an earlier start made. */
-export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: SetupOptions): Promise<ClusterFile> {
+export async function setUpCluster(workDir: WorkDir, plan: UpPlan, options: Shape): Promise<ClusterFile> {
   for (const dir of ['store', 'run', 'logs', 'plugins', 'agents'])
     mkdirSync(workDir.at(dir), { recursive: true, mode: 0o700 });
   if (workDir.cluster === undefined && process.getuid?.() === 0) letUsersPass(workDir.path, workDir.at('agents'));

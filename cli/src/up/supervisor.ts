@@ -5,10 +5,11 @@ import { kernelOptions } from '../lib/cluster.js';
 import { http, httpJson } from '../lib/http.js';
 import { isAlive, type ProcessId, signal, startTimeOf, tail, waitGone } from '../lib/processes.js';
 import { type ClusterFile, readJson, readJsonFiles, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
-import { daemonSpecs, setUpCluster, type SetupOptions } from './cluster-setup.js';
+import { daemonSpecs, setUpCluster } from './cluster-setup.js';
 import { anyDaemonAlive, Daemon } from './daemon.js';
 import { planUp, type UpPlan } from './plan.js';
 import { measureMachine, requirePorts, requireZookeeper } from './preflight.js';
+import { type Shape, shapeFor, unlike } from './shape.js';
 import type { Progress } from './ui.js';
 
 /** `run/supervisor.json`: who supervises, and how far the start is; a detached start reads it. */
@@ -33,7 +34,7 @@ export class Supervisor {
 
   constructor(
     private readonly workDir: WorkDir,
-    private readonly options: SetupOptions,
+    private readonly asked: Partial<Shape>,
     private readonly progress: Progress,
   ) {}
 
@@ -59,25 +60,12 @@ export class Supervisor {
     this.record('starting');
     const adopting = anyDaemonAlive(this.workDir);
     const earlier = this.workDir.cluster;
-    const options =
-      adopting && earlier
-        ? {
-            ...this.options,
-            agents: earlier.agents,
-            masters: mastersOf(earlier),
-            portOffset: earlier.portOffset,
-            tls: earlier.masterUrl.startsWith('https:'),
-          }
-        : { ...this.options, masters: mastersWanted(this.workDir, this.options) };
-    if (
-      adopting &&
-      earlier &&
-      (earlier.agents !== this.options.agents || earlier.portOffset !== this.options.portOffset)
-    ) {
+    const kept = adopting && earlier ? unlike(earlier, this.asked) : [];
+    if (kept.length > 0)
       this.progress.warn(
-        `the running cluster keeps its ${earlier.agents} agent(s) and port offset ${earlier.portOffset}: \`mezzo down\` first to change them`,
+        `the running cluster keeps what it has (${kept.join(', ')}): \`mezzo down\` first to change it`,
       );
-    }
+    const options = shapeFor(earlier, adopting ? {} : this.asked);
     const plan = this.plan(options);
     if (!adopting && plan.zookeepers.length > 0) requireZookeeper();
     if (!adopting) await requirePorts(plan.ports);
@@ -115,7 +103,7 @@ export class Supervisor {
     removeFile(this.workDir.supervisorFile);
   }
 
-  private plan(options: SetupOptions): UpPlan {
+  private plan(options: Shape): UpPlan {
     try {
       return planUp(measureMachine(this.workDir.path), options);
     } catch (error) {
@@ -206,23 +194,6 @@ export class Supervisor {
       { blame: 'environment', next: `read the logs in ${this.workDir.at('logs')}` },
     );
   }
-}
-
-const mastersOf = ({ masterUrls }: ClusterFile): number => masterUrls?.length ?? 1;
-
-/** What a cluster was begun with is kept: one master and several have their definitions in different places. */
-function mastersWanted(workDir: WorkDir, { masters }: SetupOptions): number {
-  const earlier = workDir.cluster;
-  if (earlier === undefined || masters === undefined || masters === mastersOf(earlier))
-    return earlier === undefined ? (masters ?? 1) : mastersOf(earlier);
-  throw new MezzoError(
-    'MASTERS_FIXED',
-    `the cluster in ${workDir.path} has ${mastersOf(earlier)} master(s), and --masters is ${masters}`,
-    {
-      blame: 'user',
-      next: 'leave --masters out; or take `mezzo backup`, start anew in another --work-dir, and see docs/HIGH-AVAILABILITY.md',
-    },
-  );
 }
 
 /** URL of the master that leads; of the only one, once it is healthy. */
