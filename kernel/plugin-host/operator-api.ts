@@ -41,8 +41,9 @@ export function operatorApi(host: PluginHost, authenticate: Authenticate, log: L
   router.get('/endpoints', people, (ctx) => {
     ctx.body = { endpoints: host.endpoints() };
   });
+  // The cluster is about to stop: what runs beside the leader would replace its tasks. Others serve, and keep the store, until it has.
   router.post('/shutdown', people, async (ctx) => {
-    await host.stopPlugins();
+    await host.setLeading(false);
     ctx.body = { plugins: host.statuses() };
   });
   router.get('/index', machines, (ctx) => {

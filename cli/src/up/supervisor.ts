@@ -226,6 +226,8 @@ export async function endCluster(
   const masters = daemons.filter(({ spec }) => spec.role === 'master');
   const agents = daemons.filter(({ spec }) => spec.role === 'agent');
   const cluster = workDir.cluster;
+  // A start that was refused before it began.
+  if (daemons.length === 0) return;
   if (cluster !== undefined && masters.some(({ alive }) => alive)) {
     try {
       await httpJson(`${(await leadingUrl(workDir)) ?? cluster.masterUrl}/plugins/v1/shutdown`, {
@@ -233,7 +235,7 @@ export async function endCluster(
         ...(await kernelOptions(workDir)),
         timeoutMs: 15_000,
       });
-      progress.step('plugins stopped');
+      progress.step('frameworks among the plugins stopped');
     } catch (error) {
       progress.warn(`the plugins could not be stopped in order: ${messageOf(error)}`);
     }

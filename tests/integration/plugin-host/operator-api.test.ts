@@ -67,6 +67,18 @@ test('nobody gets in without a token of the right scope', async () => {
   expect(await call('GET', '/packages/x.tgz', 'user')).toMatchObject({ status: 401 });
 });
 
+test('before the cluster stops, what runs beside its leader does, and nothing else', async () => {
+  await host.setLeading(true);
+  await call('POST', '/plugins', 'user', pack(dir, plugin('beside-the-leader', '', { placement: 'leader' })));
+  const states = async () =>
+    ((await call('GET', '/plugins', 'user')).json['plugins'] as PluginStatus[]).map(
+      ({ id, state }) => `${id} ${state}`,
+    );
+  expect(await states()).toEqual(['beside-the-leader active', 'hello active']);
+  expect((await call('POST', '/shutdown', 'operator')).status).toBe(200);
+  expect(await states()).toEqual(['beside-the-leader stopped', 'hello active']);
+});
+
 test('a tarball is installed, listed, and removed over HTTP; what is wrong with one is said', async () => {
   const installed = await call('POST', '/plugins', 'user', pack(dir, plugin('guest', '')));
   expect(installed).toMatchObject({ status: 200, json: { plugin: { id: 'guest', state: 'active' } } });
