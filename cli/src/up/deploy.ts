@@ -75,7 +75,7 @@ export async function whyStuck(cluster: Cluster, app: App): Promise<string | und
   const item = queue.find((entry) => entry.app?.id === app.id);
   if (item === undefined) {
     if (app.tasksUnhealthy > 0) return `${app.tasksUnhealthy} instance(s) fail their health check`;
-    return undefined;
+    return app.tasksRunning < app.instances ? whoIsAwaited(cluster) : undefined;
   }
   if (item.delay !== undefined && !item.delay.overdue && item.delay.timeLeftSeconds > 0) {
     const why = app.lastTaskFailure?.message ?? 'earlier instances failed';
@@ -87,6 +87,13 @@ export async function whyStuck(cluster: Cluster, app: App): Promise<string | und
   if (item.processedOffersSummary?.processedOffersCount === 0)
     return 'no offer has come yet: is an agent running? (`mezzo node list`)';
   return undefined;
+}
+
+/** What runs on agents that may still come back is not replaced. */
+async function whoIsAwaited(cluster: Cluster): Promise<string | undefined> {
+  const { recovered_slaves: awaited } = await cluster.json<{ recovered_slaves: object[] }>('/mesos/slaves');
+  if (awaited.length === 0) return undefined;
+  return `${awaited.length} agent(s) are not back since the master changed: what they ran is replaced when --agent_reregister_timeout (10 minutes) is over`;
 }
 
 export const isSettled = (app: App): boolean => {
