@@ -63,7 +63,9 @@ export class MarathonNode {
     const { time } = this.world;
     const { life } = master;
     time.after(time.random.between(...START_MS), () => {
-      if (master.life === life && this.life?.master !== master) this.start(master);
+      // One that started now beside a master that leads no more would be another process, whose writes do not land.
+      const newest = this.life?.master.life?.epoch ?? 0;
+      if (master.life === life && this.life?.master !== master && newest <= life!.epoch) this.start(master);
     });
   }
 
