@@ -12,6 +12,8 @@ const findings = (...args: string[]) =>
     ),
   );
 
+const isMarkdown = (file: string): boolean => file.endsWith('.md');
+
 test('no test is switched off or alone', () => {
   const files = [...filesBelow('tests'), ...productFiles().map((file) => file.replace(/\.ts$/, '.test.ts'))].filter(
     (file) => file.endsWith('.test.ts'),
@@ -37,6 +39,15 @@ test('files are kebab-case', () => {
 
 test('the lock file names no registry host', () => {
   expect(textOf('package-lock.json')).not.toMatch(/"resolved": "https?:/);
+});
+
+test('a promise is backed: each test that a document names is there', () => {
+  const documents = ['docs', 'plugins', 'packaging'].flatMap((folder) => [...filesBelow(folder)]).filter(isMarkdown);
+  const named = documents.flatMap((file) =>
+    [...textOf(file).matchAll(/`([\w./-]+\.test\.ts)`/g)].map((match) => `${match[1]} (${file})`),
+  );
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter((one) => !existsSync(join(root, one.split(' ')[0]!)))).toEqual([]);
 });
 
 test('every built-in plugin has a manifest, a README and an entry', () => {
