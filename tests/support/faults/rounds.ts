@@ -7,6 +7,8 @@ import type { Fault, Site } from './faults.js';
 
 const STEADY = '/steady';
 const SETTLE_MS = 90_000;
+/** Worth a word in the table. */
+const LONG_MS = 10_000;
 
 export interface RoundsOptions {
   readonly faults: readonly Fault[];
@@ -58,14 +60,23 @@ async function underOne(fault: Fault, site: Site, began: number, check: () => vo
     );
     const [victim, again] = await Promise.all([fault.strike(site), acknowledged]);
     fault.heal?.(site);
-    await until('all agents are active', () => cluster.agentsAreActive(), SETTLE_MS, 200);
-    await until('ZooKeeper is whole', () => cluster.zookeeper.isWhole(), SETTLE_MS, 200);
-    await until('all masters stand for election', () => cluster.mastersStand(), SETTLE_MS, 200);
+    const waited: string[] = [];
+    const waitFor = async (what: string, wait: () => Promise<unknown>): Promise<void> => {
+      const sinceMs = Date.now();
+      await wait();
+      if (Date.now() - sinceMs > LONG_MS) waited.push(`, ${what} took ${seconds(sinceMs).trim()} s`);
+    };
+    for (const [what, holds] of [
+      ['agents', () => cluster.agentsAreActive()],
+      ['ZooKeeper', () => cluster.zookeeper.isWhole()],
+      ['masters', () => cluster.mastersStand()],
+    ] as const)
+      await waitFor(what, () => until(`all is well with ${what}`, holds, SETTLE_MS, 200));
     over.abort();
     await writing;
-    await client.settle(SETTLE_MS);
+    await waitFor('apps', () => client.settle(SETTLE_MS));
     check();
-    return `${when} ${again} ${seconds(struckMs)}  well  ${fault.name} (${victim})`;
+    return `${when} ${again} ${seconds(struckMs)}  well  ${fault.name} (${victim})${waited.join('')}`;
   } catch (error) {
     throw new Error(`at ${when} s: ${fault.name}: ${String(error)}`, { cause: error });
   } finally {
