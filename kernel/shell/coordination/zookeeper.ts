@@ -12,9 +12,11 @@ const HOST = /^[\w.:-]{1,255}$/;
 const RETRY_MS = 1_000;
 /** Of its own time: a session that was not heard for so long is over on the server, or as good as. */
 const GIVE_UP_AFTER = 3;
-/** Of the session's time, since ZooKeeper is known to have heard us: for so long nobody else is elected, whichever server we lose. */
+/** Of the session's time, since most servers are known to have heard us: for so long nobody else is elected. */
 const LEASE = 5 / 6;
 const BEATS_PER_SESSION = 10;
+/** There is none. To delete it goes through ZooKeeper's leader and most of its peers, where a read may be answered by a server that is cut off. */
+const NOTHING = 'nothing';
 
 /**
  * Election by the znodes that clients of Mesos read. Whoever only watches never stands for election.
@@ -30,6 +32,7 @@ export class ZookeeperCoordination implements Coordination {
   private stale = false;
   private closed = false;
   private lease: NodeJS.Timeout | undefined;
+  private heardMs = 0;
   private hope: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
 
@@ -103,9 +106,12 @@ export class ZookeeperCoordination implements Coordination {
   private beat(session: ZookeeperSession): void {
     clearTimeout(this.lease);
     if (!this.news.now.elected) return;
-    const leftMs = session.heardMs + LEASE * session.timeoutMs - performance.now();
+    const nowMs = performance.now();
+    const leftMs = this.heardMs + LEASE * session.timeoutMs - nowMs;
     if (leftMs <= 0) return this.doubt();
-    session.get(this.address.path).catch(() => undefined);
+    const heard = (): void => void (this.heardMs = Math.max(this.heardMs, nowMs));
+    const refused = (error: unknown): unknown => hasCode(error, 'ZOOKEEPER_NOT_ALLOWED') && heard();
+    session.delete(`${this.address.path}/${NOTHING}`).then(heard, refused);
     this.lease = setTimeout(() => this.beat(session), Math.min(leftMs, session.timeoutMs / BEATS_PER_SESSION));
   }
 
@@ -146,6 +152,7 @@ export class ZookeeperCoordination implements Coordination {
 
   private async lookOnce(session: ZookeeperSession): Promise<void> {
     const { path } = this.address;
+    const lookedMs = performance.now();
     if (this.self) await session.ensure(path);
     const changed = (): void => this.look();
     const names = await session.children(path, changed);
@@ -163,7 +170,9 @@ export class ZookeeperCoordination implements Coordination {
     if (first !== undefined && node === undefined) return void (this.stale = true);
     if (session.state !== 'connected') return;
     const leader = node && this.masterIn(node.data, first!);
-    this.tell({ leader, elected: node?.isOwn === true });
+    const elected = node?.isOwn === true;
+    if (elected && !this.news.now.elected) this.heardMs = lookedMs;
+    this.tell({ leader, elected });
     this.beat(session);
   }
 

@@ -68,7 +68,6 @@ type Call = (done: (code: number, text: unknown, ...values: unknown[]) => void) 
  */
 export class ZookeeperSession {
   private current: SessionState = 'connecting';
-  private latestMs = 0;
   private readonly listeners = new Set<(state: SessionState) => void>();
   private readonly pending = new Set<(error: MezzoError) => void>();
 
@@ -100,11 +99,6 @@ export class ZookeeperSession {
   /** What the server has granted, or what was asked for as long as there is none. */
   get timeoutMs(): number {
     return this.client.timeout > 0 ? this.client.timeout : this.askedTimeoutMs;
-  }
-
-  /** When the latest question that was answered was asked (performance.now): for the server this session's time began no earlier. */
-  get heardMs(): number {
-    return this.latestMs;
   }
 
   /** Calls at each change. The answer stops it. */
@@ -186,14 +180,12 @@ export class ZookeeperSession {
   /** The answer's values. The client says nothing at all while no server is reached: hence a time of our own. */
   private ask(path: string, call: Call): Promise<unknown[]> {
     if (this.current === 'over') return Promise.reject(failed('-112', path));
-    const askedMs = performance.now();
     return new Promise((resolve, reject) => {
       const settle = (error: MezzoError | undefined, values: unknown[] = []): void => {
         if (!this.pending.delete(fail)) return;
         clearTimeout(timer);
-        if (error) return reject(error);
-        this.latestMs = Math.max(this.latestMs, askedMs);
-        resolve(values);
+        if (error) reject(error);
+        else resolve(values);
       };
       const fail = (error: MezzoError): void => settle(error);
       const timer = setTimeout(() => fail(failed('-7', path)), this.timeoutMs);

@@ -54,10 +54,24 @@ export class FaultyCluster {
     return `http://${this.hosts.address(name)}:${port}${path}`;
   }
 
-  /** The master that leads and answers. */
-  async leader(): Promise<string | undefined> {
+  /** The masters that answer as one that leads does. */
+  async leaders(): Promise<readonly string[]> {
     const answers = await Promise.all(this.masters.map((name) => this.get(name, '/state-summary')));
-    return this.masters[answers.findIndex((answer) => answer !== undefined)];
+    return this.masters.filter((_, index) => answers[index] !== undefined);
+  }
+
+  async leader(): Promise<string | undefined> {
+    return (await this.leaders())[0];
+  }
+
+  /** The server that a master is connected to. */
+  zookeeperOf(name: string): string | undefined {
+    const connections = readProc(this.daemons.get(name)!.pid!, 'net/tcp').split('\n');
+    const hex = (text: string): string => Number(text).toString(16).padStart(2, '0').toUpperCase();
+    return this.zookeeper.names.find((server) => {
+      const [host, port] = [this.hosts.address(server).split('.').reverse().map(hex).join(''), hex('2181')];
+      return connections.some((line) => line.includes(` ${host}:${port.padStart(4, '0')} 01 `));
+    });
   }
 
   async agentsAreActive(): Promise<boolean> {

@@ -240,6 +240,23 @@ export const MORE_FAULTS: readonly Fault[] = [
     heal: mend,
   },
   {
+    name: "the leading master's ZooKeeper is cut off from the others",
+    async strike(site) {
+      const { cluster } = site;
+      const name = await leader(site);
+      const server = await until(`${name} has a ZooKeeper`, () => cluster.zookeeperOf(name), SEEN_MS);
+      cutOff(
+        site,
+        server,
+        cluster.zookeeper.names.filter((one) => one !== server),
+        'both',
+      );
+      await forAttempts(site, 50);
+      return `${name}, ${server}`;
+    },
+    heal: mend,
+  },
+  {
     name: "the disk of ZooKeeper's leader is full",
     async strike(site) {
       const { cluster } = site;

@@ -7,6 +7,9 @@ import type { Fault, Site } from './faults.js';
 
 const STEADY = '/steady';
 const SETTLE_MS = 90_000;
+const ASK_MS = 50;
+/** One that was frozen answers for a moment when it wakes. */
+const DOUBLE_MS = 1_000;
 /** Worth a word in the table. */
 const LONG_MS = 10_000;
 
@@ -40,11 +43,33 @@ export async function underFaults(
   tell(
     `seed ${seed}; seconds: when, until a write that was begun afterwards was acknowledged, until all was as it should`,
   );
-  for (const fault of Array.from({ length: rounds }, () => (inOrder ? faults : shuffled(faults, random))).flat())
-    tell(await underOne(fault, site, began, () => expect(client.processes(STEADY)).toEqual(steady)));
+  const over = new AbortController();
+  const doubleMs = longestDoubleReign(cluster, over.signal);
+  try {
+    for (const fault of Array.from({ length: rounds }, () => (inOrder ? faults : shuffled(faults, random))).flat())
+      tell(await underOne(fault, site, began, () => expect(client.processes(STEADY)).toEqual(steady)));
+  } finally {
+    over.abort();
+  }
+  expect(await doubleMs).toBeLessThan(DOUBLE_MS);
   const started = client.started();
   expect(started.filter((id, index) => started.indexOf(id) !== index)).toEqual([]);
   tell(`${client.acked} of ${client.tried} writes were acknowledged, ${started.length} tasks started, none twice`);
+  tell(`two masters answered as leaders for ${await doubleMs} ms at the longest`);
+}
+
+/** For how long two masters answered as leaders at once, in ms. */
+async function longestDoubleReign(cluster: FaultyCluster, signal: AbortSignal): Promise<number> {
+  let longestMs = 0;
+  let sinceMs: number | undefined;
+  while (!signal.aborted) {
+    const askedMs = Date.now();
+    const isDouble = (await cluster.leaders()).length > 1;
+    if (isDouble) longestMs = Math.max(longestMs, Date.now() - (sinceMs ??= askedMs));
+    else sinceMs = undefined;
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+  }
+  return longestMs;
 }
 
 async function underOne(fault: Fault, site: Site, began: number, check: () => void): Promise<string> {
