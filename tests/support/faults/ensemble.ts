@@ -46,14 +46,17 @@ export class Ensemble {
     return this.names.map((name) => `${this.hosts.address(name)}:${PORT}`).join(',');
   }
 
+  /** What each says that it is, in the order of their names; undefined: it does not serve. */
+  modes(): Promise<readonly (string | undefined)[]> {
+    return Promise.all(this.names.map((name) => zookeeperMode(this.hosts.address(name), PORT)));
+  }
+
   async leader(): Promise<string | undefined> {
-    const modes = await Promise.all(this.names.map((name) => zookeeperMode(this.hosts.address(name), PORT)));
-    return this.names[modes.indexOf('leader')];
+    return this.names[(await this.modes()).indexOf('leader')];
   }
 
   async isWhole(): Promise<boolean> {
-    const modes = await Promise.all(this.names.map((name) => zookeeperMode(this.hosts.address(name), PORT)));
-    return modes.every((mode) => mode !== undefined);
+    return (await this.modes()).every((mode) => mode !== undefined);
   }
 
   signal(name: string, signal: NodeJS.Signals): void {

@@ -76,7 +76,16 @@ async function cutFromZookeeper(site: Site, way: Way): Promise<string> {
 const zookeeperLeader = async ({ cluster: { zookeeper } }: Site): Promise<string> =>
   (await until('it has one', () => zookeeper.leader(), SEEN_MS))!;
 const zookeeperHasAnother = ({ cluster: { zookeeper } }: Site, than: string): Promise<unknown> =>
-  until('another one leads', async () => ![undefined, than].includes(await zookeeper.leader()), SEEN_MS);
+  until(
+    `another ZooKeeper leads than ${than}`,
+    async () => {
+      const modes = await zookeeper.modes();
+      const now = zookeeper.names[modes.indexOf('leader')];
+      if (now === undefined || now === than) throw new Error(modes.join());
+      return true;
+    },
+    SEEN_MS,
+  );
 
 /** Where libfaketime is installed. */
 export const CLOCK_FAULTS: readonly Fault[] =
