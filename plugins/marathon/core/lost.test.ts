@@ -94,6 +94,18 @@ describe('a kill', () => {
     expect(cluster.state.apps.size).toBe(0);
   });
 
+  it('that came before the agent was back is said again once the master knows of the task', () => {
+    create();
+    cluster.prompt = false;
+    cluster.command({ kind: 'removeApp', id: '/a', force: true });
+    const [task = ''] = cluster.tasksOf('/a');
+    cluster.status(task, 'TASK_KILLING', { reason: 'REASON_RECONCILIATION' });
+    cluster.status(task, 'TASK_RUNNING');
+    expect(cluster.callsOf('KILL')).toHaveLength(1);
+    cluster.status(task, 'TASK_RUNNING', { reason: 'REASON_RECONCILIATION' });
+    expect(cluster.callsOf('KILL')).toHaveLength(2);
+  });
+
   it('comes to a launch that does not start in time', () => {
     cluster.prompt = false;
     create();

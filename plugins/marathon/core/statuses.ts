@@ -2,7 +2,16 @@ import type { TaskStatus } from '@mezzo/sdk/api';
 import { growDelay, noteProgress } from './delay.js';
 import { appIdOfTask, isoTime } from './ids.js';
 import { onAgentHealth, startProbes } from './health.js';
-import { definitionOf, endTask, findEntry, forget, launchTimer, lostTimer, setCondition } from './instances.js';
+import {
+  definitionOf,
+  endTask,
+  findEntry,
+  forget,
+  launchTimer,
+  lostTimer,
+  sendKill,
+  setCondition,
+} from './instances.js';
 import { noteAnswered } from './reconcile.js';
 import { saveFailure, saveInstance } from './records.js';
 import type { Condition, Instance, TaskRun } from './state.js';
@@ -118,6 +127,7 @@ function onAlive(turn: Turn, instance: Instance, task: TaskRun, status: TaskStat
   if (before === 'unreachable' || before === 'unreachableInactive') turn.clearTimer(lostTimer(instance));
   // A kill that was asked for is not taken back by an older word; the retry timer goes on.
   if (before !== 'killing') setCondition(turn, instance, condition);
+  else if (missedKill(turn, status, condition)) sendKill(turn, instance);
   const app = definitionOf(entry, instance);
   if (condition === 'running' && task.startedAtMs === undefined) {
     task.startedAtMs = Math.min(turn.atMs, Math.round((status.timestamp ?? Infinity) * 1000));
@@ -132,6 +142,10 @@ function onAlive(turn: Turn, instance: Instance, task: TaskRun, status: TaskStat
   if (condition === 'running' && status.healthy !== undefined)
     onAgentHealth(turn, app, instance, status.healthy, status.message ?? '');
 }
+
+/** A master that has just begun to lead knows no task of an agent that is not back: what it was told to end runs on. */
+const missedKill = ({ state }: Turn, { reason }: TaskStatus, condition: Condition): boolean =>
+  state.phase === 'acting' && reason === 'REASON_RECONCILIATION' && condition !== 'killing';
 
 /** Nobody knows how it fares. By the app's strategy it is replaced and forgotten, at once or later. */
 function onUnreachable(turn: Turn, instance: Instance): void {
