@@ -168,7 +168,12 @@ export type UpCall =
     }
   /** Sent again until acknowledged. */
   | { readonly type: 'operationUpdated'; readonly operation: AgentOperation }
-  | { readonly type: 'updateResources'; readonly resources: readonly Resource[] }
+  /** All that there is, after these of the operations that nobody has acknowledged; others had not come yet. */
+  | {
+      readonly type: 'updateResources';
+      readonly resources: readonly Resource[];
+      readonly operations?: readonly string[];
+    }
   /** Orderly farewell: the agent ends its tasks and leaves. */
   | { readonly type: 'unregister' };
 

@@ -12,6 +12,7 @@ const KEPT: readonly (readonly [seed: number, story: string])[] = [
   [312_056, 'the leader is cut off, ends, and comes back first: it leads again'],
   [330_135, 'a leader that stood still is asked about machines: the newest one knows'],
   [330_159, 'a drained agent is away when its machine is brought down, and comes back drained no more'],
+  [360_737, 'an agent tells what it has to spare while a volume is on its way to it: the master forgot the volume'],
   [508, 'Marathon, killed, is to start again beside a master that leads no more: beside the next one it runs already'],
   [9, 'the machine of a pod is booted again: its tasks ran, and are not dropped'],
   [12051, 'a schedule that says the same time of a machine in other words leaves its offers alone'],

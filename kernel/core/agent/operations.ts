@@ -34,9 +34,15 @@ export function applyOperation(turn: Turn, message: Extract<DownMessage, { type:
   if (isPossible) for (const volume of without(come, gone)) emit(turn, { type: 'createVolume', volume, fresh: true });
   saveResources(turn, state);
   if (isPossible) for (const volume of without(gone, come)) emit(turn, { type: 'destroyVolume', volume });
-  else emit(turn, { type: 'sendMaster', call: { type: 'updateResources', resources: offeredBy(state) } });
+  else tellResources(turn);
   count(state, `slave/operations_${outcome.slice('OPERATION_'.length).toLowerCase()}`);
   sendOperation(turn, uuid, false);
+}
+
+/** Operations that are under way to us are not in it: the master must tell them from those that are. */
+export function tellResources(turn: Turn): void {
+  const [resources, operations] = [offeredBy(turn.state), [...turn.state.operations.keys()]];
+  emit(turn, { type: 'sendMaster', call: { type: 'updateResources', resources, operations } });
 }
 
 export function acknowledgeOperation(turn: Turn, uuid: string): void {

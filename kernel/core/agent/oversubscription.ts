@@ -4,9 +4,10 @@ import { Resources } from '../resources/index.js';
 import { saveRun } from './checkpoint.js';
 import { neverRan } from './ends.js';
 import { killVessel } from './kill.js';
+import { tellResources } from './operations.js';
 import type { AgentState, Run, TaskEnd } from './state.js';
 import { count, emit, type Turn } from './turn.js';
-import { offeredBy, usedBy } from './views.js';
+import { usedBy } from './views.js';
 
 /** What is there on top of what the machine has, for those who can be ended at any time; and their end. */
 
@@ -30,7 +31,7 @@ export function tellOversubscribed(turn: Turn): void {
   const { state } = turn;
   if (state.link.oversubscribed === state.oversubscribed) return;
   state.link.oversubscribed = state.oversubscribed;
-  emit(turn, { type: 'sendMaster', call: { type: 'updateResources', resources: offeredBy(state) } });
+  tellResources(turn);
 }
 
 /** After a restart, until the estimator speaks: no less than what is in use. */

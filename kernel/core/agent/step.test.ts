@@ -924,7 +924,7 @@ describe('reservations and volumes', () => {
   test('what the agent has not got is dropped, and the master learns what there is', () => {
     world.master(reserve('op', 5000));
     expect(outcomes()).toMatchObject([{ status: { state: 'OPERATION_DROPPED' } }]);
-    expect(world.sent).toContainEqual({ type: 'updateResources', resources: config.resources });
+    expect(world.sent).toContainEqual({ type: 'updateResources', resources: config.resources, operations: ['op'] });
   });
 
   test('a volume is made before it is written down, made sure of in each life, and removed after it is forgotten', () => {

@@ -212,6 +212,17 @@ test('the agent has the last word: what it never heard of is undone, what it los
   expect(total()).toBe('cpus:4');
 });
 
+test('what an agent says that it has is before operations on their way to it, and after those that it names', () => {
+  const { accept, agent, total } = cluster();
+  const before = [...resources('cpus:4;mem:4096;disk:1000;ports:[31000-32000]')];
+  accept(reserve('disk:64', 'op'));
+  agent.call({ type: 'updateResources', resources: before, operations: [] });
+  expect(total()).toContain(`${RESERVED}:64`);
+  const { uuid } = agent.of('applyOperation')[0]!;
+  agent.call({ type: 'updateResources', resources: before, operations: [uuid] });
+  expect(total()).not.toContain('DYNAMIC');
+});
+
 test('a new master learns operations from the agent, and passes on what their framework has yet to acknowledge', () => {
   const { accept, answer, scheduler } = cluster();
   accept(reserve('disk:64', 'op'));

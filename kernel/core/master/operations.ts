@@ -95,6 +95,7 @@ function begin(
     frameworkId: framework?.id,
     agentId: agent.id,
     info: asked,
+    conversion,
     status: statusOf(asked, agent.id, 'OPERATION_PENDING'),
   };
   agent.total = agent.total.subtract(conversion.from).add(conversion.to);
@@ -104,6 +105,15 @@ function begin(
   const ids = framework && { frameworkId: framework.id };
   const [from, to] = [conversion.from.toMessages('post'), conversion.to.toMessages('post')];
   sendAgent(turn, agent, { type: 'applyOperation', uuid: operation.uuid, ...ids, info: asked, from, to });
+}
+
+/** What the agent will have, of what it said that it has before it heard of all operations. */
+export function afterUnheard({ operations }: Agent, said: Resources, heard: readonly string[]): Resources {
+  let total = said;
+  for (const { uuid, conversion, status } of operations.values())
+    if (conversion && status.state === 'OPERATION_PENDING' && !heard.includes(uuid) && total.contains(conversion.from))
+      total = total.subtract(conversion.from).add(conversion.to);
+  return total;
 }
 
 const statusOf = (

@@ -17,7 +17,7 @@ import type {
 } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, ExecutorId, FrameworkId, OfferId, TaskId } from '@mezzo/sdk/contract';
 import { Allocator } from '../allocator/index.js';
-import { Resources } from '../resources/index.js';
+import { Resources, type Conversion } from '../resources/index.js';
 import type { AgentFate, AgentRecord, DrainRecord } from './effects.js';
 import type { MasterOptions } from './options.js';
 import type { Sight } from './sight.js';
@@ -59,6 +59,8 @@ export interface Operation {
   readonly frameworkId: FrameworkId | undefined;
   readonly agentId: AgentId;
   readonly info: OfferOperation;
+  /** Of one that this master began: what it does to the agent's resources. */
+  readonly conversion?: Conversion;
   /** The latest; OPERATION_PENDING until the agent has answered. */
   status: OperationStatus;
 }

@@ -6,7 +6,7 @@ import type { MasterEvent } from './events.js';
 import { agentChanged, totalChanged } from './ledger.js';
 import { removeAgent } from './liveness.js';
 import { rescindOffer, rescindOffersOf } from './offers.js';
-import { operationUpdated } from './operations.js';
+import { afterUnheard, operationUpdated } from './operations.js';
 import { type Agent, type Framework } from './state.js';
 import { amend, completeTask, executorExited, forward, publishUpdate, recordStatus, setTaskState } from './tasks.js';
 import { count, log, reply, sendAgent, sendScheduler, type Turn } from './turn.js';
@@ -86,11 +86,12 @@ function message(turn: Turn, agent: Agent, { frameworkId, executorId, data }: Ca
 }
 
 /** Offers may promise what is no more. Where only what is revocable changed, those alone are taken back that have any of it. */
-function updateResources(turn: Turn, agent: Agent, { resources }: Call<'updateResources'>): void {
+function updateResources(turn: Turn, agent: Agent, { resources, operations }: Call<'updateResources'>): void {
   const error = resources.map(resourceError).find((why) => why !== undefined);
   if (error !== undefined)
     return log(turn, 'warn', 'invalid resources of an agent', { agent: agent.id, reason: error });
-  const total = Resources.of(resources);
+  const said = Resources.of(resources);
+  const total = operations === undefined ? said : afterUnheard(agent, said, operations);
   if (firm(total).equals(firm(agent.total))) {
     for (const offer of agent.offers) if (firm(offer.resources) !== offer.resources) rescindOffer(turn, offer);
     agent.total = total;

@@ -4,7 +4,8 @@ import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/cont
 import { Level, type BatchOperation } from 'level';
 import type { DurableStore, StoreBatch, StoreSnapshot } from '../../ports/store.js';
 import { STORE_FORMAT, after, decodeEntry, encodeEntry, tooNew, type LogEntry } from './store-entry.js';
-import { StoreView, type WatchListener } from './store-view.js';
+import { StoreView } from './store-view.js';
+import { ViewedStore } from './viewed-store.js';
 import { WriteQueue } from './write-queue.js';
 
 export interface LevelStoreOptions {
@@ -36,17 +37,18 @@ interface Head {
  * The embedded driver: a LevelDB of one process. Each group of commits is one synced batch, which LevelDB's own checksummed log
  * makes all or nothing, also when the tail of that log is torn.
  */
-export class LevelStore implements DurableStore {
+export class LevelStore extends ViewedStore implements DurableStore {
   private readonly queue: WriteQueue;
   private snapshotting: Promise<void> | undefined;
   private bytesInLog = 0;
 
   private constructor(
     private readonly db: Database,
-    private readonly view: StoreView,
+    protected readonly view: StoreView,
     private firstInLog: number,
     private readonly options: LevelStoreOptions,
   ) {
+    super();
     this.queue = new WriteQueue((group) => this.write(group), view.epoch);
   }
 
@@ -63,26 +65,6 @@ export class LevelStore implements DurableStore {
       await db.close();
       throw error;
     }
-  }
-
-  get epoch(): number {
-    return this.view.epoch;
-  }
-
-  get(key: string): StoreEntry | undefined {
-    return this.view.get(key);
-  }
-
-  list(prefix: string): readonly StoreEntry[] {
-    return this.view.list(prefix);
-  }
-
-  watch(prefix: string, listener: WatchListener): () => void {
-    return this.view.watch(prefix, listener);
-  }
-
-  snapshot(): StoreSnapshot {
-    return this.view.snapshot();
   }
 
   commit(batch: StoreBatch): Promise<number> {

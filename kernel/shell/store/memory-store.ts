@@ -1,40 +1,21 @@
-import type { StoreEntry } from '@mezzo/sdk/contract';
-import type { Store, StoreBatch, StoreSnapshot } from '../../ports/store.js';
+import type { Store, StoreBatch } from '../../ports/store.js';
 import { decodeEntry, encodeEntry, type LogEntry } from './store-entry.js';
-import { StoreView, type WatchListener } from './store-view.js';
+import { StoreView } from './store-view.js';
+import { ViewedStore } from './viewed-store.js';
 import { WriteQueue } from './write-queue.js';
 
 /** What outlives a MemoryStore, as a disk would: hand it to the next one. */
 export type MemoryLog = string[];
 
 /** For tests: a Store whose disk is an array. */
-export class MemoryStore implements Store {
-  private readonly view = new StoreView();
+export class MemoryStore extends ViewedStore implements Store {
+  protected readonly view = new StoreView();
   private readonly queue: WriteQueue;
 
   constructor(private readonly log: MemoryLog = []) {
+    super();
     log.forEach((text, index) => this.view.apply(index + 1, decodeEntry(text)));
     this.queue = new WriteQueue((group) => this.write(group), this.view.epoch);
-  }
-
-  get epoch(): number {
-    return this.view.epoch;
-  }
-
-  get(key: string): StoreEntry | undefined {
-    return this.view.get(key);
-  }
-
-  list(prefix: string): readonly StoreEntry[] {
-    return this.view.list(prefix);
-  }
-
-  watch(prefix: string, listener: WatchListener): () => void {
-    return this.view.watch(prefix, listener);
-  }
-
-  snapshot(): StoreSnapshot {
-    return this.view.snapshot();
   }
 
   commit(batch: StoreBatch): Promise<number> {

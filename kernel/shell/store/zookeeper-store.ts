@@ -1,7 +1,8 @@
-import { hasCode, messageOf, MezzoError, type Logger, type StoreEntry } from '@mezzo/sdk/contract';
+import { hasCode, messageOf, MezzoError, type Logger } from '@mezzo/sdk/contract';
 import type { DurableStore, StoreBatch, StoreSnapshot } from '../../ports/store.js';
 import { after, fenced, type LogEntry } from './store-entry.js';
-import type { WatchListener } from './store-view.js';
+import type { StoreView } from './store-view.js';
+import { ViewedStore } from './viewed-store.js';
 import { WriteQueue } from './write-queue.js';
 import { ZookeeperLog } from './zookeeper-log.js';
 import { ZookeeperNodes, type NodeSession } from './zookeeper-nodes.js';
@@ -25,7 +26,7 @@ const MAX_ENTRIES = 30_000;
  * holds its leadership: once another leads, what an old one writes cannot land. When that session is over, nothing can be
  * written any more: STORE_UNAVAILABLE.
  */
-export class ZookeeperStore implements DurableStore {
+export class ZookeeperStore extends ViewedStore implements DurableStore {
   private queue: WriteQueue;
   private snapshotting: Promise<void> | undefined;
   private bytesInLog = 0;
@@ -38,6 +39,7 @@ export class ZookeeperStore implements DurableStore {
     private readonly log: ZookeeperLog,
     private readonly options: ZookeeperStoreOptions,
   ) {
+    super();
     this.queue = this.newQueue();
   }
 
@@ -47,25 +49,9 @@ export class ZookeeperStore implements DurableStore {
     return new ZookeeperStore(nodes, await ZookeeperLog.open(nodes, path), options);
   }
 
-  get epoch(): number {
-    return this.log.view.epoch;
-  }
-
-  get(key: string): StoreEntry | undefined {
-    return this.log.view.get(key);
-  }
-
-  list(prefix: string): readonly StoreEntry[] {
-    return this.log.view.list(prefix);
-  }
-
-  /** Of a store that has started its epoch, or will not. */
-  watch(prefix: string, listener: WatchListener): () => void {
-    return this.log.view.watch(prefix, listener);
-  }
-
-  snapshot(): StoreSnapshot {
-    return this.log.view.snapshot();
+  /** What watches it watches a store that has started its epoch, or will not. */
+  protected get view(): StoreView {
+    return this.log.view;
   }
 
   commit(batch: StoreBatch): Promise<number> {
