@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -65,6 +67,8 @@ describeIf(zookeeperServerMissing(), 'an ensemble of real ZooKeepers', () => {
       const [quorumPort, electionPort, clientPort] = ports.slice(3 * i);
       return { id, host: '127.0.0.1', quorumPort: quorumPort!, electionPort: electionPort!, clientPort: clientPort! };
     });
+    mkdirSync(join(home, '3-3'));
+    if (process.getuid?.() === 0) spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200m', 'tmpfs', join(home, '3-3')]);
     for (const { id } of all.slice(0, 3)) await run(id, all.slice(0, 3));
     await allServe(1, 3);
   }, 120_000);
@@ -91,6 +95,25 @@ describeIf(zookeeperServerMissing(), 'an ensemble of real ZooKeepers', () => {
     await allServe(1, 3);
     expect(server.starts).toBe(2);
   });
+
+  test.runIf(process.getuid?.() === 0)(
+    'a member whose disk is full is away until there is room',
+    async () => {
+      const { server, dir } = running.get(3)!;
+      const { starts } = server;
+      const ballast = join(dir, 'ballast');
+      spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k']);
+      process.kill(server.pid!, 'SIGKILL');
+      await until('the others serve', async () => (await serving(1)).length === 2, JVM_MS, 200);
+      // Twice as long as it takes to start one that may start.
+      const since = Date.now();
+      await until('it stays away', () => server.pid === undefined && Date.now() - since > 2_500, JVM_MS);
+      expect(server.starts).toBe(starts);
+      await rm(ballast);
+      await allServe(1, 3);
+    },
+    120_000,
+  );
 
   test('whoever shows no token of an operator changes nothing', async () => {
     const user = await mintToken(KEY, { uid: 'ann', scope: 'user' }, 600);
@@ -151,6 +174,7 @@ describeIf(zookeeperServerMissing(), 'an ensemble of real ZooKeepers', () => {
       await api.dispose();
       await server.dispose();
     }
+    spawnSync('umount', ['-l', join(home, '3-3')]);
     await rm(home, { recursive: true, force: true });
   }, 60_000);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { healthOf, listForm, modesOf, parseMntr, statusRow } from './health.js';
 import { majority, parseServerLines, refusalOf, serverLine, type Member, type Mode } from './members.js';
-import { NEVER_STARTED, stepRestarts } from './restarts.js';
+import { NEVER_STARTED, stepRestarts, type Seen } from './restarts.js';
 import { dynamicFileOf, zooCfg } from './zoo-cfg.js';
 
 const member = (id: number): Member => ({
@@ -78,9 +78,12 @@ test('zoo.cfg names the file of members, also the one that ZooKeeper named', () 
   expect(dynamicFileOf(text)).toBe('/c/zoo.cfg.dynamic.7');
 });
 
+const rules = { firstMs: 1000, maxMs: 4000, wellAfterMs: 30_000, silentMaxMs: 60_000 };
+const well = { alive: true, answers: true, serves: true, hasRoom: true };
+const deaf = { ...well, answers: false, serves: false };
+const dead = { ...deaf, alive: false };
+
 test('a server that dies again and again is started ever more seldom, and at once when it was well', () => {
-  const rules = { firstMs: 1000, maxMs: 4000, wellAfterMs: 30_000, silentMaxMs: 60_000 };
-  const dead = { alive: false, answers: false };
   let state = NEVER_STARTED;
   const starts: number[] = [];
   for (let now = 0; now < 16_000; now += 500) {
@@ -89,12 +92,20 @@ test('a server that dies again and again is started ever more seldom, and at onc
     state = next;
   }
   expect(starts).toEqual([0, 1000, 3000, 7000, 11_000, 15_000]);
-  [state] = stepRestarts(state, { alive: true, answers: true }, 50_000, rules);
+  [state] = stepRestarts(state, well, 50_000, rules);
   expect(stepRestarts(state, dead, 50_001, rules)[1]).toBe('start');
 });
 
 test('a server that lives and says nothing is ended when it has hung long enough', () => {
-  const rules = { firstMs: 1000, maxMs: 4000, wellAfterMs: 30_000, silentMaxMs: 60_000 };
-  const [hung, first] = stepRestarts(NEVER_STARTED, { alive: true, answers: false }, 1000, rules);
-  expect([first, stepRestarts(hung, { alive: true, answers: false }, 61_000, rules)[1]]).toEqual(['wait', 'kill']);
+  const [hung, first] = stepRestarts(NEVER_STARTED, deaf, 1000, rules);
+  expect([first, stepRestarts(hung, deaf, 61_000, rules)[1]]).toEqual(['wait', 'kill']);
+});
+
+test('a server without room is ended when it does not serve, and started when there is room', () => {
+  const full = { hasRoom: false };
+  const actionOf = (seen: Seen) => stepRestarts(NEVER_STARTED, seen, 1000, rules)[1];
+  expect(actionOf({ ...well, ...full })).toBe('wait');
+  expect(actionOf({ ...well, ...full, serves: false })).toBe('kill');
+  expect(actionOf({ ...dead, ...full })).toBe('wait');
+  expect(actionOf(dead)).toBe('start');
 });

@@ -18,18 +18,26 @@ export interface RestartRules {
   readonly silentMaxMs: number;
 }
 
+/** What is seen of the server, and whether its disk has room. */
+export interface Seen {
+  readonly alive: boolean;
+  readonly answers: boolean;
+  readonly serves: boolean;
+  readonly hasRoom: boolean;
+}
+
 export type RestartAction = 'start' | 'kill' | 'wait';
 
 export const NEVER_STARTED: Restarts = { failures: 0, retryAtMs: 0, startedAtMs: 0, silentSinceMs: undefined };
 
 export function stepRestarts(
   state: Restarts,
-  seen: { readonly alive: boolean; readonly answers: boolean },
+  seen: Seen,
   nowMs: number,
   rules: RestartRules,
 ): [Restarts, RestartAction] {
   if (!seen.alive) {
-    if (nowMs < state.retryAtMs) return [state, 'wait'];
+    if (nowMs < state.retryAtMs || !seen.hasRoom) return [state, 'wait'];
     const delayMs = Math.min(rules.firstMs * 2 ** Math.min(state.failures, 30), rules.maxMs);
     const failures = state.failures + 1;
     return [{ failures, retryAtMs: nowMs + delayMs, startedAtMs: nowMs, silentSinceMs: undefined }, 'start'];
@@ -38,6 +46,8 @@ export function stepRestarts(
     const since = state.silentSinceMs ?? nowMs;
     return [{ ...state, silentSinceMs: since }, nowMs - since >= rules.silentMaxMs ? 'kill' : 'wait'];
   }
+  // It may have the newest data: then the others elect it again and again, and it cannot write that it leads.
+  if (!seen.serves && !seen.hasRoom) return [state, 'kill'];
   const isWell = nowMs - state.startedAtMs >= rules.wellAfterMs;
   return [{ ...state, silentSinceMs: undefined, ...(isWell && { failures: 0, retryAtMs: 0 }) }, 'wait'];
 }

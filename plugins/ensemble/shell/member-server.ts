@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MezzoError, messageOf, type Disposable, type Logger } from '@mezzo/sdk/contract';
-import { modesOf, parseMntr, type Health } from '../core/health.js';
+import { healthOf, modesOf, parseMntr, type Health } from '../core/health.js';
 import { parseServerLines, refusalOf, serverLine, type Member, type MemberChange } from '../core/members.js';
 import { NEVER_STARTED, stepRestarts, type RestartRules } from '../core/restarts.js';
 import { dynamicFileOf, zooCfg } from '../core/zoo-cfg.js';
@@ -13,6 +14,8 @@ import { zookeeperCli, type Java } from './zookeeper-cli.js';
 
 const WATCH_MS = 500;
 const STOP_GRACE_MS = 10_000;
+/** With less of it a server cannot even write down that it leads. */
+const ROOM_BYTES = 1 << 20;
 
 export interface MemberStatus extends Member {
   readonly health: Health;
@@ -152,15 +155,23 @@ export class MemberServer implements Disposable {
 
   private async look(): Promise<void> {
     const alive = this.pid !== undefined;
-    const answers = alive && (await ask(this.self, 'srvr')) !== undefined;
+    const answer = alive ? await ask(this.self, 'srvr') : undefined;
+    const answers = answer !== undefined;
+    const seen = { alive, answers, serves: healthOf(answer) !== 'not serving', hasRoom: await this.hasRoom() };
     if (this.timer === undefined) return;
-    const [next, action] = stepRestarts(this.restarts, { alive, answers }, performance.now(), this.rules);
+    const [next, action] = stepRestarts(this.restarts, seen, performance.now(), this.rules);
     this.restarts = next;
     if (action === 'kill') {
-      this.log.warn('the server hangs and is ended', { pid: this.pid });
+      const why = answers ? 'has no room on its disk: it is started when it has' : 'hangs';
+      this.log.warn(`the server ${why}, and is ended`, { pid: this.pid });
       this.process.kill('SIGKILL');
     }
     if (action === 'start') this.run();
+  }
+
+  private async hasRoom(): Promise<boolean> {
+    const { bavail, bsize } = await statfs(this.dir);
+    return bavail * bsize >= ROOM_BYTES;
   }
 
   private run(): void {

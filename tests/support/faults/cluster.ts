@@ -120,8 +120,11 @@ export class FaultyCluster {
     spawnSync('dd', ['if=/dev/zero', `of=${this.at(name, 'ballast')}`, 'bs=64k']);
   }
 
-  freeDisk(name: string): void {
+  /** Whether it was full. */
+  freeDisk(name: string): boolean {
+    const wasFull = existsSync(this.at(name, 'ballast'));
     rmSync(this.at(name, 'ballast'), { force: true });
+    return wasFull;
   }
 
   async get(name: string, path: string): Promise<unknown> {

@@ -271,9 +271,13 @@ export const MORE_FAULTS: readonly Fault[] = [
       const { cluster } = site;
       const name = await zookeeperLeader(site);
       cluster.fillDisk(name);
-      await zookeeperHasAnother(site, name);
+      // Another one leads, or none: ZooKeeper may elect the one without room again and again.
+      await forAttempts(site, 15);
       return name;
     },
-    heal: ({ cluster }) => cluster.zookeeper.names.forEach((name) => cluster.freeDisk(name)),
+    // A ZooKeeper that has met a full disk may never serve again by itself.
+    heal({ cluster }) {
+      for (const name of cluster.zookeeper.names) if (cluster.freeDisk(name)) cluster.zookeeper.signal(name, 'SIGKILL');
+    },
   },
 ];
