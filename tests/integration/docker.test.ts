@@ -86,7 +86,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
     expect(network?.ipAddresses[0]).toMatch(/^172\./);
     expect(pid).toBeGreaterThan(1);
     const body = await until('it answers', () =>
-      fetch(`http://127.0.0.1:${hostPort}/`).then((answer) => answer.text()),
+      fetch(`http://127.0.0.1:${hostPort}/`, { signal: AbortSignal.timeout(2_000) }).then((answer) => answer.text()),
     );
     expect(body).toBe('hello\n');
   });
