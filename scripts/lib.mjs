@@ -66,7 +66,7 @@ export function ensureInstalled() {
 }
 
 function install() {
-  // No install script is needed to run: the one compiled package is optional, and the tests build it themselves.
+  // No install script is needed to run: the one compiled package is optional, and compiled below.
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   if (run('npm', args, { quiet: true }) !== 0)
     fail(

@@ -7,7 +7,7 @@ import { ZookeeperSession } from '../../../kernel/shell/zookeeper/session.js';
 import { root } from '../../tidy/sources.js';
 import { until } from '../poll.js';
 import { pids, readProc } from '../proc.js';
-import { Ensemble } from './ensemble.js';
+import { Ensemble, PORT } from './ensemble.js';
 import { Hosts } from './hosts.js';
 import { Kept } from './kept.js';
 
@@ -67,10 +67,11 @@ export class FaultyCluster {
   /** The server that a master is connected to. */
   zookeeperOf(name: string): string | undefined {
     const connections = readProc(this.daemons.get(name)!.pid!, 'net/tcp').split('\n');
-    const hex = (text: string): string => Number(text).toString(16).padStart(2, '0').toUpperCase();
+    const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0').toUpperCase();
     return this.zookeeper.names.find((server) => {
-      const [host, port] = [this.hosts.address(server).split('.').reverse().map(hex).join(''), hex('2181')];
-      return connections.some((line) => line.includes(` ${host}:${port.padStart(4, '0')} 01 `));
+      const bytes = this.hosts.address(server).split('.').map(Number).reverse();
+      const address = bytes.map((byte) => hex(byte, 2)).join('');
+      return connections.some((line) => line.includes(` ${address}:${hex(PORT, 4)} 01 `));
     });
   }
 

@@ -4,7 +4,7 @@ import { JAR, zookeeperMode } from '../zookeeper-server.js';
 import type { Hosts } from './hosts.js';
 import { Kept } from './kept.js';
 
-const PORT = 2181;
+export const PORT = 2181;
 /** By which its log grows. */
 const LOG_KIB = 1024;
 

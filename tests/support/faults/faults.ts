@@ -75,6 +75,13 @@ async function cutFromZookeeper(site: Site, way: Way): Promise<string> {
 }
 const zookeeperLeader = async ({ cluster: { zookeeper } }: Site): Promise<string> =>
   (await until('it has one', () => zookeeper.leader(), SEEN_MS))!;
+const cutFromPeers = (site: Site, server: string): void =>
+  cutOff(
+    site,
+    server,
+    site.cluster.zookeeper.names.filter((one) => one !== server),
+    'both',
+  );
 const zookeeperHasAnother = ({ cluster: { zookeeper } }: Site, than: string): Promise<unknown> =>
   until(
     `another ZooKeeper leads than ${than}`,
@@ -241,8 +248,7 @@ export const MORE_FAULTS: readonly Fault[] = [
     name: "ZooKeeper's leader is cut off from the others",
     async strike(site) {
       const name = await zookeeperLeader(site);
-      const others = site.cluster.zookeeper.names.filter((one) => one !== name);
-      cutOff(site, name, others, 'both');
+      cutFromPeers(site, name);
       await zookeeperHasAnother(site, name);
       return name;
     },
@@ -254,12 +260,7 @@ export const MORE_FAULTS: readonly Fault[] = [
       const { cluster } = site;
       const name = await leader(site);
       const server = await until(`${name} has a ZooKeeper`, () => cluster.zookeeperOf(name), SEEN_MS);
-      cutOff(
-        site,
-        server,
-        cluster.zookeeper.names.filter((one) => one !== server),
-        'both',
-      );
+      cutFromPeers(site, server);
       await forAttempts(site, 50);
       return `${name}, ${server}`;
     },
