@@ -83,7 +83,7 @@ describeIf(dockerdLack(), 'containerizer-docker with a real engine', () => {
       portMappings: [{ hostPort, containerPort: 80 }],
     });
     const { network, pid } = await containerizer.launch(web);
-    expect(network?.ipAddresses[0]).toMatch(/^172\./);
+    expect(network?.ipAddresses[0]).toMatch(/^10\.213\./);
     expect(pid).toBeGreaterThan(1);
     const body = await until('it answers', () =>
       fetch(`http://127.0.0.1:${hostPort}/`, { signal: AbortSignal.timeout(2_000) }).then((answer) => answer.text()),

@@ -10,7 +10,8 @@ import { isRunning, pids, readProc } from './proc.js';
 
 export const TEST_IMAGE = 'mezzo-test:1';
 
-const BRIDGE = 'docker0';
+/** As many engines may run at a time, and be left behind by tests that were killed. */
+const BRIDGES = 100;
 
 /** Why no engine can be started here; undefined = it can. */
 export function dockerdLack(): string | undefined {
@@ -19,10 +20,10 @@ export function dockerdLack(): string | undefined {
   return existsSync('/usr/bin/busybox') ? undefined : 'busybox-static is not installed';
 }
 
-/** A real Docker Engine with a data root and a socket of its own. Start it before tests, stop it after. */
+/** A real Docker Engine with a data root, a socket, and a bridge with addresses of its own. Start it before tests, stop it after. */
 export class TestDockerd {
   private child: ChildProcess | undefined;
-  private readonly ownBridge = !existsSync(`/sys/class/net/${BRIDGE}`);
+  private readonly bridge = createBridge();
 
   private constructor(
     readonly dir: string,
@@ -51,7 +52,8 @@ export class TestDockerd {
     const { dir } = this;
     const log = openSync(join(dir, 'log'), 'a');
     const places = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')];
-    this.child = spawn('dockerd', [...places, '-H', `unix://${this.socket}`], { stdio: ['ignore', log, log] });
+    const net = ['-H', `unix://${this.socket}`, '--bridge', this.bridge];
+    this.child = spawn('dockerd', [...places, ...net], { stdio: ['ignore', log, log] });
     this.child.on('error', () => {});
     closeSync(log);
     await until('dockerd answers', async () => (await this.docker.ping()).toString() === 'OK', 30_000, 100);
@@ -84,7 +86,7 @@ export class TestDockerd {
     await this.halt();
     endShims(this.dir);
     for (const path of mountsBelow(this.dir)) spawnSync('umount', [path]);
-    if (this.ownBridge) spawnSync('ip', ['link', 'delete', BRIDGE]);
+    spawnSync('ip', ['link', 'delete', this.bridge]);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
@@ -95,6 +97,18 @@ export class TestDockerd {
       // Until the end of the answer.
     }
   }
+}
+
+/** Engines that share one give the same address to containers of theirs. */
+function createBridge(): string {
+  for (let n = 0; n < BRIDGES; n++) {
+    const name = `mzd${n}`;
+    if (spawnSync('ip', ['link', 'add', name, 'type', 'bridge']).status !== 0) continue;
+    spawnSync('ip', ['address', 'add', `10.213.${n}.1/24`, 'dev', name]);
+    spawnSync('ip', ['link', 'set', name, 'up']);
+    return name;
+  }
+  throw new Error(`${BRIDGES} bridges mzd* are there already: delete them with ip link delete NAME`);
 }
 
 /** An engine that crashed leaves some, and what they run where it no longer knew of it. */

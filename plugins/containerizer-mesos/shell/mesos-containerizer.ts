@@ -242,8 +242,9 @@ export class MesosContainerizer implements Containerizer {
   /** False for one that is gone without having said how. */
   private adopt(containerId: string, facts: Facts): boolean {
     const container = new Container(containerId, facts);
-    const told = this.deps.runtime.exit(container.key) !== undefined;
-    if (!told && (facts.bootId !== this.deps.bootId || !isAlive(facts.shim))) return false;
+    // In this order: a shim that ends in between has told by then.
+    const alive = facts.bootId === this.deps.bootId && isAlive(facts.shim);
+    if (!alive && this.deps.runtime.exit(container.key) === undefined) return false;
     this.track(container);
     return true;
   }
