@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +7,6 @@ import { clusterKey, mintToken } from '@mezzo/sdk/secrets';
 import { until } from '../../tests/support/poll.js';
 import { root } from '../../tests/tidy/sources.js';
 import { ask } from './http.js';
-
-const TICKS_PER_SECOND = 100;
 
 /** A master in a process of its own, on a work directory that outlives it. */
 export class LoadedMaster {
@@ -51,14 +49,11 @@ export class LoadedMaster {
     return mintToken(clusterKey(join(this.workDir, 'secrets')), { uid: 'agent', scope: 'agent' }, 3600);
   }
 
-  /** Of CPU, user and system, since it started. */
+  /** Of CPU, user and system, of the threads that it has, since they started. */
   get cpuMs(): number {
-    const stat = readFileSync(`/proc/${this.child!.pid}/stat`, 'utf8');
-    const [user, system] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13);
-    return ((Number(user) + Number(system)) * 1000) / TICKS_PER_SECOND;
+    const threads = `/proc/${this.child!.pid}/task`;
+    const ns = (thread: string): number => Number(readFileSync(`${threads}/${thread}/schedstat`, 'utf8').split(' ')[0]);
+    return readdirSync(threads).reduce((sum, thread) => sum + ns(thread), 0) / 1e6;
   }
 
   get residentKib(): number {

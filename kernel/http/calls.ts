@@ -8,6 +8,7 @@ export interface ReadCall<K extends MessageName> {
   readonly call: MessageTypes[K];
   /** The type that the call came in. */
   readonly type: MessageType;
+  readonly body: Buffer;
 }
 
 /** The first checks of every v1 call, in the field's order: method, Content-Type, body. Answers the refusal, or the call. */
@@ -23,7 +24,7 @@ export async function readCall<K extends MessageName>(
   try {
     return {
       call: type === JSON_TYPE ? parseMessageText(name, body.toString('utf8')) : decodeMessage(name, body),
-      type,
+      ...{ type, body },
     };
   } catch (error) {
     return textAnswer(400, whyUnreadable(error, type, name));

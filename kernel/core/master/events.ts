@@ -10,6 +10,12 @@ export type RequestId = number;
 /** Of roles. Undefined: that of the role above. */
 export type Priorities = ReadonlyMap<string, number | undefined>;
 
+/** What was said, as it came: for who writes events down. Not looked at here. */
+export interface Wire {
+  readonly format: 'json' | 'protobuf';
+  readonly bytes: Uint8Array;
+}
+
 export type MasterEvent =
   /** First event of all: it leads from now on, and takes up what the registry holds. */
   | {
@@ -40,6 +46,7 @@ export type MasterEvent =
       readonly connection: ConnectionId | undefined;
       /** As above. */
       readonly principal?: string | undefined;
+      readonly wire?: Wire;
     }
   | {
       readonly type: 'operatorSubscribed';
@@ -61,7 +68,7 @@ export type MasterEvent =
       readonly connection: ConnectionId;
       readonly subscribe: AgentSubscribe | AgentReturn;
     }
-  | { readonly type: 'agentCalled'; readonly request: RequestId; readonly batch: UpBatch }
+  | { readonly type: 'agentCalled'; readonly request: RequestId; readonly batch: UpBatch; readonly wire?: Wire }
   /** Any stream broke, or was closed by its reader. */
   | { readonly type: 'connectionClosed'; readonly connection: ConnectionId }
   | { readonly type: 'timerFired'; readonly id: string };

@@ -26,9 +26,10 @@ export async function agentApi(
   if (protocol !== String(PROTOCOL_VERSION)) {
     return textAnswer(400, `Expecting 'Mezzo-Protocol' to be ${PROTOCOL_VERSION}, not ${String(protocol)}`);
   }
-  const body = parse(await readBody(request));
+  const bytes = await readBody(request);
+  const body = parse(bytes);
   if (body === undefined) return textAnswer(400, 'Expecting a JSON object');
-  if (what === 'calls') return calls(shell, body as unknown as UpBatch);
+  if (what === 'calls') return calls(shell, body as unknown as UpBatch, bytes);
   if (!isSubscribe(body))
     return textAnswer(
       400,
@@ -43,11 +44,12 @@ export async function agentApi(
   return undefined;
 }
 
-async function calls(shell: MasterShell, batch: UpBatch): Promise<Answer> {
+async function calls(shell: MasterShell, batch: UpBatch, bytes: Uint8Array): Promise<Answer> {
   if (typeof batch.session !== 'string' || !Number.isSafeInteger(batch.seq) || !Array.isArray(batch.calls)) {
     return textAnswer(400, 'Expecting session, seq and calls');
   }
-  return replyAnswer(await shell.call((request) => ({ type: 'agentCalled', request, batch })));
+  const wire = { format: 'json' as const, bytes };
+  return replyAnswer(await shell.call((request) => ({ type: 'agentCalled', request, batch, wire })));
 }
 
 function parse(body: Buffer): Record<string, unknown> | undefined {

@@ -3,7 +3,7 @@ import type { SchedulerCall } from '@mezzo/sdk/api';
 import { asId, type ConnectionId, type FrameworkId } from '@mezzo/sdk/contract';
 import type { MasterState } from '../../core/master/index.js';
 import { principalOf } from '../auth/callers.js';
-import { negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
+import { JSON_TYPE, negotiate, NOT_ACCEPTABLE, replyAnswer, textAnswer, type Answer } from '../answer.js';
 import { isAnswer, readCall } from '../calls.js';
 import type { MasterSite } from './site.js';
 import { openStream } from './streams.js';
@@ -29,8 +29,9 @@ export async function schedulerApi(
   const streamId = request.headers[STREAM_ID];
   if (call.type !== 'SUBSCRIBE') {
     const connection = streamId === undefined ? undefined : asId<ConnectionId>(String(streamId));
+    const wire = { format: read.type === JSON_TYPE ? 'json' : 'protobuf', bytes: read.body } as const;
     return replyAnswer(
-      await shell.call((number) => ({ type: 'schedulerCalled', request: number, call, connection, principal })),
+      await shell.call((number) => ({ type: 'schedulerCalled', request: number, call, connection, principal, wire })),
     );
   }
   const type = negotiate(request.headers.accept);

@@ -12,29 +12,43 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { DefaultSerializer, serialize } from 'node:v8';
+import { serialize } from 'node:v8';
 import { hasCode, MezzoError, messageOf, type Logger } from '@mezzo/sdk/contract';
 import type { Authorizer } from '@mezzo/sdk/points/authorizer';
 import type { Machine } from '../../core/machine.js';
 import type { MasterEffect, MasterEvent, MasterOptions, MasterState } from '../../core/master/index.js';
-import { checkAfter, FIRST_LINE, HEAD_BYTES, KINDS, RECORDING_FORMAT, type RecordingHeader } from './recording.js';
+import {
+  checkAfter,
+  FIRST_LINE,
+  HEAD_BYTES,
+  KINDS,
+  RECORDING_FORMAT,
+  roomFor,
+  writeEvent,
+  written,
+  type RecordingHeader,
+  type Written,
+} from './recording.js';
 
 const MAX_PENDING_BYTES = 16 << 20;
-/** A serializer of its own for each event would cost more than what it writes. */
-const EVENTS_PER_BATCH = 32;
+/** Of events in one record: as many as a torn end may cost. Pages are used again: new ones for all that is written would have the collector at work. */
+const PAGE_BYTES = 16 << 10;
+const MAX_FREE_PAGES = 128;
 /** Until what came is written, as much as a kill -9 may cost: waking a thread for each turn costs as much as all the rest. */
 const PAUSE_MS = 100;
 const MODE = 0o600;
 const io = { open: promisify(open), rename: promisify(rename), writev: promisify(writev), close: promisify(close) };
 
-interface Batch {
-  readonly serializer: DefaultSerializer;
+/** A record of events that is being filled. */
+interface Page {
+  readonly bytes: Buffer;
+  used: number;
   count: number;
 }
 
 /** A record that waits for the disk, and where the run is after it. */
 interface Pending {
-  readonly chunks: readonly Uint8Array[];
+  readonly bytes: Uint8Array;
   readonly after: { readonly events: number; readonly check: number };
 }
 
@@ -61,7 +75,8 @@ export class Recorder {
   private taken = { events: 0, check: 0 };
   private missed = 0;
   private reason = '';
-  private batch: Batch | undefined;
+  private page: Page | undefined;
+  private readonly free: Buffer[] = [];
   private pending: Pending[] = [];
   private pendingBytes = 0;
   private fd: number | undefined;
@@ -109,7 +124,7 @@ export class Recorder {
       step: (state, event, atMs) => {
         if (this.isOff) return machine.step(state, event, atMs);
         this.options ??= state.options;
-        const batch = this.write(event);
+        const written = this.write(event);
         const answers: boolean[] = (this.answers = []);
         try {
           const effects = machine.step(state, event, atMs);
@@ -117,7 +132,7 @@ export class Recorder {
           return effects;
         } finally {
           this.answers = undefined;
-          if (batch !== undefined) this.seal(batch, atMs, answers);
+          if (written !== undefined) this.keep(written, atMs, answers);
         }
       },
     };
@@ -126,7 +141,7 @@ export class Recorder {
   /** What is left, at once: for a process that ends. */
   flush(): void {
     this.addGap();
-    this.endBatch();
+    this.endPage();
     if (this.isOff || this.pending.length === 0) return;
     try {
       if (this.fd === undefined) {
@@ -137,8 +152,8 @@ export class Recorder {
         }
         this.begin(openSync(this.parts.file, 'wx', MODE));
       }
-      const { chunks, at } = this.take(Infinity);
-      writevSync(this.fd!, chunks, at);
+      const { records, at } = this.take(Infinity);
+      writevSync(this.fd!, records, at);
     } catch (error) {
       this.end(error);
     }
@@ -158,62 +173,67 @@ export class Recorder {
     return `${this.parts.file}.1`;
   }
 
-  /** Before the step, which may change what it is given. */
-  private write(event: MasterEvent): Batch | undefined {
-    if (this.pendingBytes >= MAX_PENDING_BYTES) return this.miss(1, 'the disk was too slow');
-    this.addGap();
-    const batch = (this.batch ??= newBatch());
+  private write(event: MasterEvent): Written | undefined {
+    if (this.pendingBytes >= MAX_PENDING_BYTES) return this.miss('the disk was too slow');
     try {
-      batch.serializer.writeValue(event);
-      return batch;
+      return written(event);
     } catch (error) {
-      this.batch = undefined;
-      this.events -= batch.count;
-      return this.miss(batch.count + 1, messageOf(error));
+      return this.miss(messageOf(error));
     }
   }
 
-  private seal(batch: Batch, atMs: number, answers: readonly boolean[]): void {
-    batch.serializer.writeDouble(atMs);
-    batch.serializer.writeUint32(this.check);
-    batch.serializer.writeValue(answers.length === 0 ? undefined : answers);
+  private keep(event: Written, atMs: number, answers: readonly boolean[]): void {
+    this.addGap();
+    const room = roomFor(event, answers);
+    if (this.page !== undefined && this.page.used + room > PAGE_BYTES) this.endPage();
+    const page = (this.page ??= this.newPage(HEAD_BYTES + room));
+    page.used = writeEvent(page.bytes, page.used, event, { atMs, check: this.check, answers });
+    page.count += 1;
     this.events += 1;
-    if (++batch.count >= EVENTS_PER_BATCH) this.endBatch();
     this.timer ??= setTimeout(() => void (this.pumping = this.pump()), PAUSE_MS);
   }
 
-  private miss(count: number, reason: string): undefined {
+  private newPage(room: number): Page {
+    const bytes =
+      room > PAGE_BYTES ? Buffer.allocUnsafeSlow(room) : (this.free.pop() ?? Buffer.allocUnsafeSlow(PAGE_BYTES));
+    return { bytes, used: HEAD_BYTES, count: 0 };
+  }
+
+  private miss(reason: string): undefined {
     if (this.missed === 0) this.parts.log.warn('the recording has a gap', { reason });
-    this.missed += count;
+    this.missed += 1;
     this.reason = reason;
   }
 
-  private endBatch(): void {
-    const { batch } = this;
-    this.batch = undefined;
-    if (batch !== undefined) this.add(recordOf(KINDS.events, batch.serializer.releaseBuffer(), batch.count));
+  private endPage(): void {
+    const { page } = this;
+    this.page = undefined;
+    if (page !== undefined) this.add(sealed(KINDS.events, page.bytes.subarray(0, page.used), page.count));
   }
 
   private addGap(): void {
     if (this.missed === 0) return;
-    this.endBatch();
+    this.endPage();
     this.events += this.missed;
-    this.add(recordOf(KINDS.gap, serialize({ missed: this.missed, reason: this.reason })));
+    this.add(recordOf(KINDS.gap, { missed: this.missed, reason: this.reason }));
     this.missed = 0;
   }
 
-  private add(chunks: readonly Uint8Array[]): void {
-    this.pending.push({ chunks, after: { events: this.events, check: this.check } });
-    this.pendingBytes += lengthOf(chunks);
+  private add(bytes: Uint8Array): void {
+    this.pending.push({ bytes, after: { events: this.events, check: this.check } });
+    this.pendingBytes += bytes.length;
   }
 
   /** One write for all that came in the pause, and again for what came meanwhile. */
   private async pump(): Promise<void> {
     try {
-      for (this.endBatch(); this.pending.length > 0; this.endBatch()) {
+      for (this.endPage(); this.pending.length > 0; this.endPage()) {
         if (this.fd === undefined || this.position >= this.parts.maxBytes / 2) await this.next();
-        const { chunks, at } = this.take(this.parts.maxBytes / 2);
-        await io.writev(this.fd!, chunks, at);
+        const { records, at } = this.take(this.parts.maxBytes / 2);
+        await io.writev(this.fd!, records, at);
+        for (const { buffer } of records)
+          if (buffer.byteLength === PAGE_BYTES && this.free.length < MAX_FREE_PAGES)
+            this.free.push(Buffer.from(buffer));
       }
     } catch (error) {
       this.end(error);
@@ -239,9 +259,9 @@ export class Recorder {
       ...{ mezzo: this.parts.mezzo, node: process.version, run: options.masterId },
       ...{ before: this.taken.events, check: this.taken.check, hasAuthorizer: this.hasAuthorizer, options },
     };
-    const chunks = [Buffer.from(`${FIRST_LINE}${RECORDING_FORMAT}\n`), ...recordOf(KINDS.header, serialize(header))];
-    this.pending.unshift({ chunks, after: this.taken });
-    this.pendingBytes += lengthOf(chunks);
+    const bytes = Buffer.concat([Buffer.from(`${FIRST_LINE}${RECORDING_FORMAT}\n`), recordOf(KINDS.header, header)]);
+    this.pending.unshift({ bytes, after: this.taken });
+    this.pendingBytes += bytes.length;
     this.fd = fd;
     this.position = 0;
   }
@@ -253,31 +273,26 @@ export class Recorder {
   }
 
   /** At least one record, and none that begins beyond `end`. */
-  private take(end: number): { readonly chunks: Uint8Array[]; readonly at: number } {
-    const [chunks, at]: [Uint8Array[], number] = [[], this.position];
-    while (this.pending.length > 0 && (chunks.length === 0 || this.position < end)) {
-      const record = this.pending.shift()!;
-      chunks.push(...record.chunks);
-      this.taken = record.after;
-      this.position += lengthOf(record.chunks);
+  private take(end: number): { readonly records: Uint8Array[]; readonly at: number } {
+    const [records, at]: [Uint8Array[], number] = [[], this.position];
+    while (this.pending.length > 0 && (records.length === 0 || this.position < end)) {
+      const { bytes, after } = this.pending.shift()!;
+      records.push(bytes);
+      this.taken = after;
+      this.position += bytes.length;
     }
     this.pendingBytes -= this.position - at;
-    return { chunks, at };
+    return { records, at };
   }
 }
 
-const lengthOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
+const recordOf = (kind: number, value: object): Uint8Array =>
+  sealed(kind, Buffer.concat([Buffer.alloc(HEAD_BYTES), serialize(value)]), 1);
 
-function newBatch(): Batch {
-  const serializer = new DefaultSerializer();
-  serializer.writeHeader();
-  return { serializer, count: 0 };
-}
-
-function recordOf(kind: number, value: Uint8Array, count = 1): readonly Uint8Array[] {
-  const head = Buffer.allocUnsafe(HEAD_BYTES);
-  head.writeUInt32LE(value.length, 0);
-  head.writeUInt32LE(count, 4);
-  head.writeUInt8(kind, 8);
-  return [head, value];
+/** With its head, for which room was left. */
+function sealed(kind: number, record: Buffer, count: number): Uint8Array {
+  record.writeUInt32LE(record.length - HEAD_BYTES, 0);
+  record.writeUInt32LE(count, 4);
+  record.writeUInt8(kind, 8);
+  return record;
 }

@@ -1,18 +1,61 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { DefaultDeserializer, deserialize } from 'node:v8';
+import { deserialize, serialize } from 'node:v8';
+import { decodeMessage, parseMessageText } from '@mezzo/sdk/api';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
 import type { MasterEffect, MasterEvent, MasterOptions, MasterState } from '../../core/master/index.js';
+import { fromWireJson } from '../wire-json.js';
 
 /**
  * A file of what a master's machine was told: a line that names the format, then records, each length u32 | count u32 | kind u8 and
- * so many bytes of a value as v8.serialize writes it; all little-endian. Of events, so many lie one after the other in a record: the event, its
- * time as a double, the check of its step as u32, and what the authorizer answered, a list of booleans or undefined.
+ * so many bytes: a value as v8.serialize writes it, or so many events one after the other, each with its time as a double, the check of its step, and
+ * lengths of what follows: what the authorizer answered, a byte for each answer, and the event in the form of `FORMS`; all little-endian.
  */
-export const RECORDING_FORMAT = 1;
+export const RECORDING_FORMAT = 2;
 export const FIRST_LINE = 'mezzo-recording ';
 export const HEAD_BYTES = 9;
 export const KINDS = { header: 1, events: 2, gap: 3 } as const;
+/** Of an event: atMs f64 | check u32 | answers u32 | text u32 | body u32 | form u8. */
+const EVENT_HEAD_BYTES = 25;
 const MAX_VALUE_BYTES = 2 ** 30;
+/** An event whole, as v8.serialize writes it; or JSON of it without the call, and the call as it came: what most events are costs next to nothing so. */
+const FORMS = { whole: 0, json: 1, protobuf: 2 } as const;
+const UTF8_BYTES = 3;
+
+/** An event as it is written. */
+export interface Written {
+  readonly form: number;
+  readonly text: string;
+  readonly body: Uint8Array;
+}
+
+/** Before its step, which may change what it is given. Throws where it holds what cannot be written. */
+export function written(event: MasterEvent): Written {
+  const wire = 'wire' in event ? event.wire : undefined;
+  if (wire === undefined) return { form: FORMS.whole, text: '', body: serialize(event) };
+  const { wire: _wire, call: _call, batch: _batch, ...rest } = event as Record<string, unknown>;
+  return { form: FORMS[wire.format], text: JSON.stringify(rest), body: wire.bytes };
+}
+
+/** Room that it takes, at most. */
+export const roomFor = ({ text, body }: Written, answers: readonly boolean[]): number =>
+  EVENT_HEAD_BYTES + answers.length + text.length * UTF8_BYTES + body.length;
+
+/** Answers where the next one begins. */
+export function writeEvent(
+  page: Buffer,
+  start: number,
+  { form, text, body }: Written,
+  step: { readonly atMs: number; readonly check: number; readonly answers: readonly boolean[] },
+): number {
+  let at = start + EVENT_HEAD_BYTES;
+  for (const answer of step.answers) page[at++] = Number(answer);
+  const textBytes = page.write(text, at);
+  page.set(body, (at += textBytes));
+  page.writeDoubleLE(step.atMs, start);
+  [step.check, step.answers.length, textBytes, body.length].forEach((n, i) => page.writeUInt32LE(n, start + 8 + 4 * i));
+  page.writeUInt8(form, start + EVENT_HEAD_BYTES - 1);
+  return at + body.length;
+}
 
 export interface RecordingHeader {
   /** Of Mezzo and Node that wrote it. */
@@ -81,13 +124,29 @@ function entriesOf(fd: number, head: Buffer): RecordingEntry[] | undefined {
 }
 
 function eventsOf(bytes: Buffer, count: number): RecordingEntry[] {
-  const deserializer = new DefaultDeserializer(bytes);
-  deserializer.readHeader();
+  let at = 0;
+  const next = (length: number): Buffer => bytes.subarray(at, (at += length));
   return Array.from({ length: count }, () => {
-    const event = deserializer.readValue() as MasterEvent;
-    const [atMs, check] = [deserializer.readDouble(), deserializer.readUint32()];
-    return { kind: 'event', event, atMs, check, answers: (deserializer.readValue() ?? []) as boolean[] };
+    const head = next(EVENT_HEAD_BYTES);
+    const [check, answers, text, body] = [8, 12, 16, 20].map((offset) => head.readUInt32LE(offset)) as [
+      ...[number, number, number, number],
+    ];
+    return {
+      ...{ kind: 'event', atMs: head.readDoubleLE(0), check, answers: [...next(answers)].map(Boolean) },
+      event: eventOf(head.readUInt8(EVENT_HEAD_BYTES - 1), next(text).toString(), next(body)),
+    };
   });
+}
+
+function eventOf(form: number, text: string, body: Buffer): MasterEvent {
+  if (form === FORMS.whole) return deserialize(body) as MasterEvent;
+  const rest = JSON.parse(text) as { readonly type: string };
+  const name = 'mesos.v1.scheduler.Call';
+  const said =
+    rest.type === 'agentCalled'
+      ? { batch: fromWireJson(body.toString()) }
+      : { call: form === FORMS.json ? parseMessageText(name, body.toString()) : decodeMessage(name, body) };
+  return { ...rest, ...said } as unknown as MasterEvent;
 }
 
 /** Nothing at the end, undefined where less than that is left. */
