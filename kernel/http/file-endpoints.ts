@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
-import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import type { AgentCallListFiles, AgentCallReadFile } from '@mezzo/sdk/api';
 import { hasCode, messageOf } from '@mezzo/sdk/contract';
-import { jsonAnswer, notFound, textAnswer, type Answer } from './answer.js';
+import type { Context } from 'koa';
+import { jsonAnswer, textAnswer, type Answer } from './answer.js';
 import type { FileEntry, FileTree } from './files.js';
 
 /** `/files/browse`, `/files/read` and `/files/debug`. Undefined: not one of them. */
@@ -44,7 +43,7 @@ export async function readFileCall(files: FileTree, { path, offset, length }: Ag
   }
 }
 
-export function fileError(error: unknown): Answer {
+function fileError(error: unknown): Answer {
   if (hasCode(error, 'FILE_NOT_FOUND')) return textAnswer(404, '404 Not Found.');
   if (hasCode(error, 'FILE_IS_DIRECTORY')) return textAnswer(400, `${messageOf(error)}.\n`);
   throw error;
@@ -85,7 +84,7 @@ async function read(files: FileTree, path: string, query: URLSearchParams, jsonp
   if (Number(offset) < -1) return textAnswer(400, `Negative offset provided: ${offset}.\n`);
   if (length !== null && Number(length) < -1) return textAnswer(400, `Negative length provided: ${length}.\n`);
   if (offset === '-1') {
-    const { size } = await files.file(path);
+    const { size } = await files.read(path, 0, 0);
     return jsonAnswer(JSON.stringify({ data: '', offset: size }), jsonp);
   }
   const { data } = await files.read(
@@ -96,28 +95,28 @@ async function read(files: FileTree, path: string, query: URLSearchParams, jsonp
   return jsonAnswer(JSON.stringify({ data: data.toString('utf8'), offset: Number(offset) }), jsonp);
 }
 
-/** `/files/download`: streams the file, or answers why not. */
+/** `/files/download`: streams the file from the handle that was checked, or answers why not. */
 export async function downloadFile(
   files: FileTree,
   query: URLSearchParams,
-  response: ServerResponse,
+  { method, res }: Context,
 ): Promise<Answer | undefined> {
   const path = query.get('path');
   if (path === null || path === '') return textAnswer(400, "Expecting 'path=value' in query.\n");
-  let found: { real: string; size: number };
   try {
-    found = await files.file(path);
+    const { handle, size } = await files.open(path);
+    res.writeHead(200, {
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': size,
+      'Content-Disposition': `attachment; filename=${(path.split('/').at(-1) ?? '').replace(/[^\w.-]/g, '_')}`,
+    });
+    // The file may grow meanwhile: no more than what was announced.
+    if (size > 0 && method !== 'HEAD')
+      return void pipeline(handle.createReadStream({ start: 0, end: size - 1 }), res, () => {});
+    await handle.close();
+    res.end();
+    return undefined;
   } catch (error) {
-    return hasCode(error, 'FILE_NOT_FOUND') ? notFound() : fileError(error);
+    return fileError(error);
   }
-  const name = (path.split('/').at(-1) ?? '').replace(/[^\w.-]/g, '_');
-  response.writeHead(200, {
-    'Content-Type': 'application/octet-stream',
-    'Content-Length': found.size,
-    'Content-Disposition': `attachment; filename=${name}`,
-  });
-  // The file may grow meanwhile: no more than what was announced.
-  if (found.size === 0) response.end();
-  else pipeline(createReadStream(found.real, { end: found.size - 1 }), response, () => {});
-  return undefined;
 }

@@ -1,4 +1,4 @@
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { open, readdir, realpath, stat, type FileHandle } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { posix, sep } from 'node:path';
 import { MezzoError } from '@mezzo/sdk/contract';
@@ -50,11 +50,9 @@ export class FileTree {
 
   /** At most `length` and MAX_READ_BYTES bytes from `offset`, and the whole size. Rejects also with FILE_IS_DIRECTORY. */
   async read(virtual: string, offset: number, length = MAX_READ_BYTES): Promise<{ size: number; data: Buffer }> {
-    const { real, size } = await this.file(virtual);
-    const wanted = Math.max(0, Math.min(length, MAX_READ_BYTES, size - offset));
-    if (wanted === 0) return { size, data: Buffer.alloc(0) };
-    const handle = await open(real);
+    const { handle, size } = await this.open(virtual);
     try {
+      const wanted = Math.max(0, Math.min(length, MAX_READ_BYTES, size - offset));
       const { bytesRead, buffer } = await handle.read(Buffer.alloc(wanted), 0, wanted, offset);
       return { size, data: buffer.subarray(0, bytesRead) };
     } finally {
@@ -62,14 +60,14 @@ export class FileTree {
     }
   }
 
-  /** The host's path and size of a file, to stream it. */
-  async file(virtual: string): Promise<{ real: string; size: number }> {
+  /** The caller closes it. */
+  async open(virtual: string): Promise<{ handle: FileHandle; size: number }> {
     const path = posix.normalize(virtual);
     const { real, facts } = await this.find(path);
     if (facts.isDirectory()) {
       throw new MezzoError('FILE_IS_DIRECTORY', `'${path}' is a directory`, { blame: 'user' });
     }
-    return { real, size: facts.size };
+    return { handle: await open(real), size: facts.size };
   }
 
   /** The longest attached path wins. Links are followed, but never out of what is attached: tasks make links. */

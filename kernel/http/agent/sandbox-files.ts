@@ -2,7 +2,7 @@ import { open, readdir, readFile, readlink, realpath, stat, type FileHandle } fr
 import { constants } from 'node:fs';
 import { join, posix } from 'node:path';
 import { MezzoError } from '@mezzo/sdk/contract';
-import { FileTree, MAX_READ_BYTES, type FileEntry } from '../files.js';
+import { FileTree, type FileEntry } from '../files.js';
 
 const LAYOUT = ['slaves', '*', 'frameworks', '*', 'executors', '*', 'runs', '*'] as const;
 
@@ -59,41 +59,19 @@ export class SandboxFiles extends FileTree {
     return (await Promise.all(entries)).filter((entry) => entry !== undefined);
   }
 
-  override async read(
-    virtual: string,
-    offset: number,
-    length = MAX_READ_BYTES,
-  ): Promise<{ size: number; data: Buffer }> {
-    const { handle, size } = await this.open(virtual);
-    try {
-      const wanted = Math.max(0, Math.min(length, MAX_READ_BYTES, size - offset));
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(wanted), 0, wanted, offset);
-      return { size, data: buffer.subarray(0, bytesRead) };
-    } finally {
-      await handle.close();
-    }
-  }
-
-  override async file(virtual: string): Promise<{ real: string; size: number }> {
-    if (this.isPlain(virtual)) return super.file(virtual);
-    const { handle, size, real } = await this.open(virtual);
-    await handle.close();
-    return { real, size };
-  }
-
   /** An open file that is known to lie in its sandbox. The caller closes it. */
-  async open(virtual: string): Promise<{ handle: FileHandle; size: number; real: string }> {
-    const plain = this.isPlain(virtual) ? (await super.file(virtual)).real : undefined;
-    const { real, sandbox } = plain === undefined ? await this.resolve(virtual) : { real: plain, sandbox: plain };
+  override async open(virtual: string): Promise<{ handle: FileHandle; size: number }> {
+    if (this.isPlain(virtual)) return super.open(virtual);
+    const { real, sandbox } = await this.resolve(virtual);
     // Without waiting for a writer, should it be a pipe.
     const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const facts = await handle.stat();
       const opened = await readlink(`/proc/self/fd/${handle.fd}`);
-      if (plain === undefined && !isWithin(sandbox, opened)) throw inaccessible(virtual);
+      if (!isWithin(sandbox, opened)) throw inaccessible(virtual);
       if (facts.isDirectory()) throw new MezzoError('FILE_IS_DIRECTORY', 'Cannot read a directory', { blame: 'user' });
       if (!facts.isFile()) throw inaccessible(virtual);
-      return { handle, size: facts.size, real };
+      return { handle, size: facts.size };
     } catch (error) {
       await handle.close();
       throw error;

@@ -1,27 +1,14 @@
 import { messageToJson, parseJson, parseMessage, type MessageName, type MessageTypes } from '@mezzo/sdk/api';
 import { asId, hasCode, MezzoError, messageOf, type FrameworkId } from '@mezzo/sdk/contract';
 import type { Context } from 'koa';
-import Router from 'koa-router';
+import type Router from 'koa-router';
 import { quotaStatus, weightInfos } from '../../core/master/sharing.js';
-import {
-  isRead,
-  jsonAnswer,
-  methodNotAllowed,
-  notFound,
-  sendAnswer,
-  textAnswer,
-  type Answer,
-  jsonpOf,
-} from '../answer.js';
-import { helpAnswer } from '../help.js';
+import { isRead, jsonAnswer, jsonpOf, methodNotAllowed, textAnswer, type Answer } from '../answer.js';
+import { legacyEndpoints, type Endpoint } from '../legacy.js';
 import { MASTER_DOORS } from './doors.js';
 import { FORBIDDEN } from '../auth/permission.js';
 import type { Body } from '../answer-body.js';
 import { readBody, readJson } from '../body.js';
-import { parseDuration } from '../duration.js';
-import { downloadFile, fileEndpoint } from '../file-endpoints.js';
-import { toggleLogging } from '../log-level.js';
-import { systemStats } from '../system-stats.js';
 import { explainEndpoint } from './explain.js';
 import {
   frameworksView,
@@ -32,7 +19,7 @@ import {
   tasksView,
   type TaskQuery,
 } from './legacy-views.js';
-import { metricPieces, prometheusPieces, PROMETHEUS_TYPE } from '../metric-text.js';
+import { metricPieces, prometheusPieces } from '../metric-text.js';
 import { gatherMetrics } from './metrics.js';
 import { prioritiesEndpoint } from './priorities.js';
 import { registryView } from './registry-view.js';
@@ -43,23 +30,24 @@ import { mayReadFile, seenMachines, seenSchedule, viewerOf, type Viewer } from '
 import type { MasterSite } from './site.js';
 import { addressOf } from './standby.js';
 
-type Endpoint = (query: URLSearchParams, ctx: Context) => Answer | undefined | Promise<Answer | undefined>;
-
 /** Where nobody is authorised, all see all. */
 const SEES_ALL_OF_IT: Viewer = { principal: undefined, may: () => true, sight: SEES_ALL };
+
+const READABLE = ['state', 'state-summary', 'slaves', 'frameworks', 'tasks', 'roles', 'flags', 'version', 'metrics'];
 
 const MAX_FORM_BYTES = 1024 * 1024;
 
 /** The endpoints from before v1, for any method: what users, Mesos-DNS and dashboards read. */
 export function legacyRouter(site: MasterSite): Router {
-  const router = new Router({ sensitive: true });
-  const at = (path: string, endpoint: Endpoint): void => {
-    router.all(path, async (ctx) => {
-      ctx.respond = false;
-      const answer = await endpoint(new URLSearchParams(ctx.querystring), ctx);
-      if (answer !== undefined) sendAnswer(ctx.req, ctx.res, answer);
-    });
-  };
+  const { router, at, page } = legacyEndpoints({
+    ...{ site, kind: 'master', id: 'master', plan: MASTER_DOORS, readable: READABLE },
+    mayOf: (request) => viewerOf(site, request).may,
+    mayRead: (_query, { req }) => mayReadFile(viewerOf(site, req).may),
+    metrics: {
+      json: () => site.written.share('/metrics/snapshot', async () => inSlices(metricPieces(await metricsOf(site)))),
+      prometheus: () => site.written.share('/metrics', async () => inSlices(prometheusPieces(await metricsOf(site)))),
+    },
+  });
   const json = (path: string, view: (query: URLSearchParams, viewer: Viewer) => unknown): void =>
     at(path, async (query, ctx) => {
       const body = await inSlices(jsonPieces(view(query, viewerOf(site, ctx.req)), writeRun));
@@ -82,39 +70,13 @@ export function legacyRouter(site: MasterSite): Router {
   at('/tasks', async (query, { req }) =>
     jsonAnswer(await inSteps(tasksView(state, taskQuery(query), viewerOf(site, req).sight)), jsonpOf(query)),
   );
-  at('/flags', (query, ctx) =>
-    viewerOf(site, ctx.req).may('view_flags')
-      ? jsonAnswer(JSON.stringify({ flags: site.flags }), jsonpOf(query))
-      : FORBIDDEN,
-  );
-  json('/version', () => versionView(site));
-  json('/system/stats.json', systemStats);
   at('/explain', (query, { req }) => explainEndpoint(state, viewerOf(site, req).sight, query, Date.now()));
-  at('/health', () => ({ status: 200 }));
-  at('/logging/toggle', (query) => toggleLogging(site, query));
   json('/registrar\\(1\\)/registry', () => registryView(state));
   at('/redirect', () => ({
     status: 307,
     headers: { Location: `//${addressOf(site.leader() ?? state.options.info)}` },
   }));
-  at('/metrics/snapshot', (query) => snapshot(site, query));
-  at('/metrics', async () => ({
-    status: 200,
-    type: PROMETHEUS_TYPE,
-    body: await site.written.share('/metrics', async () => inSlices(prometheusPieces(await metricsOf(site)))),
-  }));
-  const mayRead = (ctx: Context): boolean => mayReadFile(viewerOf(site, ctx.req).may);
-  at('/files/download', (query, ctx) => (mayRead(ctx) ? downloadFile(site.files, query, ctx.res) : FORBIDDEN));
-  at('/files/:what', async (query, ctx) => {
-    jsonpOf(query);
-    const { what } = ctx.params as { what: string };
-    if (what !== 'debug' && !mayRead(ctx)) return FORBIDDEN;
-    return (await fileEndpoint(site.files, what, query)) ?? notFound();
-  });
-  at('/', () => page(site));
-  const help = { id: 'master', plan: MASTER_DOORS, page: page(site) };
-  at('/help', () => help.page);
-  at('/help/*path', (_query, { params }) => helpAnswer(params.path as string, help));
+  at('/', () => page);
   changes(site, at);
   return router;
 }
@@ -155,28 +117,7 @@ function taskQuery(query: URLSearchParams): TaskQuery {
   };
 }
 
-const versionView = ({ version: { version, buildDate, buildTime, buildUser, mezzo } }: MasterSite): object => ({
-  build_date: buildDate,
-  build_time: buildTime,
-  build_user: buildUser,
-  version,
-  mezzo,
-});
-
 const metricsOf = ({ shell, startedAtMs }: MasterSite) => bitByBit(gatherMetrics(shell, startedAtMs, Date.now()));
-
-async function snapshot(site: MasterSite, query: URLSearchParams): Promise<Answer> {
-  const timeout = query.get('timeout');
-  if (timeout !== null) {
-    try {
-      parseDuration(timeout);
-    } catch (error) {
-      return textAnswer(400, `Invalid timeout '${timeout}': ${messageOf(error)}.\n`);
-    }
-  }
-  const write = async () => inSlices(metricPieces(await metricsOf(site)));
-  return jsonAnswer(await site.written.share('/metrics/snapshot', write), jsonpOf(query));
-}
 
 async function teardown(site: MasterSite, ctx: Context): Promise<Answer> {
   if (ctx.method !== 'POST') return methodNotAllowed(['POST'], ctx.method);
@@ -280,12 +221,4 @@ function parsed<K extends MessageName>(name: K, json: unknown, what: string): Me
     if (!hasCode(cause, 'INVALID_MESSAGE')) throw cause;
     throw new MezzoError('INVALID_MESSAGE', `${what}: ${messageOf(cause)}`, { blame: 'user', cause });
   }
-}
-
-const READABLE = ['state', 'state-summary', 'slaves', 'frameworks', 'tasks', 'roles', 'flags', 'version', 'metrics'];
-
-function page({ version }: MasterSite): Answer {
-  const links = READABLE.map((name) => `<li><a href="/${name}">/${name}</a></li>`).join('');
-  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Mezzo master</title></head><body><h1>Mezzo master ${version.mezzo}</h1><ul>${links}</ul></body></html>`;
-  return { status: 200, type: 'text/html', body };
 }
