@@ -252,6 +252,7 @@ function workDirectory(path: string): string {
 function exitProcess(log: DaemonLog): (code: number, reason: string) => void {
   return (code, reason) => {
     log[code === 0 ? 'info' : 'error']('agent is done', { reason });
+    if (code !== 0) process.stderr.write(`${reason}\n`);
     process.exit(code);
   };
 }

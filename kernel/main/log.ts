@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '@mezzo/sdk/contract';
 import { multistream, pino, type Logger as Pino, type StreamEntry } from 'pino';
@@ -6,7 +6,7 @@ import { PinoPretty } from 'pino-pretty';
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What a stalled disk may keep in memory; lines beyond it are lost. */
-const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+const MAX_WAITING_CHARS = 8 * 1024 * 1024;
 
 export interface LogOptions {
   readonly daemon: 'master' | 'agent';
@@ -73,35 +73,63 @@ class DaemonPino extends PinoLogger implements DaemonLog {
   }
 }
 
+/** A full disk must not stop the daemon: what cannot be written is lost. */
 class BoundedFile {
-  private stream: WriteStream;
+  private fd: number;
   private size: number;
+  private waiting = '';
+  private isWriting = false;
 
   constructor(
     private readonly file: string,
     dir: string,
   ) {
     mkdirSync(dir, { recursive: true });
-    this.size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-    this.stream = this.open();
+    this.fd = this.open();
+    this.size = fstatSync(this.fd).size;
+    process.once('exit', () => this.flush());
   }
 
   write(line: string): void {
-    if (this.stream.writableLength > MAX_WAITING_BYTES) return;
-    this.size += Buffer.byteLength(line);
-    if (this.size > MAX_FILE_BYTES) this.rotate(line.length);
-    this.stream.write(line);
+    if (this.waiting.length + line.length > MAX_WAITING_CHARS) return;
+    this.waiting += line;
+    if (!this.isWriting) this.next();
   }
 
-  private rotate(size: number): void {
-    this.stream.end();
+  /** All that waits, in one write. */
+  private next(): void {
+    this.size += Buffer.byteLength(this.waiting);
+    if (this.size > MAX_FILE_BYTES) this.rotate();
+    this.isWriting = true;
+    write(this.fd, this.take(), () => {
+      this.isWriting = false;
+      if (this.waiting !== '') this.next();
+    });
+  }
+
+  private take(): string {
+    const { waiting } = this;
+    this.waiting = '';
+    return waiting;
+  }
+
+  private rotate(): void {
+    closeSync(this.fd);
     renameSync(this.file, `${this.file}.1`);
-    this.stream = this.open();
-    this.size = size;
+    this.fd = this.open();
+    this.size = Buffer.byteLength(this.waiting);
   }
 
-  /** A full disk must not stop the daemon: what cannot be written is lost. */
-  private open(): WriteStream {
-    return createWriteStream(this.file, { flags: 'a', mode: 0o640 }).on('error', () => {});
+  private open(): number {
+    return openSync(this.file, 'a', 0o640);
+  }
+
+  /** What a daemon says last is why it ends. A write that is under way is ended by Node. */
+  private flush(): void {
+    try {
+      writeSync(this.fd, this.take());
+    } catch {
+      // a full disk
+    }
   }
 }

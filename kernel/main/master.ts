@@ -218,6 +218,7 @@ function logFiles(flags: MasterFlags, log: DaemonLog): FileTree {
 function die(log: DaemonLog, error: unknown): void {
   const why = hasCode(error, 'STORE_FENCED') ? 'another master has taken over' : 'the master cannot go on';
   log.error(why, { error: error instanceof Error ? error.stack : messageOf(error) });
+  complain(error);
   process.exit(1);
 }
 
