@@ -18,7 +18,7 @@ export interface FileEntry {
   readonly gid: string;
 }
 
-const notFound = (path: string): MezzoError =>
+export const notFound = (path: string): MezzoError =>
   new MezzoError('FILE_NOT_FOUND', `No file is known as '${path}'`, { blame: 'user' });
 
 /** A forest of virtual paths over files and directories of the host; what is not attached cannot be reached. */

@@ -35,16 +35,18 @@ export function masterGate(
 }
 
 function masterDoors(flags: MasterFlags): Partial<Record<MasterPart, Door>> {
-  const door = (part: MasterPart, authenticators: readonly string[]): Door => ({
-    realm: MASTER_REALMS[part],
-    authenticators,
-  });
+  const door = doorsOf(MASTER_REALMS);
   return {
-    ...(flags.authenticate_http_readonly && { readonly: door('readonly', flags.http_authenticators) }),
-    ...(flags.authenticate_http_readwrite && { readwrite: door('readwrite', flags.http_authenticators) }),
-    ...(flags.authenticate_http_frameworks && { scheduler: door('scheduler', flags.http_framework_authenticators) }),
+    ...(flags.authenticate_http_readonly && door('readonly', flags.http_authenticators)),
+    ...(flags.authenticate_http_readwrite && door('readwrite', flags.http_authenticators)),
+    ...(flags.authenticate_http_frameworks && door('scheduler', flags.http_framework_authenticators)),
   };
 }
+
+const doorsOf =
+  <Part extends string>(realms: Readonly<Record<Part, string>>) =>
+  (part: Part, authenticators: readonly string[]): Partial<Record<Part, Door>> =>
+    ({ [part]: { realm: realms[part], authenticators } }) as Partial<Record<Part, Door>>;
 
 /** Who may come in at an agent. Executors show their tokens at their own API, and at the operators' to nest containers. */
 export function agentGate(
@@ -70,14 +72,11 @@ export function agentGate(
 }
 
 function agentDoors(flags: AgentFlags): Partial<Record<AgentPart, Door>> {
-  const door = (part: AgentPart, authenticators: readonly string[]): Door => ({
-    realm: AGENT_REALMS[part],
-    authenticators,
-  });
+  const door = doorsOf(AGENT_REALMS);
   return {
-    ...(flags.authenticate_http_readonly && { readonly: door('readonly', flags.http_authenticators) }),
-    ...(flags.authenticate_http_readwrite && { readwrite: door('readwrite', flags.http_authenticators) }),
-    ...(flags.authenticate_http_executors && { executor: door('executor', ['jwt']) }),
+    ...(flags.authenticate_http_readonly && door('readonly', flags.http_authenticators)),
+    ...(flags.authenticate_http_readwrite && door('readwrite', flags.http_authenticators)),
+    ...(flags.authenticate_http_executors && door('executor', ['jwt'])),
   };
 }
 

@@ -31,7 +31,7 @@ import { agentConfig } from './agent-config.js';
 import { agentFlags, idleAgentFlags, unsupportedAgentFlags, type AgentFlags } from './agent-flags.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
-import { createLog, type DaemonLog } from './log.js';
+import { complain, createLog, type DaemonLog } from './log.js';
 import { requireFlag } from './master-flags.js';
 import { builtIns, oversubscribe, type Oversubscribers, type WantedOversubscribers } from './modules.js';
 import { ServiceManager } from './service-manager.js';
@@ -255,13 +255,6 @@ function exitProcess(log: DaemonLog): (code: number, reason: string) => void {
     if (code !== 0) process.stderr.write(`${reason}\n`);
     process.exit(code);
   };
-}
-
-/** One clear line, and what to do. */
-function complain(error: unknown): void {
-  const { code, next } = error as { code?: string; next?: string };
-  process.stderr.write(`${code ?? 'FAILED'}: ${messageOf(error)}${next === undefined ? '' : ` (${next})`}\n`);
-  if (code === undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
 }
 
 async function main(): Promise<void> {

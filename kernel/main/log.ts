@@ -1,10 +1,11 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Logger } from '@mezzo/sdk/contract';
+import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import { multistream, pino, type Logger as Pino, type StreamEntry } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MODE = 0o640;
 /** What a stalled disk may keep in memory; lines beyond it are lost. */
 const MAX_WAITING_CHARS = 8 * 1024 * 1024;
 
@@ -37,6 +38,13 @@ export function createLog(options: LogOptions): DaemonLog {
   const base = { daemon: options.daemon, pid: process.pid };
   const root = pino({ level: pinoLevel(options.level), base }, multistream(streams));
   return new DaemonPino(root, file);
+}
+
+/** One clear line, and what to do; where that is not known, where it comes from. */
+export function complain(error: unknown): void {
+  const { code, next, stack } = error as { code?: string; next?: string; stack?: string };
+  process.stderr.write(`${code ?? 'FAILED'}: ${messageOf(error)}${next === undefined ? '' : ` (${next})`}\n`);
+  if (code === undefined && stack !== undefined) process.stderr.write(`${stack}\n`);
 }
 
 class PinoLogger implements Logger {
@@ -85,7 +93,7 @@ class BoundedFile {
     dir: string,
   ) {
     mkdirSync(dir, { recursive: true });
-    this.fd = this.open();
+    this.fd = openSync(file, 'a', MODE);
     this.size = fstatSync(this.fd).size;
     process.once('exit', () => this.flush());
   }
@@ -116,12 +124,8 @@ class BoundedFile {
   private rotate(): void {
     closeSync(this.fd);
     renameSync(this.file, `${this.file}.1`);
-    this.fd = this.open();
+    this.fd = openSync(this.file, 'a', MODE);
     this.size = Buffer.byteLength(this.waiting);
-  }
-
-  private open(): number {
-    return openSync(this.file, 'a', 0o640);
   }
 
   /** What a daemon says last is why it ends. A write that is under way is ended by Node. */

@@ -27,7 +27,7 @@ import { authorizerFor } from './authorizers.js';
 import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { Election } from './election.js';
-import { createLog, type DaemonLog } from './log.js';
+import { complain, createLog, type DaemonLog } from './log.js';
 import { leaderStore, startMasterPlugins } from './master-plugins.js';
 import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
 import { masterInfo, masterOptions } from './master-options.js';
@@ -220,12 +220,6 @@ function die(log: DaemonLog, error: unknown): void {
   log.error(why, { error: error instanceof Error ? error.stack : messageOf(error) });
   complain(error);
   process.exit(1);
-}
-
-/** One clear line, and what to do. */
-export function complain(error: unknown): void {
-  const { code, next } = error as { code?: string; next?: string };
-  process.stderr.write(`${code ?? 'FAILED'}: ${messageOf(error)}${next === undefined ? '' : ` (${next})`}\n`);
 }
 
 async function main(): Promise<void> {

@@ -5,7 +5,7 @@ import type { MasterEffect, MasterEvent, MasterState } from '../core/master/inde
 import { Replay, stateDigest, type Replayed } from '../shell/master/replay.js';
 import { toWireJson } from '../shell/wire-json.js';
 import { bool, flagHelp, loadFlags, text, type Flag, type FlagValues } from './flags.js';
-import { complain } from './master.js';
+import { complain } from './log.js';
 import { requireFlag } from './master-flags.js';
 import { versionInfo } from './version.js';
 

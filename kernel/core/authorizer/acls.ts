@@ -1,5 +1,6 @@
 import { MezzoError } from '@mezzo/sdk/contract';
 import { ACTIONS, type Action } from '@mezzo/sdk/points/authorizer';
+import { operatorJson } from '../operator-json.js';
 
 /** Some names, anything, or nothing. */
 export type Entity = 'ANY' | 'NONE' | ReadonlySet<string>;
@@ -76,21 +77,10 @@ function entityOf(value: unknown, where: string): Entity {
   return new Set(values as string[]);
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`no JSON: ${(error as Error).message}`);
-  }
-}
-
-function objectOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw invalid(`${where} must be an object`);
-}
-
 const invalid = (why: string): MezzoError =>
   new MezzoError('INVALID_ACLS', `the ACLs cannot be used: ${why}`, {
     blame: 'operator',
     next: 'write {"<action>": [{"principals": {"values": ["name"]}, "<objects>": {"type": "ANY"}}]}',
   });
+
+const { parsed, objectOf } = operatorJson(invalid);

@@ -48,13 +48,6 @@ export const maySeeContainer =
 
 const rootOf = ({ value, parent }: ContainerID): string => (parent === undefined ? value : rootOf(parent));
 
-/** What the calls about containers ask to do; the second action is the one about containers that belong to no executor. */
-const CONTAINER_ACTIONS: Readonly<Record<string, readonly [nested: Action, standalone: Action]>> = {
-  KILL: ['kill_nested_containers', 'kill_standalone_containers'],
-  WAIT: ['wait_nested_containers', 'wait_standalone_containers'],
-  REMOVE: ['remove_nested_containers', 'remove_standalone_containers'],
-};
-
 type Launch = { readonly containerId: ContainerID; readonly command?: CommandInfo };
 
 export function mayCall(site: AgentSite, viewer: Viewer, call: AgentCall): boolean {
@@ -80,17 +73,17 @@ export function mayCall(site: AgentSite, viewer: Viewer, call: AgentCall): boole
       return mayLaunch(site, viewer, launch, 'launch_nested_containers');
     }
     case 'KILL_NESTED_CONTAINER':
-      return mayTouch(site, viewer, 'KILL', call.killNestedContainer!.containerId);
+      return mayTouch(site, viewer, 'kill', call.killNestedContainer!.containerId);
     case 'KILL_CONTAINER':
-      return mayTouch(site, viewer, 'KILL', call.killContainer!.containerId);
+      return mayTouch(site, viewer, 'kill', call.killContainer!.containerId);
     case 'WAIT_NESTED_CONTAINER':
-      return mayTouch(site, viewer, 'WAIT', call.waitNestedContainer!.containerId);
+      return mayTouch(site, viewer, 'wait', call.waitNestedContainer!.containerId);
     case 'WAIT_CONTAINER':
-      return mayTouch(site, viewer, 'WAIT', call.waitContainer!.containerId);
+      return mayTouch(site, viewer, 'wait', call.waitContainer!.containerId);
     case 'REMOVE_NESTED_CONTAINER':
-      return mayTouch(site, viewer, 'REMOVE', call.removeNestedContainer!.containerId);
+      return mayTouch(site, viewer, 'remove', call.removeNestedContainer!.containerId);
     case 'REMOVE_CONTAINER':
-      return mayTouch(site, viewer, 'REMOVE', call.removeContainer!.containerId);
+      return mayTouch(site, viewer, 'remove', call.removeContainer!.containerId);
     case 'ATTACH_CONTAINER_OUTPUT':
       return mayDo(site, viewer, 'attach_containers_output', call.attachContainerOutput!.containerId);
     case 'ATTACH_CONTAINER_INPUT': {
@@ -115,9 +108,10 @@ function mayDo(site: AgentSite, viewer: Viewer, action: Action, id: ContainerID,
 const isExecutor = (principal: Principal | undefined): principal is Required<Pick<Principal, 'claims'>> =>
   principal !== undefined && principal.value === undefined && principal.claims !== undefined;
 
-function mayTouch(site: AgentSite, viewer: Viewer, what: keyof typeof CONTAINER_ACTIONS, id: ContainerID): boolean {
-  const [nested, standalone] = CONTAINER_ACTIONS[what]!;
-  return site.host.state.runs.has(rootOf(id)) ? mayDo(site, viewer, nested, id) : viewer.may(standalone);
+/** The second action is the one about containers that belong to no executor. */
+function mayTouch(site: AgentSite, viewer: Viewer, what: 'kill' | 'wait' | 'remove', id: ContainerID): boolean {
+  if (!site.host.state.runs.has(rootOf(id))) return viewer.may(`${what}_standalone_containers`);
+  return mayDo(site, viewer, `${what}_nested_containers`, id);
 }
 
 /** Below an executor of that user, and as the user that the command names, if it names one. */

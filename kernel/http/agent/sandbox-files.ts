@@ -2,7 +2,7 @@ import { open, readdir, readFile, readlink, realpath, stat, type FileHandle } fr
 import { constants } from 'node:fs';
 import { join, posix } from 'node:path';
 import { MezzoError } from '@mezzo/sdk/contract';
-import { FileTree, type FileEntry } from '../files.js';
+import { FileTree, notFound, type FileEntry } from '../files.js';
 
 const LAYOUT = ['slaves', '*', 'frameworks', '*', 'executors', '*', 'runs', '*'] as const;
 
@@ -89,9 +89,9 @@ export class SandboxFiles extends FileTree {
     // The layout's own directories are the agent's: links among them are not followed, but for `latest`.
     const sandbox = await realpath(root).catch(() => undefined);
     const runs = await realpath(join(root, '..')).catch(() => undefined);
-    if (sandbox === undefined || runs === undefined || join(sandbox, '..') !== runs) throw unknown(virtual);
+    if (sandbox === undefined || runs === undefined || join(sandbox, '..') !== runs) throw notFound(virtual);
     const real = await realpath(join(sandbox, ...rest)).catch(() => undefined);
-    if (real === undefined) throw unknown(virtual);
+    if (real === undefined) throw notFound(virtual);
     if (!isWithin(sandbox, real)) throw inaccessible(virtual);
     return { real, sandbox };
   }
@@ -103,7 +103,7 @@ export class SandboxFiles extends FileTree {
     const fits = (path: string[] | undefined) =>
       path !== undefined && LAYOUT.every((name, i) => (name === '*' ? (path[i] ?? '') !== '' : path[i] === name));
     if (parts !== undefined && fits(parts)) return parts;
-    throw fits(written) ? inaccessible(virtual) : unknown(virtual);
+    throw fits(written) ? inaccessible(virtual) : notFound(virtual);
   }
 
   private expand(path: string): string[] | undefined {
@@ -115,9 +115,6 @@ export class SandboxFiles extends FileTree {
 }
 
 const isWithin = (directory: string, path: string): boolean => path === directory || path.startsWith(`${directory}/`);
-
-const unknown = (path: string): MezzoError =>
-  new MezzoError('FILE_NOT_FOUND', `No file is known as '${path}'`, { blame: 'user' });
 
 const inaccessible = (path: string): MezzoError =>
   new MezzoError('FILE_FORBIDDEN', `'${path}' is inaccessible.`, { blame: 'user' });

@@ -1,5 +1,6 @@
 import { MezzoError } from '@mezzo/sdk/contract';
 import { textAnswer, type Answer } from '../answer.js';
+import { operatorJson } from '../../core/operator-json.js';
 
 /** So many requests a second, and as many at once. */
 export interface Rate {
@@ -92,19 +93,6 @@ export class RateLimiter {
   }
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`no JSON: ${(error as Error).message}`);
-  }
-}
-
-function objectOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw invalid(`${where} must be an object`);
-}
-
 function requireNone(stray: object, where: string): void {
   const [name] = Object.keys(stray);
   if (name !== undefined) throw invalid(`${where}: "${name}" is not known`);
@@ -115,3 +103,5 @@ const invalid = (why: string): MezzoError =>
     blame: 'operator',
     next: 'write {"limits": [{"principal": "name", "qps": 50, "capacity": 100}], "aggregate_default_qps": 10}',
   });
+
+const { parsed, objectOf } = operatorJson(invalid);

@@ -128,9 +128,7 @@ function eventsOf(bytes: Buffer, count: number): RecordingEntry[] {
   const next = (length: number): Buffer => bytes.subarray(at, (at += length));
   return Array.from({ length: count }, () => {
     const head = next(EVENT_HEAD_BYTES);
-    const [check, answers, text, body] = [8, 12, 16, 20].map((offset) => head.readUInt32LE(offset)) as [
-      ...[number, number, number, number],
-    ];
+    const [check = 0, answers = 0, text = 0, body = 0] = [8, 12, 16, 20].map((offset) => head.readUInt32LE(offset));
     return {
       ...{ kind: 'event', atMs: head.readDoubleLE(0), check, answers: [...next(answers)].map(Boolean) },
       event: eventOf(head.readUInt8(EVENT_HEAD_BYTES - 1), next(text).toString(), next(body)),
