@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import {
   appendFileSync,
-  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -24,7 +23,7 @@ const KERNEL = join(root, 'build/guest/vmlinuz');
 /** What the last guest said, to be read when it does not end. */
 const CONSOLE = join(root, 'build/guest/console.log');
 /** Next to busybox, which has these too, but not as a usual machine has them. */
-const PROGRAMS = ['env', 'setpriv', 'unshare', 'nsenter', 'timeout', 'tail', 'setsid'].map(
+const PROGRAMS = ['env', 'setpriv', 'unshare', 'nsenter', 'timeout', 'tail', 'setsid', 'script'].map(
   (name) => `/usr/bin/${name}`,
 );
 
@@ -60,70 +59,94 @@ async function kernelPackage(): Promise<string | undefined> {
   return /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
 }
 
+/** A kind of machine to emulate. */
+export interface Machine {
+  readonly memoryMib: number;
+  /** The script that is process 1: runs /main.mjs, says "guest ends with" its status, and powers off. */
+  init(env: Readonly<Record<string, string>>): string;
+  /** Puts into its file system what else it has. */
+  furnish?(tree: string): Promise<void>;
+}
+
 /** cgroup v2 alone, its controllers handed down, as systemd leaves a machine of today. */
-const init = (env: Readonly<Record<string, string>>, command: string) => `#!/bin/sh
+export const plainMachine: Machine = {
+  memoryMib: 1536,
+  init: (env) => `#!/bin/sh
 export PATH=/usr/bin:/bin ${Object.entries(env)
-  .map(([name, value]) => `${name}='${value}'`)
-  .join(' ')}
+    .map(([name, value]) => `${name}='${value}'`)
+    .join(' ')}
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+mkdir /dev/pts && mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo '+cpu +memory' >/sys/fs/cgroup/cgroup.subtree_control
 echo "guest $(uname -r): $(cat /sys/fs/cgroup/cgroup.subtree_control)"
-${command}
+node /main.mjs
 echo "guest ends with $?"
 poweroff -f
-`;
+`,
+};
 
 /** The file system of a guest as the kernel unpacks it: busybox, real tools, this very node, and one script for it. */
-async function buildInitramfs(dir: string, script: string, env: Readonly<Record<string, string>>): Promise<string> {
+async function buildInitramfs(
+  dir: string,
+  machine: Machine,
+  script: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
   const tree = join(dir, 'tree');
   mkdirSync(join(tree, 'usr/bin'), { recursive: true });
   writeFileSync(join(dir, 'rootfs.tar'), await busyboxRootfs());
   await run('tar', ['-xf', join(dir, 'rootfs.tar'), '-C', tree]);
-  rmSync(join(tree, 'bin/sh'));
-  await copyProgram(tree, '/bin/sh', '/bin/sh');
-  for (const program of PROGRAMS) await copyProgram(tree, program, program);
+  for (const program of ['/bin/sh', ...PROGRAMS]) await copyProgram(tree, program);
   await copyProgram(tree, process.execPath, '/usr/bin/node');
   copyFileSync(script, join(tree, 'main.mjs'));
-  writeFileSync(join(tree, 'init'), init(env, 'node /main.mjs'));
-  chmodSync(join(tree, 'init'), 0o755);
+  await machine.furnish?.(tree);
+  writeFileSync(join(tree, 'init'), machine.init(env), { mode: 0o755 });
   const image = join(dir, 'initramfs');
   await run('/bin/sh', ['-c', `find . | busybox cpio -o -H newc >'${image}'`], { cwd: tree });
   rmSync(tree, { recursive: true });
   return image;
 }
 
-async function copyProgram(tree: string, from: string, to: string): Promise<void> {
-  const { stdout } = await run('ldd', [from]);
-  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
-  for (const [source, target] of [[from, to], ...libraries.map((path) => [path, path])] as const) {
-    mkdirSync(dirname(join(tree, target!)), { recursive: true });
-    if (!existsSync(join(tree, target!))) copyFileSync(source!, join(tree, target!));
+export async function copyProgram(tree: string, from: string, to = from): Promise<void> {
+  mkdirSync(dirname(join(tree, to)), { recursive: true });
+  // Not through what may be there: a link to busybox.
+  rmSync(join(tree, to), { force: true });
+  copyFileSync(from, join(tree, to));
+  await copyLibraries(tree, [from]);
+}
+
+export async function copyLibraries(tree: string, programs: readonly string[]): Promise<void> {
+  const { stdout } = await run('ldd', [...programs]);
+  for (const [, path = ''] of stdout.matchAll(/(\/\S+) \(0x/g)) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    if (!existsSync(join(tree, path))) copyFileSync(path, join(tree, path));
   }
 }
 
 /** Boots an emulated machine that runs one script of node and powers off. Answers the lines of its console. */
 export async function runInGuest(
+  machine: Machine,
   script: string,
   env: Readonly<Record<string, string>>,
   timeoutMs: number,
 ): Promise<string[]> {
   const dir = mkdtempSync(join(tmpdir(), 'mezzo-guest-'));
   try {
-    const image = await buildInitramfs(dir, script, env);
-    return await boot(image, timeoutMs);
+    const image = await buildInitramfs(dir, machine, script, env);
+    return await boot(image, machine.memoryMib, timeoutMs);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function boot(initramfs: string, timeoutMs: number): Promise<string[]> {
+function boot(initramfs: string, memoryMib: number, timeoutMs: number): Promise<string[]> {
   const append = 'console=ttyS0 quiet loglevel=1 panic=-1 rdinit=/init';
   // Emulated in software: the machine of the tests is often a virtual one itself.
-  const machine = ['-accel', 'tcg', '-cpu', 'max', '-smp', '2', '-m', '1536', '-nodefaults', '-no-reboot'];
+  const machine = ['-accel', 'tcg', '-cpu', 'max', '-smp', '2', '-m', `${memoryMib}`, '-nodefaults', '-no-reboot'];
   const screen = ['-display', 'none', '-serial', 'stdio'];
   const qemu = spawn(QEMU, [...machine, ...screen, '-kernel', KERNEL, '-initrd', initramfs, '-append', append], {
     stdio: ['ignore', 'pipe', 'inherit'],
