@@ -26,6 +26,7 @@ const SOAK_PACKAGES = {
   zookeeper: PACKAGES.zookeeper,
   iptables: PACKAGES.iptables,
   iproute2: PACKAGES.iproute2,
+  systemd: PACKAGES.systemd,
   faketime: '/usr/bin/faketime',
   'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
 };

@@ -2,8 +2,11 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupV2Laws } from './cgroup-v2-laws.js';
+import { systemdLaws } from './systemd-laws.js';
 
-for (const law of cgroupV2Laws()) {
+const laws = process.env.MEZZO_LAWS === 'systemd' ? systemdLaws() : cgroupV2Laws();
+
+for (const law of laws) {
   if (!law.title.includes(process.env.MEZZO_LAW ?? '')) continue;
   const started = performance.now();
   const late = sleep(law.timeoutMs, undefined, { ref: false }).then(() =>
