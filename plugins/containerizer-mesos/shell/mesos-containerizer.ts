@@ -206,11 +206,23 @@ export class MesosContainerizer implements Containerizer {
 
   private async settle(container: Container, line: ExitLine): Promise<void> {
     const { owner, root = container.id } = container.facts;
-    const limitMib = (this.containers.get(root) ?? container).facts.memLimitMib;
+    const limitMib = this.limitMib(container);
     // Only a process that others killed can have been killed for memory: the rest need not wait for the answer.
     const suspect = line.status === 137 && limitMib !== undefined && !container.forced;
     const oom = suspect && (await this.deps.machine.cgroups?.outOfMemory(owner, root).catch(() => false));
-    this.finish(container, containerExit(line, oom === true ? limitMib : undefined));
+    const outgrown = oom === true ? limitMib : this.outgrownByParent(container);
+    this.finish(container, containerExit(line, outgrown));
+  }
+
+  private limitMib({ id, facts }: Container): number | undefined {
+    return (this.containers.get(facts.root ?? id)?.facts ?? facts).memLimitMib;
+  }
+
+  /** Where the kernel took its parent for want of memory, which they share, that is what ended it, too. */
+  private outgrownByParent(container: Container): number | undefined {
+    const { parent } = container.facts;
+    const exit = parent === undefined ? undefined : this.containers.get(parent)?.exit;
+    return exit?.limitation === 'oom' ? this.limitMib(container) : undefined;
   }
 
   private finish(container: Container, exit: ContainerExit): void {
@@ -271,11 +283,9 @@ export class MesosContainerizer implements Containerizer {
   private endedUnseen(container: Container): void {
     if (container.exit !== undefined || this.lookAtExit(container)) return;
     killTask(container.facts);
-    const { forced } = container;
-    this.finish(
-      container,
-      forced ? { signal: 'SIGKILL', message: 'Command terminated with signal SIGKILL' } : UNKNOWN_EXIT,
-    );
+    const killed = { status: 137, signal: 'SIGKILL' };
+    const exit = container.forced ? containerExit(killed, this.outgrownByParent(container)) : UNKNOWN_EXIT;
+    this.finish(container, exit);
   }
 
   private get deps(): LaunchDeps {
