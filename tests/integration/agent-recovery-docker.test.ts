@@ -146,6 +146,21 @@ describeIf(dockerdLack(), 'agents that recover with Docker', () => {
     await onlyLive(['new']);
   });
 
+  test('an agent that lacks the containerizer of its tasks ends and says why; they run on, and the next that has it takes them up', async () => {
+    await start();
+    await world.scheduler.launch(docker('a', LONG));
+    await world.scheduler.reaches('a', 'TASK_RUNNING');
+    await world.agent!.kill();
+    const lacking = await world.start();
+    expect(await lacking.ended).toBe(1);
+    expect(lacking.complaint).toContain('tasks run in containerizer docker, which no plugin brings now');
+    await start();
+    await world.scheduler.launch(docker('b', LONG));
+    await world.scheduler.reaches('b', 'TASK_RUNNING');
+    expect([world.isTold('a'), world.starts('a')]).toEqual([false, 1]);
+    await onlyLive(['a', 'b']);
+  });
+
   /** As an engine leaves one that was killed before it could say that it had made it. */
   async function makeUnknown(): Promise<void> {
     const [{ Labels } = { Labels: {} }] = await engine.docker.listContainers();
