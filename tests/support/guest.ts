@@ -148,7 +148,9 @@ function boot(initramfs: string, memoryMib: number, timeoutMs: number): Promise<
   // Emulated in software: the machine of the tests is often a virtual one itself.
   const machine = ['-accel', 'tcg', '-cpu', 'max', '-smp', '2', '-m', `${memoryMib}`, '-nodefaults', '-no-reboot'];
   const screen = ['-display', 'none', '-serial', 'stdio'];
-  const qemu = spawn(QEMU, [...machine, ...screen, '-kernel', KERNEL, '-initrd', initramfs, '-append', append], {
+  const parts = ['-kernel', KERNEL, '-initrd', initramfs, '-append', append];
+  // It ends with whoever started it, however that one ends.
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...machine, ...screen, ...parts], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines: string[] = [];
