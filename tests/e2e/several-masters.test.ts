@@ -36,7 +36,7 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'three 
 
   function run(name: string, offset: number, daemon: 'master' | 'agent', ...args: string[]): ChildProcess {
     const argv = [daemon, `--work-dir=${join(home, name)}`, '--hostname=localhost', `--port-offset=${offset}`];
-    const common = ['--zk-session-timeout=3secs', `--log-dir=${join(home, name, 'logs')}`, '--quiet', ...args];
+    const common = ['--zk-session-timeout=5secs', `--log-dir=${join(home, name, 'logs')}`, '--quiet', ...args];
     const child = spawn(process.execPath, [join(root, 'cli/bin/mezzo.js'), ...argv, ...common], { stdio: 'inherit' });
     nodes.set(name, { offset, child });
     return child;

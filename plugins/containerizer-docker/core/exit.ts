@@ -26,3 +26,25 @@ export const UNKNOWN_EXIT: ContainerExit = {
   limitation: 'unknown',
   message: 'Container was removed from the Docker Engine by somebody else',
 };
+
+/** When the engine was away, by the clock: `toMs` is infinite while it is. */
+export interface Outage {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * An engine that dies amid the end of a container may have lost how it ended, and says 0 of it once it is started again, as if it
+ * had ended then. Told as that, work that was not done would pass for done.
+ */
+export const isForgotten = (code: number, startedMs: number, finishedMs: number, outage: Outage | undefined): boolean =>
+  outage !== undefined &&
+  code === 0 &&
+  startedMs < outage.fromMs &&
+  finishedMs >= outage.fromMs &&
+  finishedMs <= outage.toMs;
+
+export const FORGOTTEN_EXIT: ContainerExit = {
+  limitation: 'unknown',
+  message: 'Container ended while the Docker Engine was away, which does not know how',
+};

@@ -14,7 +14,7 @@ import type {
 } from '@mezzo/sdk/points/containerizer';
 import { fromCheckpoint, toCheckpoint, type Facts } from '../core/checkpoint.js';
 import { ID_LABEL, OWNER_LABEL } from '../core/create-options.js';
-import { engineExit, UNKNOWN_EXIT } from '../core/exit.js';
+import { engineExit, FORGOTTEN_EXIT, isForgotten, UNKNOWN_EXIT, type Outage } from '../core/exit.js';
 import { launchFailed, notFound } from '../core/failures.js';
 import { DockerContainer } from './docker-container.js';
 import { Engine, ignoring, statusOf } from './engine.js';
@@ -53,6 +53,8 @@ export class DockerContainerizer implements Containerizer {
   private readonly containers = new Map<string, DockerContainer>();
   private readonly launching = new Set<string>();
   private readonly events = new Map<string, EngineEvents>();
+  /** The last one. */
+  private outage: Outage | undefined;
 
   constructor(private readonly options: DockerContainerizerOptions) {}
 
@@ -194,12 +196,14 @@ export class DockerContainerizer implements Containerizer {
       },
       connected: async () => {
         this.options.onTrouble(undefined);
+        if (this.outage?.toMs === Infinity) this.outage = { ...this.outage, toMs: Date.now() };
         await this.catchUp(owner);
         // It may have made a container without having been able to say so.
         if (wasAway) await this.discardOrphans(owner, await this.list(owner));
       },
       lost: (reason) => {
         wasAway = true;
+        if (this.outage?.toMs !== Infinity) this.outage = { fromMs: Date.now(), toMs: Infinity };
         this.options.onTrouble(`the Docker Engine is away (${reason}): launches fail until it is back`);
       },
     });
@@ -233,7 +237,9 @@ export class DockerContainerizer implements Containerizer {
       if (State.Status === 'created') return;
       if (State.Running) return container.pump.start();
       await container.pump.drain(DRAIN_MS);
-      container.finish(engineExit(State, facts.memLimitMib, terminated));
+      const times = [Date.parse(State.StartedAt), Date.parse(State.FinishedAt)] as const;
+      const isKnown = !isForgotten(State.ExitCode, ...times, this.outage);
+      container.finish(isKnown ? engineExit(State, facts.memLimitMib, terminated) : FORGOTTEN_EXIT);
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
       container.finish(UNKNOWN_EXIT);
