@@ -104,6 +104,14 @@ async function same(): Promise<void> {
   assert.deepEqual(await eventually('the agent and its task are there', see), seen);
 }
 
+/** Whom the signal ends, or has the watchdog end, is started again, and nothing else is touched. */
+async function comesBack(unit: Unit, signal: NodeJS.Signals): Promise<void> {
+  const ran = await pluginsRun();
+  await restarted(unit, await kill(unit, signal));
+  await same();
+  assert.deepEqual(plugins(), ran);
+}
+
 const apps = async () => (await http<{ apps: { id: string }[] }>('8080/v2/apps')).apps.map(({ id }) => id);
 
 async function startApp(): Promise<void> {
@@ -159,19 +167,10 @@ const CHECKS: readonly (readonly [string, () => Promise<void>])[] = [
         await assert.rejects(touch(`${dir}/x`), /Read-only file system/);
     },
   ],
-  [
-    'an agent that is killed is started again, and takes its task up',
-    async () => {
-      await restarted('mezzo-agent', await kill('mezzo-agent', 'SIGKILL'));
-      await same();
-    },
-  ],
+  ['an agent that is killed is started again, and takes its task up', () => comesBack('mezzo-agent', 'SIGKILL')],
   [
     'an agent that hangs is ended by the watchdog and started again, and takes its task up',
-    async () => {
-      await restarted('mezzo-agent', await kill('mezzo-agent', 'SIGSTOP'));
-      await same();
-    },
+    () => comesBack('mezzo-agent', 'SIGSTOP'),
   ],
   [
     'an agent is stopped, started and restarted, and its task runs on',
@@ -186,21 +185,11 @@ const CHECKS: readonly (readonly [string, () => Promise<void>])[] = [
   ],
   [
     'a master that is killed is started again; its plugins and the task run on, and the agent comes back',
-    async () => {
-      const ran = await pluginsRun();
-      await restarted('mezzo-master', await kill('mezzo-master', 'SIGKILL'));
-      await same();
-      assert.deepEqual(plugins(), ran);
-    },
+    () => comesBack('mezzo-master', 'SIGKILL'),
   ],
   [
     'a master that hangs is ended by the watchdog and started again; its plugins and the task run on',
-    async () => {
-      const ran = await pluginsRun();
-      await restarted('mezzo-master', await kill('mezzo-master', 'SIGSTOP'));
-      await same();
-      assert.deepEqual(plugins(), ran);
-    },
+    () => comesBack('mezzo-master', 'SIGSTOP'),
   ],
   [
     'both are told to read certificates and keys again, and run on',

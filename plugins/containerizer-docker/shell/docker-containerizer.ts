@@ -188,7 +188,6 @@ export class DockerContainerizer implements Containerizer {
 
   private watch(owner: string): void {
     if (this.events.has(owner)) return;
-    let wasAway = false;
     const events = new EngineEvents(this.engine, owner, {
       died: (id) => {
         const container = this.containers.get(id);
@@ -199,10 +198,9 @@ export class DockerContainerizer implements Containerizer {
         if (this.outage?.toMs === Infinity) this.outage = { ...this.outage, toMs: Date.now() };
         await this.catchUp(owner);
         // It may have made a container without having been able to say so.
-        if (wasAway) await this.discardOrphans(owner, await this.list(owner));
+        if (this.outage !== undefined) await this.discardOrphans(owner, await this.list(owner));
       },
       lost: (reason) => {
-        wasAway = true;
         if (this.outage?.toMs !== Infinity) this.outage = { fromMs: Date.now(), toMs: Infinity };
         this.options.onTrouble(`the Docker Engine is away (${reason}): launches fail until it is back`);
       },
