@@ -17,6 +17,7 @@ import {
   plugin,
   requireNothingLeft,
 } from './support.js';
+import { until } from '../../support/poll.js';
 
 /** The scope is the token. */
 const authenticate: Authenticate = async (token, ...scopes) => {
@@ -74,6 +75,8 @@ test('before the cluster stops, what runs beside its leader does, and nothing el
     ((await call('GET', '/plugins', 'user')).json['plugins'] as PluginStatus[]).map(
       ({ id, state }) => `${id} ${state}`,
     );
+  // Whatever is installed says itself when it is active; the other may have been started just before.
+  await until('both run', async () => (await states()).every((state) => state.endsWith(' active')));
   expect(await states()).toEqual(['beside-the-leader active', 'hello active']);
   expect((await call('POST', '/shutdown', 'operator')).status).toBe(200);
   expect(await states()).toEqual(['beside-the-leader stopped', 'hello active']);
