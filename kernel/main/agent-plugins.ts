@@ -4,7 +4,7 @@ import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
 import { QOS_CONTROLLER, RESOURCE_ESTIMATOR } from '@mezzo/sdk/points/oversubscription';
-import { fetchInstalled, operatorApi, PluginHost } from '../plugin-host/index.js';
+import { Follower, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
 import { chooseAuthorizer } from './authorizers.js';
@@ -17,10 +17,26 @@ const FIND_MASTER_MS = 3_000;
 /** The plugins of an agent: first those that bring containerizers, then, once it serves, `/plugins/v1`. */
 export class AgentPlugins {
   private host: PluginHost | undefined;
+  private follower: Follower | undefined;
+
+  /** `restart` ends the agent in order where somebody starts it again; undefined: nobody does. */
+  constructor(private readonly restart: (() => void) | undefined) {}
 
   /** For `startAgent`: loads the plugins and answers the containerizers that they contribute. */
   readonly containerizers = async (seam: AgentSeam): Promise<readonly Containerizer[]> => {
     const { flags, log, workDir, secretsDir, tls, detector } = seam;
+    await detector.find(FIND_MASTER_MS);
+    this.follower = new Follower({
+      leader: () => detector.leader && `${tls === undefined ? 'http' : 'https'}://${detector.leader.hostPort}`,
+      tls: tls && (() => tls.client),
+      token: () => readToken(flags.join_token_file ?? join(workDir, 'join.token')),
+      node: `${flags.advertise_ip ?? flags.ip}:${seam.port}`,
+      kind: 'agent',
+      restarts: this.restart !== undefined,
+      dir: join(workDir, 'registry'),
+      log,
+    });
+    tls?.onRenewal(() => this.follower?.renew());
     if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
     this.host = await PluginHost.start({
       runsOn: 'agent',
@@ -32,13 +48,8 @@ export class AgentPlugins {
       log,
       logLevel: log.level,
       config: readPluginConfig(flags.plugin_config),
-      installed: await fetchInstalled({
-        url: `${tls === undefined ? 'http' : 'https'}://${(await detector.find(FIND_MASTER_MS))?.hostPort}`,
-        tls: tls?.client,
-        token: readToken(flags.join_token_file ?? join(workDir, 'join.token')),
-        dir: join(workDir, 'registry'),
-        log,
-      }),
+      wanted: await this.follower.first(),
+      restart: this.restart,
     });
     return this.host.contributions(CONTAINERIZER);
   };
@@ -55,6 +66,7 @@ export class AgentPlugins {
     for (const [flag, name] of Object.entries(oversubscribe(brought)))
       if (name !== undefined) log.error(`no plugin brings ${String(name)}: --${flag} has no effect`);
     const key = clusterKey(secretsDir);
+    if (this.host !== undefined) this.follower?.follow(this.host);
     if (this.host !== undefined)
       mount(
         app,
@@ -64,6 +76,7 @@ export class AgentPlugins {
   }
 
   async shutdown(options: { readonly keepPlugins: boolean }): Promise<void> {
+    await this.follower?.close();
     await this.host?.shutdown(options);
   }
 }

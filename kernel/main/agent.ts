@@ -34,6 +34,7 @@ import { flagHelp, showFlags } from './flags.js';
 import { complain, createLog, type DaemonLog } from './log.js';
 import { requireFlag } from './master-flags.js';
 import { builtIns, oversubscribe, type Oversubscribers, type WantedOversubscribers } from './modules.js';
+import { EXIT_RESTART, isStartedAgain } from './restart.js';
 import { ServiceManager } from './service-manager.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { DaemonTls, hostsOf } from './tls.js';
@@ -262,7 +263,8 @@ async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(`Usage: mezzo agent [flags]\n\n${flagHelp(agentFlags)}\n`);
   if (flags.version) return void process.stdout.write(`${versionInfo().mezzo}\n`);
   const systemd = new ServiceManager();
-  const plugins = new AgentPlugins();
+  let restart = (): void => process.exit(EXIT_RESTART);
+  const plugins = new AgentPlugins(isStartedAgain(systemd) ? () => restart() : undefined);
   const daemon = await startAgent(flags, {
     containerizers: plugins.containerizers,
     beforeExit: () => plugins.shutdown({ keepPlugins: false }),
@@ -270,16 +272,20 @@ async function main(): Promise<void> {
   plugins.serve(daemon);
   systemd.watch(daemon.log);
   systemd.tell('READY=1');
-  const stop = (signal: string): void => {
-    daemon.log.info('agent is stopping; tasks run on', { signal });
+  let isStopping = false;
+  const stop = (why: string, code = 0): void => {
+    if (isStopping) return;
+    isStopping = true;
+    daemon.log.info('agent is stopping; tasks run on', { signal: why });
     systemd.tell('STOPPING=1');
     const stopped = daemon.close().then(() => plugins.shutdown({ keepPlugins: true }));
     void stopped.then(
-      () => process.exit(0),
+      () => process.exit(code),
       () => process.exit(1),
     );
   };
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  restart = () => stop('its plugins have changed: it is started again', EXIT_RESTART);
+  process.on('SIGTERM', () => stop('SIGTERM')).on('SIGINT', () => stop('SIGINT'));
   process.on('SIGUSR1', () => daemon.leave());
   process.on('SIGHUP', () => daemon.tls?.reload());
 }

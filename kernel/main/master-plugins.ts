@@ -1,49 +1,109 @@
+import { join } from 'node:path';
 import { hasCode, MezzoError } from '@mezzo/sdk/contract';
-import { operatorApi, PluginHost, type HostStore } from '../plugin-host/index.js';
 import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
-import { verifyToken } from '@mezzo/sdk/secrets';
+import { mintToken, verifyToken } from '@mezzo/sdk/secrets';
+import {
+  Follower,
+  leadPlugins,
+  operatorApi,
+  PluginHost,
+  type Authenticate,
+  type HostStore,
+  type PluginHostOptions,
+} from '../plugin-host/index.js';
 import { chooseAuthorizer } from './authorizers.js';
 import type { MasterDaemon, StandbyMaster } from './master.js';
 import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
-/**
- * Starts the plugins of a master; of one that leads, which has a store for them, all of them, and mounts `/plugins/v1`. To be shut
- * down before the daemon is closed.
- */
-export async function startMasterPlugins(
-  daemon: Omit<StandbyMaster, 'leading'>,
-  store: HostStore | undefined,
-): Promise<PluginHost> {
-  const { flags, log, workDir, secretsDir, clusterKey } = daemon;
+const TOKEN_SECONDS = 300;
+
+/** What a master has of plugins. To be shut down before the daemon is closed. */
+export interface MasterPlugins {
+  shutdown(options: { readonly keepPlugins: boolean }): Promise<void>;
+}
+
+type Master = Omit<StandbyMaster, 'leading'>;
+
+/** Those of a master that does not lead: what runs on every one, as the leader wants it. */
+export async function followPlugins(master: Master, restart: (() => void) | undefined): Promise<MasterPlugins> {
+  const { tls, workDir, clusterKey, log } = master;
+  const follower = new Follower({
+    leader: () => urlOfLeader(master),
+    tls: tls && (() => tls.client),
+    token: () => mintToken(clusterKey, { uid: nodeOf(master), scope: 'operator' }, TOKEN_SECONDS),
+    node: nodeOf(master),
+    kind: 'master',
+    restarts: restart !== undefined,
+    dir: join(workDir, 'registry'),
+    log,
+  });
+  tls?.onRenewal(() => follower.renew());
+  const host = await PluginHost.start({ ...hostOptions(master, restart), wanted: await follower.first() });
+  takeIn(master, host);
+  await host.setLeading(false);
+  follower.follow(host);
+  return {
+    async shutdown(options) {
+      await follower.close();
+      await host.shutdown(options);
+    },
+  };
+}
+
+/** Those of the leader, which has a store for them; mounts `/plugins/v1`. */
+export async function leadMasterPlugins(
+  master: Master,
+  store: HostStore,
+  restart: (() => void) | undefined,
+): Promise<MasterPlugins> {
+  const { app, clusterKey, log } = master;
+  const leader = await leadPlugins({ ...hostOptions(master, restart), store, node: nodeOf(master) });
+  const authenticate: Authenticate = (token, ...scopes) => verifyToken(clusterKey, token, ...scopes);
+  mount(app, '/plugins/v1', operatorApi(leader.host, authenticate, log, leader));
+  takeIn(master, leader.host);
+  await leader.host.setLeading(true);
+  return {
+    shutdown(options) {
+      leader.fleet.close();
+      return leader.host.shutdown(options);
+    },
+  };
+}
+
+function hostOptions(master: Master, restart: (() => void) | undefined): PluginHostOptions {
+  const { flags, log, workDir, secretsDir } = master;
   if (flags.plugins_registry === undefined) log.warn('no --plugins-registry is given: only installed plugins run');
-  const host = await PluginHost.start({
+  return {
     runsOn: 'master',
     workDir,
     registryDir: flags.plugins_registry,
     secretsDir,
-    cluster: clusterInfo(flags, daemon.port),
-    caFile: daemon.tls?.caFile,
+    cluster: clusterInfo(flags, master.port),
+    caFile: master.tls?.caFile,
     log,
     logLevel: log.level,
-    ...(store && { store }),
     config: readPluginConfig(flags.plugin_config),
-  });
-  if (store) {
-    mount(
-      daemon.app,
-      '/plugins/v1',
-      operatorApi(host, (token, ...scopes) => verifyToken(clusterKey, token, ...scopes), log),
-    );
-  }
-  daemon.gate.add(host.contributions(AUTHENTICATOR));
-  for (const name of daemon.gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
-  const { authorizer } = daemon.shell.state.options;
-  const absent = chooseAuthorizer(authorizer, host.contributions(AUTHORIZER));
+    restart,
+  };
+}
+
+/** What plugins bring for the master itself. */
+function takeIn({ gate, shell, log }: Master, host: PluginHost): void {
+  gate.add(host.contributions(AUTHENTICATOR));
+  for (const name of gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
+  const absent = chooseAuthorizer(shell.state.options.authorizer, host.contributions(AUTHORIZER));
   if (absent !== undefined) log.error(`no plugin brings the authorizer ${absent}: nobody may do anything`);
-  await host.setLeading(store !== undefined);
-  return host;
+}
+
+const nodeOf = ({ flags, port }: Master): string => `${flags.advertise_ip ?? flags.ip}:${flags.advertise_port || port}`;
+
+function urlOfLeader({ leader, tls }: Master): string | undefined {
+  const { address } = leader() ?? {};
+  const host = address?.ip ?? address?.hostname;
+  if (address === undefined || host === undefined) return undefined;
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 /** The store as plugins of this leader may write it: a deposed leader's writes are refused as unavailable. */

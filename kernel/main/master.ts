@@ -15,7 +15,6 @@ import { assertMayListen, listen, type Listening } from '../http/listen.js';
 import { StandbyCopies } from '../http/master/standby-copies.js';
 import { masterHttp } from '../http/master/server.js';
 import { Written } from '../http/written.js';
-import type { PluginHost } from '../plugin-host/index.js';
 import type { Store } from '../ports/store.js';
 import { systemClock, systemRandom } from '../shell/clock.js';
 import { Recorder } from '../shell/master/recorder.js';
@@ -28,9 +27,10 @@ import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { Election } from './election.js';
 import { complain, createLog, type DaemonLog } from './log.js';
-import { leaderStore, startMasterPlugins } from './master-plugins.js';
+import { followPlugins, leaderStore, leadMasterPlugins, type MasterPlugins } from './master-plugins.js';
 import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
 import { masterInfo, masterOptions } from './master-options.js';
+import { EXIT_RESTART, isStartedAgain } from './restart.js';
 import { ServiceManager } from './service-manager.js';
 import { idleGiven, withDiscoveredIp } from './shared-flags.js';
 import { DaemonTls, hostsOf } from './tls.js';
@@ -51,6 +51,8 @@ export interface StandbyMaster {
   readonly files: FileTree;
   readonly gate: Gate;
   readonly tls: DaemonTls | undefined;
+  /** Who leads, as far as it is known here. */
+  readonly leader: () => MasterInfo | undefined;
   /** Mount routers here: what they answer comes before a 404. */
   readonly app: Koa;
   /** Once it is elected, which may be never. Rejects when it cannot take up its office. */
@@ -160,7 +162,7 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
     opened.push(() => Promise.resolve(shell.stop()));
     const master = {
       ...{ flags, log, workDir, secretsDir, url, port, masterId, clusterKey: key },
-      ...{ shell, files, gate, tls, app, close: closeAll },
+      ...{ shell, files, gate, tls, app, leader: () => leader, close: closeAll },
     };
     const serve = (): void => {
       listening.serve(listener);
@@ -229,10 +231,11 @@ async function main(): Promise<void> {
   const systemd = new ServiceManager();
   const master = await standBy(flags);
   systemd.watch(master.log);
-  let plugins: Promise<PluginHost | undefined> = Promise.resolve(undefined);
+  const isSupervised = isStartedAgain(systemd);
+  let plugins: Promise<MasterPlugins | undefined> = Promise.resolve(undefined);
   // Who presses Ctrl-C is done with all of it; a service manager starts another master, which takes the plugins over.
   let isStopping = false;
-  const stop = (signal: string): void => {
+  const stop = (signal: string, code = 0): void => {
     // A terminal tells it twice, once by way of `mezzo master`: there must be a listener all the while.
     if (isStopping) return;
     isStopping = true;
@@ -242,22 +245,23 @@ async function main(): Promise<void> {
     // Plugins that are being started are stopped once they are: nobody would know of them otherwise.
     const stopped = plugins.then((host) => host?.shutdown({ keepPlugins })).then(() => master.close());
     void stopped.then(
-      () => process.exit(0),
+      () => process.exit(code),
       () => process.exit(1),
     );
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
+  const restart = isSupervised ? () => stop('its plugins have changed: it is started again', EXIT_RESTART) : undefined;
+  process.on('SIGTERM', () => stop('SIGTERM')).on('SIGINT', () => stop('SIGINT'));
   process.on('SIGHUP', () => master.tls?.reload());
-  // Those that run on every master need not wait for an election; what operators installed is known to the leader alone.
+  // Those that run on every master need not wait for an election.
   if (flags.zk !== undefined) {
     systemd.tell('READY=1', 'STATUS=follows');
-    plugins = startMasterPlugins(master, undefined);
+    plugins = followPlugins(master, restart);
     await plugins;
   }
   const daemon = await master.leading;
   systemd.tell('READY=1', 'STATUS=leads');
   await (await plugins)?.shutdown({ keepPlugins: true });
-  plugins = startMasterPlugins(daemon, leaderStore(daemon));
+  plugins = leadMasterPlugins(daemon, leaderStore(daemon), restart);
   await plugins;
 }
 

@@ -30,6 +30,11 @@ export class ServiceManager {
       setInterval(() => this.tell('WATCHDOG=1'), Number(timeout) / 2000).unref();
   }
 
+  /** Somebody listens, and starts this process again when it fails. */
+  get isThere(): boolean {
+    return this.child !== undefined;
+  }
+
   /** Assignments as in sd_notify(3): `READY=1`. */
   tell(...assignments: readonly string[]): void {
     for (const one of assignments) this.child?.stdin?.write(`${one}\n`);

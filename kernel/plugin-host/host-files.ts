@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { writeSecret } from '@mezzo/sdk/secrets';
 import type { OwnPluginFiles } from './own-plugin.js';
@@ -64,6 +73,17 @@ export class HostFiles {
   /** What a plugin needed to run; its state and its log stay. */
   forget(id: string): void {
     for (const kind of ['json', 'spec', 'token', 'jwt']) rmSync(join(this.run, `${id}.${kind}`), { force: true });
+  }
+
+  /** Removes what was unpacked of all other versions. */
+  keepVersions(kept: readonly { readonly id: string; readonly version: string }[]): void {
+    for (const id of readdirSync(this.plugins)) {
+      if (id === 'node_modules' || id.startsWith('.')) continue;
+      const versions = kept.filter((one) => one.id === id).map(({ version }) => version);
+      for (const name of readdirSync(join(this.plugins, id)))
+        if (name !== 'state' && !versions.includes(name))
+          rmSync(join(this.plugins, id, name), { recursive: true, force: true });
+    }
   }
 
   /** Links the running SDK beside the unpacked plugins, where their imports of it are looked up. */

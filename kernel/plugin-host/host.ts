@@ -9,9 +9,11 @@ import {
   type ExtensionPoint,
   type Logger,
   type PluginManifest,
+  type PluginState,
   type PluginStatus,
   type RunsOn,
 } from '@mezzo/sdk/contract';
+import { readPackage, requireSdk, unpackPackage } from '@mezzo/sdk/package';
 import { checkConfig, sdkPackage, type PhaseTimeouts, type RunSpec } from '@mezzo/sdk/runtime';
 import { clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
 import { Catalogue } from './catalogue.js';
@@ -19,13 +21,13 @@ import { EndpointDirectory } from './endpoint-directory.js';
 import { HostFiles } from './host-files.js';
 import { KernelPlugins, type KernelPlugin } from './kernel-plugins.js';
 import { Life } from './life.js';
-import { trimLog } from './log-file.js';
-import { requireSdk } from './manifest.js';
+import { endOfLog, trimLog } from './log-file.js';
 import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
 import { PluginApi } from './plugin-api.js';
 import { noStore, type HostStore } from './plugin-store.js';
 import type { PluginPackage } from './registry.js';
-import { inspectPackage, integrityOf, readPackage, unpackPackage } from './unpack.js';
+import { Trials } from './trials.js';
+import { prunePackages, WantedFile, type Wanted } from './wanted.js';
 
 export interface PluginHostOptions {
   readonly runsOn: RunsOn;
@@ -45,15 +47,15 @@ export interface PluginHostOptions {
   readonly store?: HostStore;
   /** By plugin id; goes before what the store holds. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Installed on the cluster: a master knows them from its store, an agent from its master. */
-  readonly installed?: readonly PluginPackage[];
+  /** What operators installed, as it is known at the start. Default: as it was known the last time. `apply` tells what becomes of it. */
+  readonly wanted?: Wanted | undefined;
+  /** Ends this daemon so that somebody starts it again: how plugins of its own process change. Undefined: nobody would. */
+  readonly restart?: (() => void) | undefined;
   readonly timeouts?: Partial<PhaseTimeouts>;
   readonly supervision?: Partial<Supervision>;
 }
 
-const CONFIG = 'kernel/plugin-config/';
 const TRIM_EVERY_MS = 30_000;
-const SETTLE_TIMEOUT_MS = 15_000;
 const KERNEL_TOKEN_SECONDS = 3 * 24 * 3600;
 const RENEW_EVERY_MS = 12 * 3_600_000;
 
@@ -68,6 +70,11 @@ export class PluginHost {
   private readonly catalogue: Catalogue;
   /** Those that cannot even be started. */
   private readonly broken = new Map<string, PluginStatus>();
+  private readonly trials: Trials;
+  private readonly wantedFile: WantedFile;
+  /** Of this process: which version the next start brings. */
+  private readonly next = new Map<string, string>();
+  private readonly changed = new Set<() => void>();
   private readonly trimming: NodeJS.Timeout;
   private readonly renewing: NodeJS.Timeout;
   private leading: boolean | undefined;
@@ -79,12 +86,9 @@ export class PluginHost {
   private constructor(private readonly options: PluginHostOptions) {
     const store = options.store ?? noStore;
     this.files = new HostFiles(options.workDir);
-    this.catalogue = new Catalogue({
-      registryDir: options.registryDir,
-      installedDir: this.files.registry,
-      store,
-      log: options.log,
-    });
+    this.wantedFile = new WantedFile(this.files.registry, options.log);
+    this.catalogue = new Catalogue(options.registryDir, options.log, options.wanted ?? this.wantedFile.read());
+    this.trials = new Trials(this.files.registry, options.log);
     this.directory = new EndpointDirectory(options.log);
     this.api = new PluginApi(store, this.directory, options.log);
     this.kernel = new KernelPlugins(store, options.log, options.timeouts);
@@ -117,8 +121,19 @@ export class PluginHost {
 
   statuses(): PluginStatus[] {
     const own = [...this.own.values()].map((plugin) => plugin.status());
-    const all = [...own, ...this.kernel.statuses(), ...this.broken.values()];
-    return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const rows = new Map([...own, ...this.kernel.statuses(), ...this.broken.values()].map((row) => [row.id, row]));
+    for (const [id, next] of this.next) {
+      const manifest = this.catalogue.get(id)?.manifest;
+      const row =
+        rows.get(id) ?? (manifest && rowOf(manifest, 'discovered', 'waits for the next start of this daemon'));
+      if (row) rows.set(id, { ...row, next });
+    }
+    return [...rows.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Calls after each change of what `statuses` answers. */
+  onChange(listener: () => void): void {
+    this.changed.add(listener);
   }
 
   endpoints(): EndpointAnnouncement[] {
@@ -130,6 +145,20 @@ export class PluginHost {
     return this.own.get(id)?.metrics() ?? this.kernel.metrics(id);
   }
 
+  /** The last lines that a plugin in a process of its own wrote. Throws PLUGIN_NOT_FOUND. */
+  log(id: string, bytes: number): string {
+    if (this.own.has(id)) return endOfLog(this.files.of(id).log, bytes);
+    const isHere = this.statuses().some((row) => row.id === id);
+    throw new MezzoError(
+      'PLUGIN_NOT_FOUND',
+      isHere ? `plugin ${id} writes into the log of its daemon` : `there is no plugin ${id} here`,
+      {
+        blame: 'user',
+        next: 'mezzo plugin list',
+      },
+    );
+  }
+
   /** Starts or stops the plugins that run on the leading master only. Resolves when those that had to stop are gone. */
   setLeading(leading: boolean): Promise<void> {
     return this.inTurn(async () => {
@@ -138,29 +167,25 @@ export class PluginHost {
     });
   }
 
-  /** Installs or upgrades from the bytes of a tarball. Those in processes of their own run when it resolves, or say why not. */
-  async install(bytes: Buffer): Promise<{ plugin: PluginStatus; message: string }> {
-    const manifest = await this.inTurn(() => this.add(bytes));
-    const plugin = await this.settled(manifest);
-    return { plugin, message: messageAfterInstall(plugin) };
-  }
-
-  /** Takes an installed plugin away; where it had replaced a built-in one, that one comes back. */
-  remove(id: string): Promise<void> {
+  /**
+   * What operators installed is to be this from now on; packages lie where it says. Those in processes of their own are started,
+   * exchanged and stopped; for those of this process the daemon is started again, where somebody does that.
+   */
+  apply(wanted: Wanted): Promise<void> {
     return this.inTurn(async () => {
-      const instead = await this.catalogue.remove(id);
-      if (instead?.manifest.process === 'own' && this.runsHere(instead.manifest)) return this.upsert(instead);
-      await this.own.get(id)?.stop();
-      this.own.delete(id);
-      this.broken.delete(id);
-      this.api.dismiss(id);
-      this.files.forget(id);
+      this.catalogue.wanted = wanted;
+      this.wantedFile.write(wanted);
+      const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
+      const own = here.filter(({ manifest }) => manifest.process === 'own');
+      for (const id of [...this.own.keys(), ...this.broken.keys()])
+        if (!own.some(({ manifest }) => manifest.id === id)) await this.drop(id);
+      for (const pkg of own) await this.prepareOwn(pkg);
+      await Promise.all(own.map(({ manifest }) => this.place(manifest.id)));
+      await this.prepareNext(here.filter(({ manifest }) => manifest.process === 'kernel'));
+      this.prune();
+      this.tell();
+      if (this.next.size > 0) this.options.restart?.();
     });
-  }
-
-  /** What operators installed, for agents to fetch. */
-  installed(): PluginPackage[] {
-    return this.catalogue.installed();
   }
 
   /** Ends the plugins in processes of their own and starts none from now on: the whole cluster is about to stop. */
@@ -175,13 +200,14 @@ export class PluginHost {
     clearInterval(this.renewing);
     if (keepPlugins) for (const plugin of this.own.values()) plugin.detach();
     else await this.stopPlugins();
+    this.trials.forgive();
     await this.kernel.stop();
     await this.api.close();
   }
 
   private async begin(): Promise<void> {
     this.files.linkSdk(this.sdk.dir);
-    this.catalogue.load(this.options.installed ?? (this.options.store === undefined ? [] : undefined));
+    this.wantedFile.write(this.catalogue.wanted);
     const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
     const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');
     for (const pkg of here) if (pkg.manifest.process === 'own') await this.prepareOwn(pkg);
@@ -189,22 +215,10 @@ export class PluginHost {
     await Promise.all([...[...this.own.values()].map((plugin) => plugin.adopt()), this.endStrangers()]);
     await this.api.listen(this.files.apiSocket);
     for (const id of this.own.keys()) await this.place(id);
-    await this.kernel.start(await this.prepareKernel(inKernel));
+    const chosen = this.chooseKernel(inKernel);
+    this.trials.begin(chosen);
+    await this.kernel.start(await this.prepareKernel(chosen));
     this.requireEssential();
-  }
-
-  private async add(bytes: Buffer): Promise<PluginManifest> {
-    const manifest = await inspectPackage(bytes);
-    const { id } = manifest;
-    const integrity = integrityOf(bytes);
-    requireSdk(manifest, this.sdk.version);
-    this.catalogue.requireNew(manifest, integrity);
-    await unpackPackage(this.files.plugins, manifest, bytes, integrity);
-    // One that cannot run as it is configured does not replace one that does.
-    checkConfig(id, manifest.config, this.configOf(id));
-    const pkg = await this.catalogue.add(manifest, bytes, integrity);
-    if (this.runsHere(manifest) && manifest.process === 'own') await this.upsert(pkg);
-    return manifest;
   }
 
   private inTurn<T>(change: () => Promise<T>): Promise<T> {
@@ -217,10 +231,12 @@ export class PluginHost {
     return runsOn.includes(this.options.runsOn);
   }
 
-  /** Unpacks it and makes it known; an installed one that runs is exchanged. */
-  private async upsert(pkg: PluginPackage): Promise<void> {
-    await this.prepareOwn(pkg);
-    await this.place(pkg.manifest.id);
+  private async drop(id: string): Promise<void> {
+    await this.own.get(id)?.stop();
+    this.own.delete(id);
+    this.broken.delete(id);
+    this.api.dismiss(id);
+    this.files.forget(id);
   }
 
   private async prepareOwn(pkg: PluginPackage): Promise<void> {
@@ -231,42 +247,94 @@ export class PluginHost {
       this.broken.delete(id);
       const running = this.own.get(id);
       if (running !== undefined) return await running.replace(spec);
-      const onChange = () => this.directory.set(id, plugin.endpoints);
+      const onChange = () => {
+        this.directory.set(id, plugin.endpoints);
+        this.tell();
+      };
       const supervision = { ...SUPERVISION, ...this.options.supervision };
       const log = this.options.log.child({ plugin: id });
       const plugin = new OwnPlugin(spec, this.files.of(id), this.sdk.runner, log, onChange, supervision);
       this.own.set(id, plugin);
     } catch (error) {
-      this.breakDown(manifest, error);
+      this.breakDown(manifest, messageOf(error));
     }
+  }
+
+  /** One that ended this daemon the last times is left out for the one before it. */
+  private chooseKernel(packages: readonly PluginPackage[]): PluginPackage[] {
+    return packages.flatMap((pkg) => {
+      const { manifest } = pkg;
+      if (this.catalogue.isDisabled(manifest.id)) return [];
+      const { load, refused } = this.trials.choose(pkg);
+      if (refused) {
+        const instead = load === undefined ? 'it is left out' : `${load.manifest.version} runs in its place`;
+        this.breakDown(manifest, `it ended this daemon when it was loaded: ${instead}`);
+      }
+      return load ?? [];
+    });
   }
 
   private async prepareKernel(packages: readonly PluginPackage[]): Promise<KernelPlugin[]> {
     const ready: KernelPlugin[] = [];
-    for (const { manifest, file, integrity } of packages)
+    for (const pkg of packages)
       try {
-        requireSdk(manifest, this.sdk.version);
-        const dir = await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity);
-        ready.push({ manifest, dir, config: this.configOf(manifest.id), cluster: this.clusterOf(manifest.id) });
+        ready.push(await this.unpackKernel(pkg));
       } catch (error) {
-        this.breakDown(manifest, error);
+        this.breakDown(pkg.manifest, messageOf(error));
       }
     return ready;
   }
 
-  private breakDown(manifest: PluginManifest, error: unknown): void {
-    this.options.log.error(`plugin ${manifest.id} cannot be started: ${messageOf(error)}`, { plugin: manifest.id });
-    const { id, version, process, runsOn } = manifest;
-    this.broken.set(id, {
-      id,
-      version,
-      state: 'failed',
-      reason: messageOf(error),
-      process,
-      runsOn,
-      restarts: 0,
-      endpoints: {},
-    });
+  private async unpackKernel({ manifest, file, integrity }: PluginPackage): Promise<KernelPlugin> {
+    requireSdk(manifest, this.sdk.version);
+    const dir = await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity);
+    const config = this.configOf(manifest.id);
+    return { manifest, integrity, dir, config, cluster: this.clusterOf(manifest.id) };
+  }
+
+  /** What would be loaded if this daemon were started now, as far as it differs from what is. */
+  private async prepareNext(packages: readonly PluginPackage[]): Promise<void> {
+    this.next.clear();
+    for (const { manifest, integrity, config } of this.kernel.loaded()) {
+      const pkg = packages.find(({ manifest: { id } }) => id === manifest.id);
+      const isAsWanted =
+        pkg?.integrity === integrity && JSON.stringify(config) === JSON.stringify(this.configOf(manifest.id));
+      if (pkg === undefined || this.catalogue.isDisabled(manifest.id)) this.next.set(manifest.id, 'none');
+      else if (!isAsWanted) this.next.set(manifest.id, pkg.manifest.version);
+      if (isAsWanted) this.broken.delete(manifest.id);
+    }
+    for (const pkg of packages) {
+      const { id, version } = pkg.manifest;
+      const isLoaded = this.kernel.loaded().some(({ manifest }) => manifest.id === id);
+      if (!isLoaded && !this.catalogue.isDisabled(id)) this.next.set(id, version);
+      if (this.next.get(id) !== version) continue;
+      // That it can be is known before this daemon ends for it, and that it ended this daemon before is not tried again.
+      try {
+        if (this.trials.choose(pkg).refused) this.next.delete(id);
+        else checkConfig(id, pkg.manifest.config, (await this.unpackKernel(pkg)).config);
+      } catch (error) {
+        this.breakDown(pkg.manifest, messageOf(error));
+        this.next.delete(id);
+      }
+    }
+  }
+
+  private breakDown(manifest: PluginManifest, reason: string): void {
+    this.options.log.error(`plugin ${manifest.id} cannot be started: ${reason}`, { plugin: manifest.id });
+    this.broken.set(manifest.id, rowOf(manifest, 'failed', reason));
+  }
+
+  private tell(): void {
+    for (const listener of this.changed) listener();
+  }
+
+  /** Of plugins that nobody may come back to. */
+  private prune(): void {
+    const { plugins, hold } = this.catalogue.wanted;
+    const kept = [...plugins, ...hold, ...this.trials.kept()];
+    prunePackages(this.files.registry, kept);
+    const used = [...kept, ...this.catalogue.builtIns, ...this.kernel.loaded()].map(({ manifest }) => manifest);
+    this.files.keepVersions(used.map(({ id, version }) => ({ id, version })));
   }
 
   private requireEssential(): void {
@@ -281,6 +349,7 @@ export class PluginHost {
     const plugin = this.own.get(id);
     const placement = this.catalogue.get(id)?.manifest.placement;
     if (plugin === undefined || this.halted) return;
+    if (this.catalogue.isDisabled(id)) return plugin.stop('disabled by an operator');
     if (placement === 'every' || this.leading === true) plugin.start();
     else if (this.leading === false) await plugin.stop('runs on the leading master');
   }
@@ -321,23 +390,11 @@ export class PluginHost {
   }
 
   private configOf(id: string): unknown {
-    const stored = this.options.store?.get(CONFIG + id)?.value;
-    return {
-      ...(stored === undefined ? {} : (JSON.parse(stored) as object)),
-      ...(this.options.config?.[id] as object),
-    };
+    return { ...this.catalogue.wanted.config[id], ...(this.options.config?.[id] as object) };
   }
 
   private clusterOf(id: string): ClusterInfo {
     return { ...this.options.cluster, host: this.options.runsOn, stateDir: this.files.stateDir(id) };
-  }
-
-  private async settled({ id, version, process, runsOn }: PluginManifest): Promise<PluginStatus> {
-    const now = () => this.statuses().find((status) => status.id === id && status.process === 'own');
-    const settled = () => ['active', 'degraded', 'failed', 'skipped', 'stopped'].includes(now()?.state ?? 'stopped');
-    for (const deadline = Date.now() + SETTLE_TIMEOUT_MS; !settled() && Date.now() < deadline;)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    return now() ?? { id, version, state: 'discovered', process, runsOn, restarts: 0, endpoints: {} };
   }
 
   /** Processes of plugins that are no longer wanted at all. */
@@ -368,10 +425,8 @@ export class PluginHost {
   }
 }
 
-function messageAfterInstall({ id, version, state, reason, process, runsOn }: PluginStatus): string {
-  const name = `${id} ${version}`;
-  if (process === 'kernel')
-    return `${name} is installed: ${runsOn.join('s and ')}s take it when they are restarted, tasks run on`;
-  if (!runsOn.includes('master')) return `${name} is installed: agents take it when they are restarted, tasks run on`;
-  return `${name} is ${state}${reason === undefined ? '' : `: ${reason}`}`;
-}
+const rowOf = ({ id, version, process, runsOn }: PluginManifest, state: PluginState, reason: string): PluginStatus => ({
+  ...{ id, version, state, reason, process, runsOn },
+  restarts: 0,
+  endpoints: {},
+});

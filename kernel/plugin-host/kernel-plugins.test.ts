@@ -43,7 +43,13 @@ function made(id: string, configure: string, activate = '', more: Partial<Plugin
      export default { configure(bind) { ${configure} }, async activate(ctx) { ${activate} } };`,
   );
   const manifest = { id, entry, version: '1.0.0', config: {}, requires: [], provides: ['greeter.v1'], ...more };
-  return { manifest: manifest as unknown as PluginManifest, dir, config: {}, cluster: {} as ClusterInfo };
+  return {
+    manifest: manifest as unknown as PluginManifest,
+    integrity: 'x',
+    dir,
+    config: {},
+    cluster: {} as ClusterInfo,
+  };
 }
 
 const greeter = (name: string, greet = "return 'hello ' + whom") =>

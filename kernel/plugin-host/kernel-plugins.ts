@@ -22,6 +22,7 @@ const SERVICES = new Set(['store', 'metrics']);
 
 export interface KernelPlugin {
   readonly manifest: PluginManifest;
+  readonly integrity: string;
   /** Where it is unpacked. */
   readonly dir: string;
   readonly config: unknown;
@@ -31,6 +32,7 @@ export interface KernelPlugin {
 /** The trusted plugins that live in the daemon's own process. Loaded once; another version needs another process. */
 export class KernelPlugins {
   private readonly runs = new Map<string, PluginRun>();
+  private given: readonly KernelPlugin[] = [];
   private readonly rows = new Map<
     string,
     { manifest: PluginManifest; state: PluginState; reason?: string | undefined }
@@ -48,6 +50,7 @@ export class KernelPlugins {
 
   /** Starts them in the order of what they require. One that fails leaves the others alone. */
   async start(plugins: readonly KernelPlugin[]): Promise<void> {
+    this.given = plugins;
     this.uncontain ??= plugins.length > 0 ? containStrayErrors((id, error) => this.stray(id, error)) : undefined;
     const { order, refused } = planGraph(
       plugins.map(({ manifest }) => manifest),
@@ -62,9 +65,9 @@ export class KernelPlugins {
     for (const { id } of order) await this.startOne(plugins.find(({ manifest }) => manifest.id === id)!);
   }
 
-  /** One that could not even be unpacked. */
-  refuse(manifest: PluginManifest, reason: string): void {
-    this.rows.set(manifest.id, { manifest, state: 'failed', reason });
+  /** What was started, whatever became of it. */
+  loaded(): readonly KernelPlugin[] {
+    return this.given;
   }
 
   contributions<T>(point: ExtensionPoint<T>): T[] {

@@ -24,9 +24,15 @@ export async function trimLog(file: string, maxBytes = MAX_LOG_BYTES): Promise<v
   }
 }
 
+/** The end of a log, from the start of a line on. */
+export function endOfLog(file: string, bytes: number): string {
+  const text = tail(file, Math.min(bytes, MAX_LOG_BYTES));
+  return Buffer.byteLength(text) < bytes ? text : text.slice(text.indexOf('\n') + 1);
+}
+
 /** What a plugin wrote last, for people: messages of its log lines, or plain text such as a stack trace. */
 export function lastWords(file: string, lines = 3): string {
-  const text = tail(file).trimEnd().split('\n').slice(-lines);
+  const text = tail(file, LAST_WORDS_BYTES).trimEnd().split('\n').slice(-lines);
   return text.map(messageIn).join(' | ').slice(0, 400);
 }
 
@@ -39,12 +45,12 @@ function messageIn(line: string): string {
   }
 }
 
-function tail(file: string): string {
+function tail(file: string, bytes: number): string {
   try {
     const fd = openSync(file, 'r');
     try {
       const { size } = statSync(file);
-      const buffer = Buffer.alloc(Math.min(size, LAST_WORDS_BYTES));
+      const buffer = Buffer.alloc(Math.min(size, bytes));
       readSync(fd, buffer, 0, buffer.length, size - buffer.length);
       return buffer.toString('utf8');
     } finally {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MezzoError, messageOf, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
-import { manifestOfEntry } from './manifest.js';
+import { manifestOfEntry } from '@mezzo/sdk/package';
 
 /** One plugin of a registry: what it says about itself, and the tarball with its code. */
 export interface PluginPackage {

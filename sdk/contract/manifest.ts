@@ -28,6 +28,8 @@ export interface PluginManifest {
   readonly requires: readonly string[];
   /** Ids of services and extension points that it contributes. */
   readonly provides: readonly string[];
+  /** Plugins that it works with: id -> semver range. It is not installed without them, nor they removed from under it. */
+  readonly dependsOn: Readonly<Record<string, string>>;
   readonly onFailure: OnFailure;
 }
 
@@ -46,6 +48,8 @@ export interface PluginStatus {
   /** Only for a plugin in a process of its own. */
   readonly pid?: number;
   readonly startedAt?: string;
+  /** Version that the daemon loads at its next start in the place of this one; 'none': it is taken away or disabled then. */
+  readonly next?: string;
   readonly restarts: number;
   /** HTTP endpoints it announced: name -> URL. */
   readonly endpoints: Readonly<Record<string, string>>;

@@ -28,6 +28,7 @@ const manifest = (more: Partial<PluginManifest> = {}): PluginManifest => ({
   config: {},
   requires: [],
   provides: [],
+  dependsOn: {},
   onFailure: 'degrade',
   ...more,
 });

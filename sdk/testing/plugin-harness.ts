@@ -141,6 +141,7 @@ const MANIFEST: PluginManifest = {
   config: {},
   requires: [],
   provides: [],
+  dependsOn: {},
   onFailure: 'degrade',
 };
 

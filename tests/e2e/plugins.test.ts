@@ -49,6 +49,8 @@ test("a stranger's plugin is installed from a tarball and runs", async () => {
     'plugin',
     'install',
     await pack(join(root, 'examples/hello-plugin'), 'hello'),
+    '--yes',
+    '--allow-unsigned',
   ]);
   expect(code, stdout + stderr).toBe(0);
   const plugin = await until('it to be active', async () =>
@@ -74,7 +76,12 @@ test('a plugin that is killed is back within two seconds, and nobody else notice
 });
 
 test('what is no plugin is refused, and says why', async () => {
-  const { code, stderr } = await cluster.mezzo(['plugin', 'install', await pack(join(root, 'docs/adr'), 'docs')]);
+  const { code, stderr } = await cluster.mezzo([
+    'plugin',
+    'install',
+    await pack(join(root, 'docs/adr'), 'docs'),
+    '--yes',
+  ]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/package\.json/);
 });

@@ -10,6 +10,7 @@ export interface HttpAnswer {
 
 export interface HttpOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
   readonly token?: string | undefined;
   /** Objects are sent as JSON, bytes as they are. */
   readonly body?: unknown;
@@ -19,11 +20,28 @@ export interface HttpOptions {
 }
 
 /** One bounded request. Rejects with UNREACHABLE when nothing answers; every status is an answer. */
-export async function http(
+export async function http(url: string, options: HttpOptions = {}): Promise<HttpAnswer> {
+  const { bytes, ...answer } = await httpRaw(url, options);
+  return { ...answer, text: bytes.toString('utf8') };
+}
+
+/** The body of a 2xx answer as it is; redirects are followed. Rejects as `httpJson`. */
+export async function httpBytes(url: string, options: HttpOptions = {}, hops = 5): Promise<Buffer> {
+  const { status, bytes, headers } = await httpRaw(url, { timeoutMs: 60_000, ...options });
+  const { location } = headers;
+  if (status >= 300 && status < 400 && typeof location === 'string' && hops > 0)
+    return httpBytes(new URL(location, url).href, options, hops - 1);
+  if (status >= 200 && status < 300) return bytes;
+  throw refusal(url, options, status, bytes.toString('utf8'));
+}
+
+type RawAnswer = Omit<HttpAnswer, 'text'> & { readonly bytes: Buffer };
+
+async function httpRaw(
   url: string,
-  { method = 'GET', token, body, timeoutMs = 10_000, caFile }: HttpOptions = {},
-): Promise<HttpAnswer> {
-  const headers: Record<string, string> = { accept: 'application/json' };
+  { method = 'GET', token, body, timeoutMs = 10_000, caFile, headers: more }: HttpOptions = {},
+): Promise<RawAnswer> {
+  const headers: Record<string, string> = { accept: 'application/json', ...more };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
   const bytes = body instanceof Uint8Array;
   if (body !== undefined) headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
@@ -74,7 +92,7 @@ async function exchange(
   payload: string | Uint8Array | undefined,
   timeoutMs: number,
   caFile: string | undefined,
-): Promise<HttpAnswer> {
+): Promise<RawAnswer> {
   const { request, trust } = await client(url, caFile);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const call = request(url, { method, headers, timeout: timeoutMs, ...trust }, resolve);
@@ -88,7 +106,7 @@ async function exchange(
     if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
     chunks.push(chunk);
   }
-  return { status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8'), headers: answer.headers };
+  return { status: answer.statusCode ?? 0, bytes: Buffer.concat(chunks), headers: answer.headers };
 }
 
 async function trustIn(caFile: string | undefined): Promise<{ ca?: string[] }> {
@@ -101,12 +119,29 @@ async function trustIn(caFile: string | undefined): Promise<{ ca?: string[] }> {
 export async function httpJson<T>(url: string, options: HttpOptions = {}): Promise<T> {
   const { status, text } = await http(url, options);
   if (status >= 200 && status < 300) return (text === '' ? undefined : JSON.parse(text)) as T;
-  throw new MezzoError(`HTTP_${status}`, `${options.method ?? 'GET'} ${url} answered ${status}: ${wordsOf(text)}`, {
+  throw refusal(url, options, status, text);
+}
+
+function refusal(url: string, options: HttpOptions, status: number, text: string): MezzoError {
+  const said = ownError(text);
+  if (said !== undefined) return said;
+  return new MezzoError(`HTTP_${status}`, `${options.method ?? 'GET'} ${url} answered ${status}: ${wordsOf(text)}`, {
     blame: status === 401 || status < 500 ? 'user' : 'kernel',
     retryable: status === 503,
     ...nextAfter(status),
     details: { status, body: text.slice(0, 4096) },
   });
+}
+
+/** Daemons of ours say it all themselves. */
+function ownError(text: string): MezzoError | undefined {
+  try {
+    const { code, message, blame, retryable, next } = JSON.parse(text) as Partial<MezzoError>;
+    if (typeof code !== 'string' || typeof message !== 'string' || typeof blame !== 'string') return undefined;
+    return new MezzoError(code, message, { blame, retryable: retryable === true, ...(next !== undefined && { next }) });
+  } catch {
+    return undefined;
+  }
 }
 
 function nextAfter(status: number): { next?: string } {

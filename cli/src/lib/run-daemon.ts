@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { bundledRegistry, executable } from '../up/kernel.js';
@@ -11,11 +11,19 @@ export function runDaemon(daemon: 'master' | 'agent', argv: readonly string[]): 
   return run(daemon, [...registry, ...argv]);
 }
 
+/** Exit status of a daemon that wants to be started again: its plugins have changed. */
+const EXIT_RESTART = 75;
+
 /** Runs one of the kernel's executables in the foreground; answers its exit code. */
-export function run(what: Parameters<typeof executable>[0], argv: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [executable(what), ...argv], { stdio: 'inherit' });
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(name, () => child.kill(name));
-  return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
+export async function run(what: Parameters<typeof executable>[0], argv: readonly string[]): Promise<number> {
+  let child: ChildProcess | undefined;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(name, () => child?.kill(name));
+  for (;;) {
+    const env = { ...process.env, MEZZO_RESTARTS: '1' };
+    const running = (child = spawn(process.execPath, [executable(what), ...argv], { stdio: 'inherit', env }));
+    const code = await new Promise<number>((resolve) => running.on('exit', (status) => resolve(status ?? 1)));
+    if (code !== EXIT_RESTART) return code;
+  }
 }
 
 /** Runs one to its end; it prints one line of JSON. Variables that are undefined are taken from its environment. */

@@ -93,7 +93,10 @@ export class Daemon {
 
   private start(): void {
     const { name, role, args, address } = this.spec;
-    const id = spawnDetached(process.execPath, args, this.workDir.logFile(name));
+    const id = spawnDetached(process.execPath, args, this.workDir.logFile(name), {
+      ...process.env,
+      MEZZO_RESTARTS: '1',
+    });
     this.startedMs = Date.now();
     this.record = { ...id, name, role, args, address, startedAt: new Date(this.startedMs).toISOString() };
     writeJson(this.workDir.daemonFile(name), this.record);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
 import { silentLog } from '@mezzo/sdk/testing';
-import { fetchInstalled, operatorApi, PluginHost, type Authenticate } from '@mezzo/kernel/plugin-host/index';
+import { leadPlugins, operatorApi, type Authenticate, type PluginLeader } from '@mezzo/kernel/plugin-host/index';
 import {
   buildSdk,
   hello,
@@ -22,23 +22,27 @@ import { until } from '../../support/poll.js';
 /** The scope is the token. */
 const authenticate: Authenticate = async (token, ...scopes) => {
   if (!scopes.some((scope) => scope === token)) throw new MezzoError('TOKEN_INVALID', 'no', { blame: 'user' });
+  return { uid: token, scope: token };
 };
 
 let dir: string;
-let host: PluginHost;
+let leader: PluginLeader;
 let server: Server;
 let url: string;
 
 beforeAll(buildSdk, 120_000);
 beforeEach(async () => {
   dir = newDir();
-  host = await PluginHost.start(hostOptions(join(dir, 'work'), makeRegistry(dir, [hello()]), new MapStore()));
-  server = createServer(operatorApi(host, authenticate, silentLog).callback());
+  const store = new MapStore();
+  const options = hostOptions(join(dir, 'work'), makeRegistry(dir, [hello()]), store);
+  leader = await leadPlugins({ ...options, store, node: 'leader', pace: { deadlineMs: 10_000, gateMs: 100 } });
+  server = createServer(operatorApi(leader.host, authenticate, silentLog, leader).callback());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/plugins/v1`;
 });
 afterEach(async () => {
-  await host.shutdown({ keepPlugins: false });
+  leader.fleet.close();
+  await leader.host.shutdown({ keepPlugins: false });
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
   requireNothingLeft(dir);
@@ -56,7 +60,17 @@ test('nobody gets in without a token of the right scope', async () => {
     ['POST', '/plugins'],
     ['DELETE', '/plugins/hello'],
     ['GET', '/plugins/hello/metrics'],
+    ['GET', '/plugins/hello/log'],
     ['GET', '/endpoints'],
+    ['GET', '/catalogue'],
+    ['GET', '/nodes'],
+    ['PUT', '/plugins/hello/config'],
+    ['POST', '/plugins/hello/enable'],
+    ['POST', '/plugins/hello/disable'],
+    ['POST', '/plugins/hello/rollback'],
+    ['GET', '/keys'],
+    ['POST', '/keys'],
+    ['DELETE', '/keys'],
     ['POST', '/shutdown'],
   ] as const) {
     expect(await call(method, path, '')).toMatchObject({ status: 401, json: { code: 'TOKEN_INVALID' } });
@@ -64,13 +78,19 @@ test('nobody gets in without a token of the right scope', async () => {
   }
   const asRouter = await fetch(`${url}/plugins`, { headers: { authorization: 'token=user' } });
   expect(asRouter.status).toBe(200);
-  expect(await call('GET', '/index', 'user')).toMatchObject({ status: 401 });
+  expect(await call('POST', '/sync', 'user')).toMatchObject({ status: 401 });
+  expect(await call('PUT', '/packages/x.tgz', 'user')).toMatchObject({ status: 401 });
   expect(await call('GET', '/packages/x.tgz', 'user')).toMatchObject({ status: 401 });
 });
 
 test('before the cluster stops, what runs beside its leader does, and nothing else', async () => {
-  await host.setLeading(true);
-  await call('POST', '/plugins', 'user', pack(dir, plugin('beside-the-leader', '', { placement: 'leader' })));
+  await leader.host.setLeading(true);
+  await call(
+    'POST',
+    '/plugins?allowUnsigned=true',
+    'user',
+    pack(dir, plugin('beside-the-leader', '', { placement: 'leader' })),
+  );
   const states = async () =>
     ((await call('GET', '/plugins', 'user')).json['plugins'] as PluginStatus[]).map(
       ({ id, state }) => `${id} ${state}`,
@@ -83,11 +103,12 @@ test('before the cluster stops, what runs beside its leader does, and nothing el
 });
 
 test('a tarball is installed, listed, and removed over HTTP; what is wrong with one is said', async () => {
-  const installed = await call('POST', '/plugins', 'user', pack(dir, plugin('guest', '')));
-  expect(installed).toMatchObject({ status: 200, json: { plugin: { id: 'guest', state: 'active' } } });
+  const installed = await call('POST', '/plugins?allowUnsigned=true', 'user', pack(dir, plugin('guest', '')));
+  expect(installed).toMatchObject({ status: 200, json: { id: 'guest', version: '1.0.0', rollout: false } });
   const { json } = await call('GET', '/plugins', 'user');
   expect((json['plugins'] as PluginStatus[]).map(({ id }) => id)).toEqual(['guest', 'hello']);
-  const refused = async (bytes: Buffer) => (await call('POST', '/plugins', 'operator', bytes)).json['message'];
+  const refused = async (bytes: Buffer) =>
+    (await call('POST', '/plugins?allowUnsigned=true', 'operator', bytes)).json['message'];
   expect(await refused(Buffer.from('nonsense'))).toContain('the package is refused');
   expect(await refused(pack(dir, plugin('bad', '', { runsOn: ['moon'] })))).toContain('"mezzo.runsOn.0"');
   expect(await refused(pack(dir, plugin('new', '', { sdk: '^99.0.0' })))).toContain('is written for SDK ^99.0.0');
@@ -105,21 +126,4 @@ test('a body that is too large is refused before it is read', async () => {
     status: 413,
   }));
   expect(status).toBe(413);
-});
-
-test('agents fetch what is installed for them, verified, and go by what they know when no master answers', async () => {
-  const agentPlugin = plugin('isolator', '', { runsOn: ['agent'], process: 'kernel' });
-  await call('POST', '/plugins', 'operator', pack(dir, agentPlugin));
-  await call('POST', '/plugins', 'operator', pack(dir, plugin('guest', '')));
-  const remote = { url: new URL(url).origin, token: 'agent', dir: join(dir, 'agent', 'registry'), log: silentLog };
-  const fetched = await fetchInstalled(remote);
-  expect(fetched.map(({ manifest }) => manifest.id)).toEqual(['isolator']);
-  const options = hostOptions(join(dir, 'agent'), makeRegistry(join(dir, 'none'), []), new MapStore());
-  const agent = await PluginHost.start({ ...options, runsOn: 'agent', installed: fetched });
-  expect(agent.statuses()).toMatchObject([{ id: 'isolator', state: 'active' }]);
-  await agent.shutdown({ keepPlugins: false });
-  const alone = { ...remote, url: 'http://127.0.0.1:1' };
-  expect((await fetchInstalled(alone)).map(({ manifest }) => manifest.id)).toEqual(['isolator']);
-  await call('DELETE', '/plugins/isolator');
-  expect(await fetchInstalled(remote)).toEqual([]);
 });

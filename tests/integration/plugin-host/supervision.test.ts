@@ -12,7 +12,6 @@ import {
   MapStore,
   newDir,
   overSocket,
-  pack,
   plugin,
   requireNothingLeft,
   type TestPlugin,
@@ -200,50 +199,5 @@ describe('the plugin API', () => {
       [{ key: 'a/ö &=?', value: '\u2028 ü', version: 1 }],
       'none',
     ]);
-  });
-});
-
-describe('installing', () => {
-  test('a plugin is installed, upgraded by exchanging its process, and removed, with nobody else touched', async () => {
-    await startHost([hello()]);
-    const { pid } = await inState('hello', 'active');
-    const first = await host!.install(pack(dir, plugin('guest', `ctx.log.info('one')`)));
-    expect(first).toMatchObject({ plugin: { state: 'active', version: '1.0.0' }, message: 'guest 1.0.0 is active' });
-    const second = await host!.install(pack(dir, plugin('guest', `ctx.log.info('two')`, {}, '1.1.0')));
-    expect(second.plugin).toMatchObject({ state: 'active', version: '1.1.0' });
-    expect(second.plugin.pid).not.toBe(first.plugin.pid);
-    await expect(host!.install(pack(dir, plugin('guest', `ctx.log.info('three')`, {}, '1.1.0')))).rejects.toMatchObject(
-      {
-        code: 'PLUGIN_VERSION_EXISTS',
-      },
-    );
-    await host!.remove('guest');
-    expect(host!.statuses().map(({ id }) => id)).toEqual(['hello']);
-    await expect(host!.remove('guest')).rejects.toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
-    await expect(host!.remove('hello')).rejects.toMatchObject({ code: 'PLUGIN_BUILT_IN' });
-    expect(pidOf('hello')).toBe(pid);
-  });
-
-  test('what was installed is there again after a restart of the host, in place of a built-in of the same name', async () => {
-    await startHost([plugin('guest', '')]);
-    await inState('guest', 'active');
-    await host!.install(pack(dir, plugin('guest', '', {}, '2.0.0')));
-    await host!.shutdown({ keepPlugins: false });
-    await startHost([plugin('guest', '')]);
-    expect(await inState('guest', 'active')).toMatchObject({ version: '2.0.0' });
-    await host!.remove('guest');
-    await until(
-      'the built-in is back',
-      () => status('guest').version === '1.0.0' && status('guest').state === 'active',
-    );
-  });
-
-  test('a plugin for agents is kept for them', async () => {
-    await startHost([]);
-    const agentPlugin = plugin('isolator', '', { runsOn: ['agent'], process: 'kernel', provides: ['isolator.v1'] });
-    const { plugin: installed, message } = await host!.install(pack(dir, agentPlugin));
-    expect(installed.state).toBe('discovered');
-    expect(message).toBe('isolator 1.0.0 is installed: agents take it when they are restarted, tasks run on');
-    expect(host!.installed().map(({ manifest }) => manifest.id)).toEqual(['isolator']);
   });
 });

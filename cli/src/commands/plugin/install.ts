@@ -1,35 +1,38 @@
-import { readFileSync } from 'node:fs';
-import { Args } from '@oclif/core';
-import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
+import { Args, Flags } from '@oclif/core';
+import { confirm } from '../../lib/ask.js';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
-
-const INSTALL_TIMEOUT_MS = 60_000;
+import { registryFlag, watchFlags, yesFlag } from '../../plugin/flags.js';
+import { installPlugin, type Installed } from '../../plugin/install.js';
 
 export default class PluginInstall extends MezzoCommand {
-  static override summary = 'Install a plugin from a package tarball';
-  static override examples = ['<%= config.bin %> plugin install ./my-plugin-1.0.0.tgz'];
+  static override summary = 'Install or upgrade a plugin on all nodes that it is for';
+  static override description =
+    'A new version goes to one node first, and to the others when it is well there; it is taken back everywhere when it is not. Says what the plugin may do, and asks.';
+  static override examples = [
+    '<%= config.bin %> plugin install ./my-plugin-1.0.0.tgz --allow-unsigned',
+    '<%= config.bin %> plugin install metronome@^1 --registry https://registry.example.com',
+  ];
   static override enableJsonFlag = true;
-  static override args = { file: Args.string({ required: true, description: 'tarball as npm pack makes it' }) };
-  static override flags = clusterFlags;
+  static override args = {
+    plugin: Args.string({ required: true, description: 'tarball, or NAME[@RANGE] of one in the registry' }),
+  };
+  static override flags = {
+    ...clusterFlags,
+    ...registryFlag,
+    ...yesFlag,
+    'allow-unsigned': Flags.boolean({ description: 'also when no trusted key has signed it' }),
+    ...watchFlags,
+  };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<Installed> {
     const { args, flags } = await this.parse(PluginInstall);
-    let bytes: Uint8Array;
-    try {
-      bytes = readFileSync(args.file);
-    } catch (cause) {
-      throw new MezzoError('FILE_UNREADABLE', `cannot read ${args.file}: ${(cause as NodeJS.ErrnoException).code}`, {
-        blame: 'user',
-        next: 'give the path of a .tgz; names from a registry are not supported yet',
-      });
-    }
-    const cluster = await this.cluster(flags);
-    const answer = await cluster.json<{ plugin: PluginStatus; message?: string }>('/mesos/plugins/v1/plugins', {
-      method: 'POST',
-      body: bytes,
-      timeoutMs: INSTALL_TIMEOUT_MS,
+    return installPlugin(await this.cluster(flags), args.plugin, {
+      registry: flags.registry,
+      allowUnsigned: flags['allow-unsigned'],
+      wait: !flags['no-wait'],
+      timeoutMs: flags.timeout * 1000,
+      say: (line) => this.log(line),
+      confirm: () => (flags.yes ? Promise.resolve() : confirm('Install it?', '--yes')),
     });
-    this.log(answer.message ?? `${answer.plugin.id} ${answer.plugin.version} is ${answer.plugin.state}`);
-    return answer;
   }
 }

@@ -1,26 +1,26 @@
 import type { PluginStatus } from '@mezzo/sdk/contract';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { listNodes, listPlugins } from '../../plugin/plugins.js';
 
 type Row = PluginStatus & { readonly host: string };
 
 export default class PluginList extends MezzoCommand {
-  static override summary = 'List plugins with their states, on the master and on each agent';
+  static override summary = 'List plugins with their states, on each master and agent';
   static override enableJsonFlag = true;
   static override flags = clusterFlags;
 
   async run(): Promise<readonly Row[]> {
     const { flags } = await this.parse(PluginList);
     const cluster = await this.cluster(flags);
-    const { slaves } = await cluster.json<{ slaves: { id: string; hostname: string }[] }>('/mesos/slaves');
-    const list = async (path: string, host: string) =>
-      (await cluster.json<{ plugins: PluginStatus[] }>(path)).plugins.map((plugin): Row => ({ ...plugin, host }));
-    const lists = await Promise.all([
-      list('/mesos/plugins/v1/plugins', 'master'),
-      ...slaves.map(({ id, hostname }) => list(`/agent/${id}/plugins/v1/plugins`, hostname).catch(() => [] as Row[])),
-    ]);
-    const plugins = lists.flat();
+    const [nodes, plugins] = await Promise.all([listNodes(cluster), listPlugins(cluster)]);
+    const rows = nodes.flatMap(({ node, kind, plugins: on }) =>
+      on.map((plugin): Row => ({
+        ...plugin,
+        host: kind === 'master' && nodes.filter((one) => one.kind === 'master').length === 1 ? 'master' : node,
+      })),
+    );
     this.table(
-      plugins,
+      rows,
       {
         id: 'ID',
         version: 'VERSION',
@@ -32,6 +32,14 @@ export default class PluginList extends MezzoCommand {
       },
       'no plugins',
     );
-    return plugins;
+    for (const { id, rollout, failure } of plugins) {
+      if (rollout !== undefined) {
+        const done = rollout.turns.filter(({ turn }) => turn === 'done').length;
+        const what = rollout.phase === 'back' ? `is taken back (${rollout.reason ?? ''})` : 'is on its way';
+        this.log(`\n${id} ${rollout.to ?? 'without a version'} ${what}: ${done} of ${rollout.turns.length} nodes`);
+      }
+      if (failure !== undefined) this.log(`\n${id} ${failure.version} was taken back: ${failure.reason}`);
+    }
+    return rows;
   }
 }

@@ -2,7 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { MezzoError, messageOf, type PluginManifest } from '@mezzo/sdk/contract';
+import { MezzoError, messageOf, type PluginManifest } from '../contract/index.js';
 import { extract, list, type ReadEntry } from 'tar';
 import { manifestOf } from './manifest.js';
 

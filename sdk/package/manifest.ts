@@ -1,5 +1,5 @@
-import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
-import { checkSchema, OWN_PROCESS_SERVICES } from '@mezzo/sdk/runtime';
+import { MezzoError, type PluginManifest } from '../contract/index.js';
+import { checkSchema, OWN_PROCESS_SERVICES } from '../runtime/index.js';
 import semver from 'semver';
 
 const ids = { type: 'array', items: { type: 'string', maxLength: 128 }, uniqueItems: true, maxItems: 64, default: [] };
@@ -21,6 +21,12 @@ const MEZZO_FIELD = {
     config: { type: 'object', additionalProperties: true, default: {} },
     requires: ids,
     provides: ids,
+    dependsOn: {
+      type: 'object',
+      additionalProperties: { type: 'string', maxLength: 128 },
+      maxProperties: 64,
+      default: {},
+    },
     onFailure: { enum: ['degrade', 'abort'], default: 'degrade' },
   },
 };
@@ -65,9 +71,15 @@ export function requireSdk(manifest: PluginManifest, sdkVersion: string): void {
   );
 }
 
-function contradictions({ version, sdk, process, placement, runsOn, requires, provides }: PluginManifest) {
+function contradictions(manifest: PluginManifest) {
+  const { id, version, sdk, process, placement, runsOn, requires, provides, dependsOn } = manifest;
   if (semver.valid(version) === null) return `"version" ${JSON.stringify(version)} is no semantic version`;
   if (semver.validRange(sdk) === null) return `"mezzo.sdk" ${JSON.stringify(sdk)} is no semver range`;
+  for (const [other, range] of Object.entries(dependsOn)) {
+    if (semver.validRange(range) === null)
+      return `"mezzo.dependsOn.${other}" ${JSON.stringify(range)} is no semver range`;
+    if (other === id) return `"mezzo.dependsOn.${other}": a plugin cannot depend on itself`;
+  }
   if (placement === 'leader' && (process === 'kernel' || !runsOn.includes('master')))
     return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';
   if (process === 'kernel') return undefined;
@@ -75,6 +87,23 @@ function contradictions({ version, sdk, process, placement, runsOn, requires, pr
   const foreign = requires.filter((id) => !(OWN_PROCESS_SERVICES as readonly string[]).includes(id));
   if (foreign.length === 0) return undefined;
   return `"mezzo.requires": a process of its own has no ${foreign.join(', ')}; there are ${OWN_PROCESS_SERVICES.join(', ')}`;
+}
+
+/**
+ * What keeps this set of plugins from working: each that depends on one that is not there, or not in a fitting version. In the words
+ * of people; empty when all is well.
+ */
+export function unmetDependencies(
+  plugins: readonly PluginManifest[],
+): { readonly id: string; readonly problem: string }[] {
+  return plugins.flatMap(({ id, version, dependsOn }) =>
+    Object.entries(dependsOn).flatMap(([other, range]) => {
+      const found = plugins.find((plugin) => plugin.id === other);
+      if (found !== undefined && semver.satisfies(found.version, range, { includePrerelease: true })) return [];
+      const instead = found === undefined ? 'which is not installed' : `and ${found.version} is installed`;
+      return [{ id, problem: `${id} ${version} depends on ${other} ${range}, ${instead}` }];
+    }),
+  );
 }
 
 const invalid = (who: string, problems: string): MezzoError =>

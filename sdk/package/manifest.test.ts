@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { manifestOf, manifestOfEntry, requireSdk } from './manifest.js';
+import { manifestOf, manifestOfEntry, requireSdk, unmetDependencies } from './manifest.js';
 
 const mezzo = { id: 'dns', sdk: '^0.1.0', runsOn: ['master'], entry: 'plugin.js' };
 const packageJson = (change: object = {}, top: object = {}) => ({
@@ -23,6 +23,7 @@ test('a manifest is read with its defaults, from package.json and from an index'
     config: {},
     requires: [],
     provides: [],
+    dependsOn: {},
     onFailure: 'degrade',
   });
   expect(manifestOfEntry({ ...mezzo, name: '@mezzo/plugin-dns', version: '0.1.0', description: 'Names' })).toEqual(
@@ -66,4 +67,25 @@ test('a plugin for another SDK is refused', () => {
   const manifest = manifestOf(packageJson());
   requireSdk(manifest, '0.1.7');
   expect(() => requireSdk(manifest, '0.2.0')).toThrow(expect.objectContaining({ code: 'PLUGIN_SDK_MISMATCH' }));
+});
+
+test('a plugin that depends on another is held back until that one is there, in a version that fits', () => {
+  const plain = manifestOf(packageJson());
+  const other = { ...plain, id: 'other', version: '1.2.3' };
+  const needs = (range: string) => ({ ...plain, dependsOn: { other: range } });
+  expect(unmetDependencies([needs('^1.2.0'), other])).toEqual([]);
+  expect(unmetDependencies([needs('^1.2.0')])).toEqual([
+    {
+      id: 'dns',
+      problem: expect.stringMatching(/^dns \S+ depends on other \^1\.2\.0, which is not installed$/) as string,
+    },
+  ]);
+  expect(unmetDependencies([needs('^2.0.0'), other])[0]?.problem).toContain('and 1.2.3 is installed');
+  const mezzo = { ...packageJson().mezzo, dependsOn: { other: 'nonsense' } };
+  expect(() => manifestOf({ ...packageJson(), mezzo })).toThrow(
+    '"mezzo.dependsOn.other" "nonsense" is no semver range',
+  );
+  expect(() => manifestOf({ ...packageJson(), mezzo: { ...mezzo, dependsOn: { dns: '*' } } })).toThrow(
+    'depend on itself',
+  );
 });

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { sdkPackage } from '@mezzo/sdk/runtime';
+import type { Pace } from '../core/plugins/rollouts.js';
+import { Catalogue } from './catalogue.js';
+import { Fleet } from './fleet.js';
+import { PluginHost, type PluginHostOptions } from './host.js';
+import { Installer } from './installer.js';
+import type { HostStore } from './plugin-store.js';
+import { PluginRecords } from './records.js';
+import { WantedFile } from './wanted.js';
+
+export interface PluginLeaderOptions extends PluginHostOptions {
+  readonly store: HostStore;
+  /** host:port of its API. */
+  readonly node: string;
+  readonly pace?: Pace;
+  /** Under a new leader, rollouts go on when nodes have had so long to say what they have. */
+  readonly gatherMs?: number;
+}
+
+/** The plugins of the leading master, and what it has to do with those of all others. */
+export interface PluginLeader {
+  readonly host: PluginHost;
+  readonly fleet: Fleet;
+  readonly installer: Installer;
+  readonly records: PluginRecords;
+}
+
+/** Rejects as `PluginHost.start` does. */
+export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginLeader> {
+  const { store, workDir, log, node, registryDir } = options;
+  const dir = join(workDir, 'registry');
+  const records = new PluginRecords(store, dir, log);
+  const fleet = new Fleet(records, node, dir, log, options.pace, options.gatherMs);
+  const restarts = options.restart !== undefined;
+  // What it was told by the leader before it is what it has.
+  const before = new WantedFile(dir, log).read().plugins.map(({ manifest: { id, version, process, runsOn } }) => ({
+    ...{ id, version, process, runsOn, state: 'active' as const },
+    restarts: 0,
+    endpoints: {},
+  }));
+  let told = await fleet.sayOwn(before, restarts);
+  const host = await PluginHost.start({ ...options, wanted: told.wanted });
+  // Again and again until there is nothing new: what it says may change what it is to have, and the other way round.
+  let saying: Promise<void> = Promise.resolve();
+  let isDue = false;
+  const say = (): void => {
+    if (isDue) return;
+    isDue = true;
+    saying = saying.then(async () => {
+      isDue = false;
+      const now = await fleet.sayOwn(host.statuses(), restarts);
+      if (now.digest === told.digest) return;
+      told = now;
+      await host.apply(now.wanted);
+    });
+  };
+  host.onChange(say);
+  fleet.onChange(say);
+  fleet.onArrival(() => void host.apply(told.wanted));
+  say();
+  const builtIns = new Catalogue(registryDir, log).builtIns;
+  const localConfig = options.config ?? {};
+  const installer = new Installer({ records, fleet, builtIns, sdkVersion: sdkPackage().version, dir, localConfig });
+  return { host, fleet, installer, records };
+}

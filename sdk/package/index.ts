@@ -1,0 +1,10 @@
+export { manifestOf, manifestOfEntry, requireSdk, unmetDependencies } from './manifest.js';
+export * from './signature.js';
+export {
+  inspectPackage,
+  integrityOf,
+  MAX_PACKAGE_BYTES,
+  readPackage,
+  requireIntegrity,
+  unpackPackage,
+} from './unpack.js';
