@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CLUSTER, ENDPOINTS, METRICS, STORE } from '@mezzo/sdk/contract';
 import type { Metrics, PluginContext, PluginStore, StoreEntry } from '@mezzo/sdk/contract';
-import { SCHEDULER } from '@mezzo/sdk/framework';
+import { SCHEDULER, StoreWriter } from '@mezzo/sdk/framework';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import type { Effect } from './core/effects.js';
 import { RECORD_KINDS, recover } from './core/records.js';
@@ -12,7 +12,6 @@ import { listen } from './shell/http/server.js';
 import { gauges } from './shell/http/system.js';
 import { MasterLink } from './shell/master-link.js';
 import { Prober } from './shell/prober.js';
-import { StoreWriter } from './shell/store-writer.js';
 import { Timers } from './shell/timers.js';
 
 export interface Config {

@@ -57,3 +57,7 @@ export class CallSender {
 
 const retryable = (code: string, message: string): MezzoError =>
   new MezzoError(code, message, { blame: 'environment', retryable: true });
+
+/** `ACCEPT_INVERSE_OFFERS` -> `acceptInverseOffers` */
+export const propertyOf = (type: string): string =>
+  type.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,8 +1,17 @@
 export type { CallOptions } from './call-sender.js';
+export * from './clock.js';
+export { factsOf, fieldValue, renderAttribute, type AgentFacts } from './core/agent-facts.js';
+export { CONSTRAINT_OPERATORS, constraintProblem, satisfies, type Constraint } from './core/constraints.js';
+export type { TaskEvent } from './core/events.js';
+export { OfferPool, portResources, type Needs, type TakenPort } from './core/offer-pool.js';
+export type { Launch, Outcome } from './core/state.js';
+export type { Amounts, FullWant, Placement, Retry, TaskSpec, Want } from './core/want.js';
 export type { Backoff, ConnectionOptions } from './event-feed.js';
 export * from './executor-client.js';
+export * from './framework.js';
 export * from './leading-master.js';
 export * from './marathon-health.js';
 export * from './operator-events.js';
 export * from './scheduler-client.js';
+export { StoreWriter } from './store-writer.js';
 export * from './tokens.js';

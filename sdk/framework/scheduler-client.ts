@@ -1,7 +1,7 @@
 import { messageToJson, parseMessageText } from '../api/codec.js';
 import type * as api from '../api/messages.js';
 import { MezzoError } from '../contract/errors.js';
-import { CallSender, type CallOptions } from './call-sender.js';
+import { CallSender, propertyOf, type CallOptions } from './call-sender.js';
 import { EventFeed, type Reading } from './event-feed.js';
 
 /** The calls of a subscribed scheduler, and what each carries. */
@@ -143,7 +143,3 @@ class HttpSchedulerClient implements SchedulerClient {
     }
   }
 }
-
-/** `ACCEPT_INVERSE_OFFERS` -> `acceptInverseOffers` */
-const propertyOf = (type: string): string =>
-  type.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -42,6 +42,11 @@ const laws: Law[] = [
     because: 'the SDK never imports kernel, plugins or cli',
   },
   {
+    room: /^sdk\/framework\/core\//,
+    allows: within('sdk/framework/core', 'sdk/contract', 'sdk/api/messages.js'),
+    because: 'what a framework decides is pure, apart from its I/O',
+  },
+  {
     room: /^kernel\/core\//,
     allows: (target) => within('kernel/core', '@mezzo/sdk/contract', '@mezzo/sdk/api', '@mezzo/sdk/points')(target),
     because: 'the core is deaf and blind: no node:, no npm, nothing above it',

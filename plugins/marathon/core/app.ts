@@ -1,3 +1,5 @@
+import type { Constraint } from '@mezzo/sdk/framework';
+
 /** An app as Marathon's API shows it, normalized: every default is filled in. Names are the API's own. */
 export interface AppDefinition {
   /** Absolute: `/shop/web`. */
@@ -58,9 +60,6 @@ export interface Artifact {
   readonly cache: boolean;
   readonly destPath?: string;
 }
-
-/** `[field, operator, value?]` */
-export type Constraint = readonly [field: string, operator: string, value?: string];
 
 export interface Network {
   readonly mode: 'host' | 'container' | 'container/bridge';

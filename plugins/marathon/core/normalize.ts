@@ -1,8 +1,8 @@
+import type { Constraint } from '@mezzo/sdk/framework';
 import { usesHostNetwork } from './app.js';
 import type {
   AppDefinition,
   Artifact,
-  Constraint,
   Container,
   HealthCheck,
   HostVolume,

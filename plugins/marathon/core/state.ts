@@ -1,7 +1,7 @@
 import type { Offer } from '@mezzo/sdk/api';
 import type { AppDefinition } from './app.js';
 import type { Deployment } from './deployments/plan.js';
-import type { AgentFacts } from './offers/facts.js';
+import type { AgentFacts } from '@mezzo/sdk/framework';
 import { groupsOf } from './path-id.js';
 import type { Reason, Refusal } from './offers/reasons.js';
 

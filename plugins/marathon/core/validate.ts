@@ -1,4 +1,4 @@
-import { OPERATORS, constraintProblem } from './offers/constraints.js';
+import { CONSTRAINT_OPERATORS, constraintProblem } from '@mezzo/sdk/framework';
 import type { AppDraft } from './normalize.js';
 import { idProblem } from './path-id.js';
 import type { Settings } from './state.js';
@@ -204,7 +204,7 @@ function placement(app: AppDraft, settings: Settings): Violation[] {
         return [
           violation(
             path,
-            `Each constraint must have either 2 or 3 fields: field, operator (${OPERATORS.join(', ')}), value`,
+            `Each constraint must have either 2 or 3 fields: field, operator (${CONSTRAINT_OPERATORS.join(', ')}), value`,
           ),
         ];
       const problem = constraintProblem(constraint);

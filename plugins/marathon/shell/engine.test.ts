@@ -5,7 +5,7 @@ import type { Effect } from '../core/effects.js';
 import { createState } from '../core/state.js';
 import { Engine } from './engine.js';
 import { EventRing } from './event-ring.js';
-import { StoreWriter } from './store-writer.js';
+import { StoreWriter } from '@mezzo/sdk/framework';
 
 const noop = () => {};
 const log = { debug: noop, info: noop, warn: noop, error: noop, child: () => log };

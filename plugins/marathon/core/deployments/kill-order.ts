@@ -1,6 +1,6 @@
 import type { AppDefinition } from '../app.js';
 import type { Condition, Instance } from '../state.js';
-import { fieldValue } from '../offers/facts.js';
+import { fieldValue } from '@mezzo/sdk/framework';
 
 /** The lower, the sooner it goes. */
 const WEIGHT: Record<Condition, number> = {

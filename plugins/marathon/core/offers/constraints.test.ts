@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Constraint } from '../app.js';
+import { constraintProblem, renderAttribute, satisfies } from '@mezzo/sdk/framework';
+import type { AgentFacts, Constraint } from '@mezzo/sdk/framework';
 import { FakeCluster } from '../../testing/fake-cluster.js';
-import { constraintProblem, satisfies } from './constraints.js';
-import { renderAttribute } from './facts.js';
-import type { AgentFacts } from './facts.js';
 
 const at = (hostname: string, attributes: Record<string, string> = {}): AgentFacts => ({ hostname, attributes });
 const rack = (name: string, hostname = name): AgentFacts => at(hostname, { rack: name });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../../testing/fake-cluster.js';
 import type { AppUpdate } from '../update.js';
-import { OfferPool, portResources } from './pool.js';
+import { OfferPool, portResources } from '@mezzo/sdk/framework';
 
 const create = (cluster: FakeCluster, app: AppUpdate) =>
   cluster.command({ kind: 'createApp', app: { cmd: 'sleep 1', cpus: 0.1, ...app }, force: false });

@@ -1,4 +1,7 @@
 import type { Offer, TaskInfo } from '@mezzo/sdk/api';
+import { toMilli } from '@mezzo/sdk/contract';
+import { OfferPool, factsOf, portResources, satisfies } from '@mezzo/sdk/framework';
+import type { AgentFacts, Needs, TakenPort } from '@mezzo/sdk/framework';
 import type { AppDefinition } from '../app.js';
 import { portSpecs } from '../app.js';
 import { refreshWaiting } from '../demand.js';
@@ -6,11 +9,6 @@ import { taskIdOf } from '../ids.js';
 import { isCurrent, provision } from '../instances.js';
 import type { AppEntry, Instance, TaskRun } from '../state.js';
 import type { Turn } from '../turn.js';
-import { satisfies } from './constraints.js';
-import { factsOf } from './facts.js';
-import type { AgentFacts } from './facts.js';
-import { OfferPool, portResources, toMilli } from './pool.js';
-import type { Needs, TakenPort } from './pool.js';
 import type { Refusal } from './reasons.js';
 import { buildTask } from './task-info.js';
 

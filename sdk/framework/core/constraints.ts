@@ -1,10 +1,15 @@
-import { compilePattern, patternError, type Pattern } from '@mezzo/sdk/contract';
-import type { Constraint } from '../app.js';
-import { fieldValue } from './facts.js';
-import type { AgentFacts } from './facts.js';
+import { compilePattern, patternError, type Pattern } from '../../contract/pattern.js';
+import { fieldValue, type AgentFacts } from './agent-facts.js';
 
-export const OPERATORS = ['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'] as const;
-export type Operator = (typeof OPERATORS)[number];
+/**
+ * What an agent must be like, in the field's words. `field`: `hostname`, `@region`, `@zone` or an attribute's name. Operators: `IS` value,
+ * `LIKE` and `UNLIKE` pattern, `UNIQUE` (no two with the same), `MAX_PER` n (at most n with the same), `CLUSTER` (all with the same),
+ * `GROUP_BY` (evenly).
+ */
+export type Constraint = readonly [field: string, operator: string, value?: string];
+
+export const CONSTRAINT_OPERATORS = ['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'] as const;
+type Operator = (typeof CONSTRAINT_OPERATORS)[number];
 
 const IS_VALUE = /^[a-zA-Z0-9_/.-]*$/;
 
@@ -28,7 +33,7 @@ export function constraintProblem([field, operator, value]: Constraint): string 
     case 'UNLIKE':
       return value === undefined ? `${operator} needs a regular expression as its value` : patternProblem(value);
     default:
-      return `Operator must be one of ${OPERATORS.join(', ')}`;
+      return `Operator must be one of ${CONSTRAINT_OPERATORS.join(', ')}`;
   }
 }
 
@@ -49,10 +54,10 @@ function patternOf(constraint: Constraint): Pattern {
 }
 
 /**
- * Whether one more instance may land on `here`, next to those in `placed`.
+ * Whether one more task may land on `here`, next to those in `placed`.
  *
- * GROUP_BY n, as documented: a value that has no instance yet is fine; a used one only once n values are used, and only if
- * none has fewer instances. `rivals` are the values that could be had now: a used value also yields to an unused rival, which
+ * GROUP_BY n, as documented: a value that has no task yet is fine; a used one only once n values are used, and only if
+ * none has fewer tasks. `rivals` are the values that could be had now: a used value also yields to an unused rival, which
  * keeps the spread even when offers of several groups arrive together. Without rivals the plain rule holds.
  */
 export function satisfies(

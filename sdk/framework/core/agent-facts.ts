@@ -1,6 +1,6 @@
-import type { Attribute, Offer } from '@mezzo/sdk/api';
+import type { Attribute, Offer } from '../../api/messages.js';
 
-/** Where an instance is placed, as constraints see it. Kept with the instance: the agent may be gone when it is asked. */
+/** Where a task is placed, as constraints see it. Kept with the task: the agent may be gone when it is asked. */
 export interface AgentFacts {
   readonly hostname: string;
   readonly region?: string;

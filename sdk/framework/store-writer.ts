@@ -1,5 +1,6 @@
-import { MezzoError } from '@mezzo/sdk/contract';
-import type { Logger, PluginStore, StoreWrite } from '@mezzo/sdk/contract';
+import { MezzoError } from '../contract/errors.js';
+import type { Logger, PluginStore, StoreWrite } from '../contract/services.js';
+import { systemClock, type Clock } from './clock.js';
 
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 2000;
@@ -23,8 +24,9 @@ export class StoreWriter {
 
   constructor(
     private readonly store: PluginStore,
-    private readonly log: Logger,
+    private readonly log: Logger | undefined,
     private readonly onFatal: (error: unknown) => void,
+    private readonly clock: Clock = systemClock,
   ) {}
 
   /** `landed` is called when the writes are durable, in the order of the calls. */
@@ -79,8 +81,8 @@ export class StoreWriter {
           this.onFatal(error);
           return false;
         }
-        this.log.warn('the store is away, trying again', { delayMs, error: error.message });
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        this.log?.warn('the store is away, trying again', { delayMs, error: error.message });
+        await new Promise<void>((resolve) => this.clock.after(delayMs, resolve));
       }
     }
     return false;

@@ -1,8 +1,9 @@
-import type { Offer, Resource } from '@mezzo/sdk/api';
+import type { Offer, Resource } from '../../api/messages.js';
+import { fromMilli, toMilli } from '../../contract/values.js';
 
-const MILLI = 1000;
-export const toMilli = (value: number): number => Math.round(value * MILLI);
-const fromMilli = (milli: number): number => milli / MILLI;
+/** Of which reservations (`*`: of none) resources are taken. Undefined: of all that the offer has. */
+type Roles = readonly string[] | undefined;
+const serves = (roles: Roles, role: string): boolean => roles === undefined || roles.includes(role);
 
 export interface Needs {
   readonly cpusMilli: number;
@@ -33,7 +34,7 @@ export interface TakenPort {
   readonly resource: Resource;
 }
 
-/** What is left of an offer while instances are placed on it. Nothing is ever handed out twice. */
+/** What is left of an offer while tasks are placed on it. Nothing is ever handed out twice. */
 export class OfferPool {
   private readonly scalars = new Map<string, ScalarSlot[]>();
   private readonly ports: PortSlot[] = [];
@@ -55,19 +56,19 @@ export class OfferPool {
   }
 
   /** How much of a scalar is left for these roles, in thousandths. */
-  leftMilli(name: ScalarName, roles: readonly string[]): number {
+  leftMilli(name: ScalarName, roles?: Roles): number {
     let sum = 0;
-    for (const slot of this.scalars.get(name) ?? []) if (roles.includes(slot.role)) sum += slot.leftMilli;
+    for (const slot of this.scalars.get(name) ?? []) if (serves(roles, slot.role)) sum += slot.leftMilli;
     return sum;
   }
 
-  hasRole(roles: readonly string[]): boolean {
-    const usable = (slots: readonly { role: string }[]) => slots.some(({ role }) => roles.includes(role));
+  hasRole(roles: Roles): boolean {
+    const usable = (slots: readonly { role: string }[]) => slots.some(({ role }) => serves(roles, role));
     return usable(this.ports) || [...this.scalars.values()].some(usable);
   }
 
   /** Takes scalars that were seen to be there; reserved resources go first. */
-  takeScalars(needs: Needs, roles: readonly string[]): Resource[] {
+  takeScalars(needs: Needs, roles?: Roles): Resource[] {
     return [
       ...this.take('cpus', needs.cpusMilli, roles),
       ...this.take('mem', needs.memMilli, roles),
@@ -76,8 +77,8 @@ export class OfferPool {
     ];
   }
 
-  private take(name: ScalarName, amountMilli: number, roles: readonly string[]): Resource[] {
-    const slots = (this.scalars.get(name) ?? []).filter(({ role }) => roles.includes(role));
+  private take(name: ScalarName, amountMilli: number, roles: Roles): Resource[] {
+    const slots = (this.scalars.get(name) ?? []).filter(({ role }) => serves(roles, role));
     slots.sort((a, b) => Number(a.role === '*') - Number(b.role === '*'));
     const taken: Resource[] = [];
     let missing = amountMilli;
@@ -95,8 +96,8 @@ export class OfferPool {
    * Finds a host port for each wish (0: any, from `cursor` on, so that a freed port is not reused at once). Takes nothing
    * unless all wishes come true.
    */
-  takePorts(wishes: readonly number[], roles: readonly string[], cursor: number): TakenPort[] | undefined {
-    const slots = this.ports.filter(({ role }) => roles.includes(role));
+  takePorts(wishes: readonly number[], roles: Roles, cursor: number): TakenPort[] | undefined {
+    const slots = this.ports.filter(({ role }) => serves(roles, role));
     const before = slots.map(({ left }) => left);
     const fixed = wishes.map((wish) => (wish === 0 ? undefined : takePort(slots, wish)));
     const all = wishes.map((wish, index) => (wish === 0 ? takeAnyPort(slots, cursor) : fixed[index]));
@@ -105,10 +106,10 @@ export class OfferPool {
     return undefined;
   }
 
-  portsLeft(roles: readonly string[]): number {
+  portsLeft(roles: Roles): number {
     let sum = 0;
     for (const { role, left } of this.ports)
-      if (roles.includes(role)) for (const { begin, end } of left) sum += end - begin + 1;
+      if (serves(roles, role)) for (const { begin, end } of left) sum += end - begin + 1;
     return sum;
   }
 }
@@ -116,7 +117,7 @@ export class OfferPool {
 /** The reservation a resource is under, or `*`. Both wire formats are read. */
 export const roleOf = (resource: Resource): string => resource.reservations?.at(-1)?.role ?? resource.role ?? '*';
 
-/** Volumes, special disks, shared and revocable resources are not for apps. */
+/** Volumes, special disks, shared and revocable resources are for those who ask for them by name. */
 const isPlain = (resource: Resource): boolean =>
   !(resource.disk || resource.revocable || resource.shared || resource.providerId);
 

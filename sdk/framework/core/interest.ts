@@ -1,0 +1,34 @@
+import { assert } from '../../contract/errors.js';
+import type { Entry, FrameworkState, RoleInterest } from './state.js';
+import type { Turn } from './turn.js';
+
+/** Tells the master which roles want offers: silence costs nothing, and a new need is served at once. */
+
+export function interestOf(state: FrameworkState, entry: Entry): RoleInterest {
+  const interest = state.roles.get(entry.want.role);
+  assert(interest, `the framework has the role ${entry.want.role}`);
+  return interest;
+}
+
+export function makeLaunchable(turn: Turn, entry: Entry): void {
+  interestOf(turn.state, entry).launchable.set(entry.want.key, entry);
+  turn.needsChanged = true;
+}
+
+export function updateInterest(turn: Turn): void {
+  const { state } = turn;
+  if (!state.connected) return;
+  const revive: string[] = [];
+  const suppress: string[] = [];
+  for (const [role, interest] of state.roles) {
+    const wants = interest.launchable.size > 0;
+    if (wants && (interest.suppressed || (interest.filtered && turn.needsChanged))) {
+      interest.filtered = false;
+      revive.push(role);
+    }
+    if (!wants && !interest.suppressed) suppress.push(role);
+    interest.suppressed = !wants;
+  }
+  if (suppress.length > 0) turn.call({ type: 'SUPPRESS', suppress: { roles: suppress } });
+  if (revive.length > 0) turn.call({ type: 'REVIVE', revive: { roles: revive } });
+}

@@ -1,0 +1,416 @@
+import { userInfo } from 'node:os';
+import type { FrameworkInfo, FrameworkInfoCapabilityType, Offer } from '../api/messages.js';
+import { MezzoError, messageOf } from '../contract/errors.js';
+import type { Logger, PluginStore, StoreWrite } from '../contract/services.js';
+import { systemClock, type Clock } from './clock.js';
+import type { FrameworkEffect, FrameworkInput, TaskEvent } from './core/events.js';
+import { ENTRIES, ID_KEY, entryKey, recover } from './core/records.js';
+import { createState, type Entry, type FrameworkState, type Outcome, type Settings } from './core/state.js';
+import { step } from './core/step.js';
+import { fillIn, type FullWant, type Want } from './core/want.js';
+import type { SchedulerClientFactory } from './scheduler-client.js';
+import { SchedulerLink } from './scheduler-link.js';
+import { StoreWriter } from './store-writer.js';
+
+export interface FrameworkOptions extends Partial<Pick<Settings, 'roles' | 'refuseSeconds'>> {
+  readonly name: string;
+  /** Services of the SDK: SCHEDULER, STORE and LOG, or what a test has in their place. */
+  readonly scheduler: SchedulerClientFactory;
+  readonly store: PluginStore;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** Begins the keys of its records, so that several may share a store. Default `framework/`. */
+  readonly prefix?: string;
+  /** Default: that of this process. */
+  readonly user?: string;
+  /** For how long its tasks run on while it is away. Default a week. */
+  readonly failoverTimeoutMs?: number;
+  /** Beside PARTITION_AWARE, MULTI_ROLE, RESERVATION_REFINEMENT and TASK_KILLING_STATE. */
+  readonly capabilities?: readonly FrameworkInfoCapabilityType[];
+  readonly webuiUrl?: string;
+  readonly hostname?: string;
+  /** When the master has removed it: begin anew with what is wanted (`startAnew`), or end (default). */
+  readonly whenRemoved?: 'end' | 'startAnew';
+  /** Wanted, running and finished tasks together. Default 10000. */
+  readonly maxTasks?: number;
+  /** Pure: may say no to an offer that would serve. It is a function of the framework, since wants are stored and functions cannot be. */
+  readonly accepts?: (offer: Offer, want: FullWant) => boolean;
+  readonly onTask?: (event: TaskEvent) => void;
+  readonly onState?: (state: ConnectionState) => void;
+  /** From an executor; base64. Messages may be lost. */
+  readonly onMessage?: (data: string, from: { readonly agentId: string; readonly executorId: string }) => void;
+}
+
+/**
+ * `error`: why it is not connected. Codes: FRAMEWORK_REMOVED, FRAMEWORK_REJECTED (another process has taken its place, or the master
+ * does not like what it says of itself), STORE_FAILED and whatever a bug throws (all of them end it), SUBSCRIBE_REFUSED (it tries again).
+ */
+export interface ConnectionState {
+  readonly phase: 'connecting' | 'connected' | 'ended';
+  readonly frameworkId: string | undefined;
+  readonly error?: Error;
+}
+
+/** A wanted task as it is now. */
+export interface TaskRecord extends Readonly<
+  Pick<Entry, 'want' | 'attempt' | 'failures' | 'retryAtMs' | 'launch' | 'outcome'>
+> {
+  readonly stopping: boolean;
+}
+
+export interface TaskHandle {
+  readonly key: string;
+  /** Undefined once it is forgotten. */
+  readonly record: TaskRecord | undefined;
+  /** Resolves when it is durable that the task is wanted: it will run, whatever happens to this process. */
+  readonly stored: Promise<void>;
+  /** Resolves when it has ended for good and that is stored. Never rejects; stays open when the framework ends before. */
+  readonly finished: Promise<Outcome>;
+}
+
+interface Watch {
+  readonly stored: Later<void>;
+  readonly finished: Later<Outcome>;
+  readonly forgotten: Later<void>;
+}
+
+type Outward = Exclude<FrameworkEffect, { type: 'persist' }>;
+
+class Later<T> {
+  resolve!: (value: T) => void;
+  readonly promise = new Promise<T>((resolve) => (this.resolve = resolve));
+}
+
+const MAX_WAITING_EFFECTS = 20_000;
+
+/**
+ * A framework: says what shall run, and it will, once, with retries, over restarts of anything.
+ *
+ *     const framework = await Framework.start({ name: 'sums', scheduler, store });
+ *     const { finished } = framework.run({ key: 'sum-1', task: { command: 'expr 1 + 1', resources: { cpus: 0.1, mem: 32 } } });
+ *     const { succeeded, message } = await finished;
+ *
+ * What is wanted is stored, and a launch is stored before the master hears of it; a status is acknowledged when what it means is
+ * stored. So after a crash nothing is launched twice or forgotten, and `run` with the same want finds what there is: a task that has
+ * ended is not launched again until `stop` has forgotten its key.
+ */
+export class Framework {
+  private readonly state: FrameworkState;
+  private readonly clock: Clock;
+  private readonly writer: StoreWriter;
+  private readonly link: SchedulerLink;
+  private readonly watches = new Map<string, Watch>();
+  private readonly timers = new Map<string, () => void>();
+  private readonly queue: { readonly effect: Outward; readonly after: number }[] = [];
+  private readonly end = new Later<Error | undefined>();
+  private writesStarted = 0;
+  private writesLanded = 0;
+  private draining = false;
+  /** Takes no more input. */
+  private over = false;
+  private ending = false;
+
+  /** Reads what is stored, then connects. Rejects when the store cannot be read. */
+  static async start(options: FrameworkOptions): Promise<Framework> {
+    const { store, prefix = 'framework/' } = options;
+    const id = await store.get(`${prefix}${ID_KEY}`);
+    const entries = await store.list(`${prefix}${ENTRIES}`);
+    const stored = [...(id ? [id] : []), ...entries].map(({ key, value }) => ({
+      key: key.slice(prefix.length),
+      value,
+    }));
+    return new Framework(options, stored);
+  }
+
+  private constructor(
+    private readonly options: FrameworkOptions,
+    stored: readonly { readonly key: string; readonly value: string }[],
+  ) {
+    const { clock = systemClock, log, store, whenRemoved, roles, refuseSeconds, accepts } = options;
+    this.clock = clock;
+    this.state = createState({
+      startAnew: whenRemoved === 'startAnew',
+      ...(roles && { roles }),
+      ...(refuseSeconds !== undefined && { refuseSeconds }),
+      ...(accepts && { accepts }),
+    });
+    recover(this.state, stored);
+    const failed = (cause: unknown) =>
+      void this.finish(
+        new MezzoError('STORE_FAILED', 'The store takes nothing any more', { blame: 'environment', cause }),
+      );
+    this.writer = new StoreWriter(store, log, failed, clock);
+    this.link = new SchedulerLink({
+      factory: options.scheduler,
+      log,
+      clock,
+      info: () => this.frameworkInfo(),
+      dispatch: (input) => this.dispatch(input),
+      onMessage: (data, agentId, executorId) => options.onMessage?.(data, { agentId, executorId }),
+      onTrouble: (error) => this.tellState('connecting', error),
+      onBug: (error) => void this.finish(error),
+    });
+    this.dispatch({ type: 'started' });
+    this.link.connect();
+  }
+
+  /** Known from the first subscription on. */
+  get frameworkId(): string | undefined {
+    return this.state.frameworkId;
+  }
+
+  /** Resolves when it has ended: with an error when it gave up (see ConnectionState), without one after `close` or `teardown`. */
+  get ended(): Promise<Error | undefined> {
+    return this.end.promise;
+  }
+
+  /**
+   * Wants a task. With a key that is known and the same want it answers what there is. Throws WANT_INVALID; KEY_TAKEN (something else is
+   * wanted under it, or is being stopped); TOO_MANY_TASKS; STORE_BEHIND (retryable); FRAMEWORK_ENDED.
+   */
+  run(want: Want): TaskHandle {
+    const full = fillIn(want, this.state.settings.roles);
+    const { key } = full;
+    if (this.over) throw refused('FRAMEWORK_ENDED', 'the framework has ended');
+    const known = this.state.entries.get(key);
+    if (known === undefined) this.add(full);
+    else if (known.stopping || JSON.stringify(known.want) !== JSON.stringify(full))
+      throw refused('KEY_TAKEN', `'${key}' ${known.stopping ? 'is being stopped' : 'names another task'}`);
+    return this.handle(key);
+  }
+
+  /** Kills it if it runs, and forgets it. Resolves when that is stored and it has ended (or its agent cannot be reached). */
+  stop(key: string): Promise<void> {
+    if (!this.state.entries.has(key)) return Promise.resolve();
+    const { forgotten } = this.watch(key);
+    this.dispatch({ type: 'unwanted', key });
+    return forgotten.promise;
+  }
+
+  /** Undefined for a key that is not known. */
+  get(key: string): TaskHandle | undefined {
+    return this.state.entries.has(key) ? this.handle(key) : undefined;
+  }
+
+  /** All that it knows, finished ones too. */
+  get tasks(): TaskRecord[] {
+    return [...this.state.entries.values()].map(recordOf);
+  }
+
+  /** To the executor of a running task; `data` is base64. It may be lost. Rejects with NOT_SUBSCRIBED, CALL_FAILED or TASK_NOT_RUNNING. */
+  async message(key: string, data: string): Promise<void> {
+    const { launch, want } = this.state.entries.get(key) ?? {};
+    if (launch === undefined || want?.task.executor === undefined)
+      throw refused('TASK_NOT_RUNNING', `'${key}' runs on no executor of its own`);
+    const executorId = { value: want.task.executor.id ?? launch.taskId };
+    await this.link.call({ type: 'MESSAGE', message: { agentId: { value: launch.agentId }, executorId, data } });
+  }
+
+  /** Ends the framework and all of its tasks in the cluster, and forgets everything. Rejects with NOT_SUBSCRIBED or CALL_FAILED. */
+  async teardown(): Promise<void> {
+    await this.link.call({ type: 'TEARDOWN' });
+    this.over = true;
+    const keys = [ID_KEY, ...[...this.state.entries.keys()].map(entryKey)];
+    const gone = new Later<void>();
+    this.write(
+      keys.map((key) => ({ op: 'delete', key })),
+      gone.resolve,
+    );
+    await gone.promise;
+    await this.finish(undefined);
+  }
+
+  /** Disconnects. Its tasks run on; the next start with the same store goes on with them. */
+  close(): Promise<void> {
+    return this.finish(undefined);
+  }
+
+  private add(want: FullWant): void {
+    const { maxTasks = 10_000 } = this.options;
+    if (this.state.entries.size >= maxTasks)
+      throw refused('TOO_MANY_TASKS', `${maxTasks} tasks are known already`, 'Stop the keys that are done with.');
+    if (this.behind)
+      throw new MezzoError('STORE_BEHIND', 'the store does not keep up', { blame: 'environment', retryable: true });
+    this.watch(want.key);
+    this.dispatch({ type: 'wanted', want });
+  }
+
+  private handle(key: string): TaskHandle {
+    const { stored, finished } = this.watch(key);
+    const { state } = this;
+    return {
+      key,
+      stored: stored.promise,
+      finished: finished.promise,
+      get record() {
+        const entry = state.entries.get(key);
+        return entry && recordOf(entry);
+      },
+    };
+  }
+
+  private watch(key: string): Watch {
+    const known = this.watches.get(key);
+    if (known) return known;
+    const watch = { stored: new Later<void>(), finished: new Later<Outcome>(), forgotten: new Later<void>() };
+    this.watches.set(key, watch);
+    // One that was recovered is stored.
+    const entry = this.state.entries.get(key);
+    if (entry) watch.stored.resolve();
+    if (entry?.outcome) watch.finished.resolve(entry.outcome);
+    return watch;
+  }
+
+  private get behind(): boolean {
+    return this.queue.length > MAX_WAITING_EFFECTS;
+  }
+
+  private dispatch(input: FrameworkInput): void {
+    // Agents repeat what is not acknowledged.
+    if (this.over || (this.behind && input.type === 'statusReceived')) return;
+    for (const effect of step(this.state, input, this.clock.now())) {
+      if (effect.type === 'persist') this.persist(effect.writes);
+      else this.queue.push({ effect, after: this.writesStarted });
+    }
+    this.drain();
+  }
+
+  private persist(writes: readonly StoreWrite[]): void {
+    const number = ++this.writesStarted;
+    this.write(writes, () => {
+      this.writesLanded = number;
+      this.drain();
+    });
+  }
+
+  private write(writes: readonly StoreWrite[], landed: () => void): void {
+    const { prefix = 'framework/' } = this.options;
+    this.writer.write(
+      writes.map((write) => ({ ...write, key: prefix + write.key })),
+      landed,
+    );
+  }
+
+  /** In order, and nothing that follows a write before the write has landed. */
+  private drain(): void {
+    if (this.draining) return;
+    this.draining = true;
+    while (!this.over && (this.queue[0]?.after ?? Infinity) <= this.writesLanded) {
+      const next = this.queue.shift();
+      if (next) this.carryOut(next.effect);
+    }
+    this.draining = false;
+  }
+
+  private carryOut(effect: Outward): void {
+    switch (effect.type) {
+      case 'call':
+        return this.link.send(effect.call);
+      case 'tell':
+        return this.guarded(() => this.options.onTask?.(effect.event));
+      case 'stored':
+        return this.watches.get(effect.key)?.stored.resolve();
+      case 'ended':
+        return this.watches.get(effect.outcome.key)?.finished.resolve(effect.outcome);
+      case 'forgotten':
+        this.watches.get(effect.key)?.forgotten.resolve();
+        return void this.watches.delete(effect.key);
+      case 'setTimer':
+        return this.setTimer(effect.key, effect.afterMs);
+      case 'clearTimer':
+        return this.clearTimer(effect.key);
+      case 'connected':
+        return this.tellState('connected');
+      case 'startAnew':
+        this.tellState('connecting', rejection(effect.reason, true));
+        return this.link.connect();
+      case 'giveUp':
+        return void this.finish(rejection(effect.reason, effect.removed));
+    }
+  }
+
+  private setTimer(key: string, afterMs: number): void {
+    this.clearTimer(key);
+    const fire = () => {
+      this.timers.delete(key);
+      this.dispatch({ type: 'timerFired', key });
+    };
+    this.timers.set(key, this.clock.after(afterMs, fire));
+  }
+
+  private clearTimer(key: string): void {
+    this.timers.get(key)?.();
+    this.timers.delete(key);
+  }
+
+  private tellState(phase: ConnectionState['phase'], error?: Error): void {
+    this.guarded(() => this.options.onState?.({ phase, frameworkId: this.state.frameworkId, ...(error && { error }) }));
+  }
+
+  /** A listener that throws harms nobody else. */
+  private guarded(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.options.log?.error('a listener failed', { error: messageOf(error) });
+    }
+  }
+
+  private async finish(error: Error | undefined): Promise<void> {
+    if (!this.ending) {
+      this.ending = true;
+      this.over = true;
+      this.writer.dispose();
+      for (const cancel of this.timers.values()) cancel();
+      if (error) this.options.log?.error('the framework has ended', { error: error.message });
+      this.tellState('ended', error);
+      this.end.resolve(error);
+    }
+    await this.link.close();
+  }
+
+  private frameworkInfo(): FrameworkInfo {
+    const {
+      name,
+      user = userName(),
+      failoverTimeoutMs = 604_800_000,
+      capabilities = [],
+      webuiUrl,
+      hostname,
+    } = this.options;
+    const { frameworkId, settings } = this.state;
+    return {
+      name,
+      user,
+      ...(frameworkId !== undefined && { id: { value: frameworkId } }),
+      roles: [...settings.roles],
+      checkpoint: true,
+      failoverTimeout: failoverTimeoutMs / 1000,
+      capabilities: [...new Set([...CAPABILITIES, ...capabilities])].map((type) => ({ type })),
+      ...(webuiUrl !== undefined && { webuiUrl }),
+      ...(hostname !== undefined && { hostname }),
+    };
+  }
+}
+
+const CAPABILITIES = ['PARTITION_AWARE', 'MULTI_ROLE', 'RESERVATION_REFINEMENT', 'TASK_KILLING_STATE'] as const;
+
+const recordOf = ({ want, attempt, failures, retryAtMs, launch, outcome, stopping = false }: Entry): TaskRecord => ({
+  ...{ want, attempt, failures, stopping, retryAtMs, launch, outcome },
+});
+
+const refused = (code: string, message: string, next?: string): MezzoError =>
+  new MezzoError(code, message, { blame: 'user', ...(next !== undefined && { next }) });
+
+const rejection = (reason: string, removed: boolean): MezzoError =>
+  new MezzoError(removed ? 'FRAMEWORK_REMOVED' : 'FRAMEWORK_REJECTED', reason, {
+    blame: removed ? 'operator' : 'user',
+  });
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'root';
+  }
+}
