@@ -1,85 +1,18 @@
 import { userInfo } from 'node:os';
-import type { FrameworkInfo, FrameworkInfoCapabilityType, Offer } from '../api/messages.js';
-import { MezzoError, messageOf } from '../contract/errors.js';
-import type { Logger, PluginStore, StoreWrite } from '../contract/services.js';
+import type { FrameworkInfo } from '../api/messages.js';
+import { MezzoError, assert, messageOf } from '../contract/errors.js';
+import type { StoreWrite } from '../contract/services.js';
 import { systemClock, type Clock } from './clock.js';
-import type { FrameworkEffect, FrameworkInput, TaskEvent } from './core/events.js';
+import type { FrameworkInput } from './core/events.js';
 import { ENTRIES, ID_KEY, entryKey, recover } from './core/records.js';
-import { createState, type Entry, type FrameworkState, type Outcome, type Settings } from './core/state.js';
+import { createState, type Entry, type FrameworkState } from './core/state.js';
 import { step } from './core/step.js';
 import { fillIn, type FullWant, type Want } from './core/want.js';
-import type { SchedulerClientFactory } from './scheduler-client.js';
+import { EffectQueue, type Outward } from './effect-queue.js';
+import type { ConnectionState, FrameworkOptions, TaskHandle, TaskRecord } from './framework-options.js';
 import { SchedulerLink } from './scheduler-link.js';
 import { StoreWriter } from './store-writer.js';
-
-export interface FrameworkOptions extends Partial<Pick<Settings, 'roles' | 'refuseSeconds'>> {
-  readonly name: string;
-  /** Services of the SDK: SCHEDULER, STORE and LOG, or what a test has in their place. */
-  readonly scheduler: SchedulerClientFactory;
-  readonly store: PluginStore;
-  readonly log?: Logger;
-  readonly clock?: Clock;
-  /** Begins the keys of its records, so that several may share a store. Default `framework/`. */
-  readonly prefix?: string;
-  /** Default: that of this process. */
-  readonly user?: string;
-  /** For how long its tasks run on while it is away. Default a week. */
-  readonly failoverTimeoutMs?: number;
-  /** Beside PARTITION_AWARE, MULTI_ROLE, RESERVATION_REFINEMENT and TASK_KILLING_STATE. */
-  readonly capabilities?: readonly FrameworkInfoCapabilityType[];
-  readonly webuiUrl?: string;
-  readonly hostname?: string;
-  /** When the master has removed it: begin anew with what is wanted (`startAnew`), or end (default). */
-  readonly whenRemoved?: 'end' | 'startAnew';
-  /** Wanted, running and finished tasks together. Default 10000. */
-  readonly maxTasks?: number;
-  /** Pure: may say no to an offer that would serve. It is a function of the framework, since wants are stored and functions cannot be. */
-  readonly accepts?: (offer: Offer, want: FullWant) => boolean;
-  readonly onTask?: (event: TaskEvent) => void;
-  readonly onState?: (state: ConnectionState) => void;
-  /** From an executor; base64. Messages may be lost. */
-  readonly onMessage?: (data: string, from: { readonly agentId: string; readonly executorId: string }) => void;
-}
-
-/**
- * `error`: why it is not connected. Codes: FRAMEWORK_REMOVED, FRAMEWORK_REJECTED (another process has taken its place, or the master
- * does not like what it says of itself), STORE_FAILED and whatever a bug throws (all of them end it), SUBSCRIBE_REFUSED (it tries again).
- */
-export interface ConnectionState {
-  readonly phase: 'connecting' | 'connected' | 'ended';
-  readonly frameworkId: string | undefined;
-  readonly error?: Error;
-}
-
-/** A wanted task as it is now. */
-export interface TaskRecord extends Readonly<
-  Pick<Entry, 'want' | 'attempt' | 'failures' | 'retryAtMs' | 'launch' | 'outcome'>
-> {
-  readonly stopping: boolean;
-}
-
-export interface TaskHandle {
-  readonly key: string;
-  /** Undefined once it is forgotten. */
-  readonly record: TaskRecord | undefined;
-  /** Resolves when it is durable that the task is wanted: it will run, whatever happens to this process. */
-  readonly stored: Promise<void>;
-  /** Resolves when it has ended for good and that is stored. Never rejects; stays open when the framework ends before. */
-  readonly finished: Promise<Outcome>;
-}
-
-interface Watch {
-  readonly stored: Later<void>;
-  readonly finished: Later<Outcome>;
-  readonly forgotten: Later<void>;
-}
-
-type Outward = Exclude<FrameworkEffect, { type: 'persist' }>;
-
-class Later<T> {
-  resolve!: (value: T) => void;
-  readonly promise = new Promise<T>((resolve) => (this.resolve = resolve));
-}
+import { Later, TaskWatches } from './task-watches.js';
 
 const MAX_WAITING_EFFECTS = 20_000;
 
@@ -99,13 +32,10 @@ export class Framework {
   private readonly clock: Clock;
   private readonly writer: StoreWriter;
   private readonly link: SchedulerLink;
-  private readonly watches = new Map<string, Watch>();
+  private readonly watches = new TaskWatches();
+  private readonly queue: EffectQueue;
   private readonly timers = new Map<string, () => void>();
-  private readonly queue: { readonly effect: Outward; readonly after: number }[] = [];
   private readonly end = new Later<Error | undefined>();
-  private writesStarted = 0;
-  private writesLanded = 0;
-  private draining = false;
   /** Takes no more input. */
   private over = false;
   private ending = false;
@@ -135,11 +65,16 @@ export class Framework {
       ...(accepts && { accepts }),
     });
     recover(this.state, stored);
+    for (const entry of this.state.entries.values()) this.watches.of(entry).stored.resolve();
     const failed = (cause: unknown) =>
       void this.finish(
         new MezzoError('STORE_FAILED', 'The store takes nothing any more', { blame: 'environment', cause }),
       );
     this.writer = new StoreWriter(store, log, failed, clock);
+    this.queue = new EffectQueue(
+      (writes, landed) => this.write(writes, landed),
+      (effect) => this.carryOut(effect),
+    );
     this.link = new SchedulerLink({
       factory: options.scheduler,
       log,
@@ -173,23 +108,26 @@ export class Framework {
     const { key } = full;
     if (this.over) throw refused('FRAMEWORK_ENDED', 'the framework has ended');
     const known = this.state.entries.get(key);
-    if (known === undefined) this.add(full);
-    else if (known.stopping || JSON.stringify(known.want) !== JSON.stringify(full))
-      throw refused('KEY_TAKEN', `'${key}' ${known.stopping ? 'is being stopped' : 'names another task'}`);
-    return this.handle(key);
+    if (known?.stopping) throw refused('KEY_TAKEN', `'${key}' is being stopped`);
+    if (known && JSON.stringify(known.want) !== JSON.stringify(full))
+      throw refused('KEY_TAKEN', `'${key}' names another task`);
+    return this.handle(known ?? this.add(full));
   }
 
-  /** Kills it if it runs, and forgets it. Resolves when that is stored and it has ended (or its agent cannot be reached). */
-  stop(key: string): Promise<void> {
-    if (!this.state.entries.has(key)) return Promise.resolve();
-    const { forgotten } = this.watch(key);
+  /** Kills it if it runs, and forgets it. Resolves when that is stored and it has ended (or its agent cannot be reached). Rejects with FRAMEWORK_ENDED. */
+  async stop(key: string): Promise<void> {
+    if (this.over) throw refused('FRAMEWORK_ENDED', 'the framework has ended');
+    const entry = this.state.entries.get(key);
+    if (entry === undefined) return;
+    const { forgotten } = this.watches.of(entry);
     this.dispatch({ type: 'unwanted', key });
-    return forgotten.promise;
+    await forgotten.promise;
   }
 
   /** Undefined for a key that is not known. */
   get(key: string): TaskHandle | undefined {
-    return this.state.entries.has(key) ? this.handle(key) : undefined;
+    const entry = this.state.entries.get(key);
+    return entry && this.handle(entry);
   }
 
   /** All that it knows, finished ones too. */
@@ -225,40 +163,28 @@ export class Framework {
     return this.finish(undefined);
   }
 
-  private add(want: FullWant): void {
+  private add(want: FullWant): Entry {
     const { maxTasks = 10_000 } = this.options;
     if (this.state.entries.size >= maxTasks)
       throw refused('TOO_MANY_TASKS', `${maxTasks} tasks are known already`, 'Stop the keys that are done with.');
     if (this.behind)
       throw new MezzoError('STORE_BEHIND', 'the store does not keep up', { blame: 'environment', retryable: true });
-    this.watch(want.key);
     this.dispatch({ type: 'wanted', want });
+    const entry = this.state.entries.get(want.key);
+    assert(entry, 'what is wanted is known');
+    return entry;
   }
 
-  private handle(key: string): TaskHandle {
-    const { stored, finished } = this.watch(key);
-    const { state } = this;
+  private handle(entry: Entry): TaskHandle {
+    const { stored, finished } = this.watches.of(entry);
     return {
-      key,
+      key: entry.want.key,
       stored: stored.promise,
       finished: finished.promise,
       get record() {
-        const entry = state.entries.get(key);
-        return entry && recordOf(entry);
+        return recordOf(entry);
       },
     };
-  }
-
-  private watch(key: string): Watch {
-    const known = this.watches.get(key);
-    if (known) return known;
-    const watch = { stored: new Later<void>(), finished: new Later<Outcome>(), forgotten: new Later<void>() };
-    this.watches.set(key, watch);
-    // One that was recovered is stored.
-    const entry = this.state.entries.get(key);
-    if (entry) watch.stored.resolve();
-    if (entry?.outcome) watch.finished.resolve(entry.outcome);
-    return watch;
   }
 
   private get behind(): boolean {
@@ -268,19 +194,7 @@ export class Framework {
   private dispatch(input: FrameworkInput): void {
     // Agents repeat what is not acknowledged.
     if (this.over || (this.behind && input.type === 'statusReceived')) return;
-    for (const effect of step(this.state, input, this.clock.now())) {
-      if (effect.type === 'persist') this.persist(effect.writes);
-      else this.queue.push({ effect, after: this.writesStarted });
-    }
-    this.drain();
-  }
-
-  private persist(writes: readonly StoreWrite[]): void {
-    const number = ++this.writesStarted;
-    this.write(writes, () => {
-      this.writesLanded = number;
-      this.drain();
-    });
+    this.queue.push(step(this.state, input, this.clock.now()));
   }
 
   private write(writes: readonly StoreWrite[], landed: () => void): void {
@@ -291,17 +205,6 @@ export class Framework {
     );
   }
 
-  /** In order, and nothing that follows a write before the write has landed. */
-  private drain(): void {
-    if (this.draining) return;
-    this.draining = true;
-    while (!this.over && (this.queue[0]?.after ?? Infinity) <= this.writesLanded) {
-      const next = this.queue.shift();
-      if (next) this.carryOut(next.effect);
-    }
-    this.draining = false;
-  }
-
   private carryOut(effect: Outward): void {
     switch (effect.type) {
       case 'call':
@@ -309,12 +212,11 @@ export class Framework {
       case 'tell':
         return this.guarded(() => this.options.onTask?.(effect.event));
       case 'stored':
-        return this.watches.get(effect.key)?.stored.resolve();
+        return this.watches.stored(effect.serial);
       case 'ended':
-        return this.watches.get(effect.outcome.key)?.finished.resolve(effect.outcome);
+        return this.watches.ended(effect.serial, effect.outcome);
       case 'forgotten':
-        this.watches.get(effect.key)?.forgotten.resolve();
-        return void this.watches.delete(effect.key);
+        return this.watches.forgotten(effect.serial);
       case 'setTimer':
         return this.setTimer(effect.key, effect.afterMs);
       case 'clearTimer':
@@ -360,6 +262,7 @@ export class Framework {
     if (!this.ending) {
       this.ending = true;
       this.over = true;
+      this.queue.stop();
       this.writer.dispose();
       for (const cancel of this.timers.values()) cancel();
       if (error) this.options.log?.error('the framework has ended', { error: error.message });

@@ -1,11 +1,4 @@
-import type {
-  Offer,
-  Resource,
-  SchedulerCall,
-  TaskInfo,
-  TaskState,
-  TaskStatus,
-} from '../api/messages.js';
+import type { Offer, Resource, SchedulerCall, TaskInfo, TaskState, TaskStatus } from '../api/messages.js';
 import { MezzoError, assert } from '../contract/errors.js';
 import { isTerminal } from '../contract/task-states.js';
 import type { SchedulerClient, SchedulerClientFactory } from '../framework/scheduler-client.js';
@@ -140,6 +133,18 @@ export class FakeCluster implements SchedulerClientFactory {
     this.links.delete(id);
   }
 
+  /** Asks for these machines, an hour from now. */
+  askBack(...agentIds: string[]): void {
+    const unavailability = { start: { nanoseconds: (this.time.now() + 3_600_000) * 1e6 } };
+    const inverseOffers = agentIds.map((value) => ({
+      id: { value: `I${this.count++}` },
+      frameworkId: { value: this.client?.frameworkId?.value ?? '' },
+      agentId: { value },
+      unavailability,
+    }));
+    this.client?.push({ type: 'INVERSE_OFFERS', inverseOffers: { inverseOffers } });
+  }
+
   /** The stream breaks; what was on its way is lost. The scheduler is back after 250 ms. */
   disconnect(): void {
     this.client?.cut();
@@ -214,7 +219,8 @@ export class FakeCluster implements SchedulerClientFactory {
       case 'SUPPRESS':
         return (call.suppress?.roles ?? []).forEach((role) => this.revived.delete(role));
       case 'DECLINE':
-        return call.decline?.offerIds?.forEach(({ value }) => this.refuse(value, call.decline?.filters?.refuseSeconds));
+        call.decline?.offerIds?.forEach(({ value }) => this.refuse(value, call.decline?.filters?.refuseSeconds));
+        return this.offerAll();
       case 'ACCEPT':
         return this.accept(call);
       case 'KILL':
@@ -233,7 +239,8 @@ export class FakeCluster implements SchedulerClientFactory {
     const offer = this.offers.get(offerId);
     if (offer === undefined) return;
     this.offers.delete(offerId);
-    this.refusedUntilMs.set(offer.agentId.value, this.time.now() + refuseSeconds * 1000);
+    const place = placeOf(offer.agentId.value, offer.allocationInfo?.role);
+    this.refusedUntilMs.set(place, this.time.now() + refuseSeconds * 1000);
     this.time.after(refuseSeconds * 1000, () => this.offerAll());
   }
 
@@ -333,7 +340,7 @@ export class FakeCluster implements SchedulerClientFactory {
 
   /** More is free than when it was refused. */
   private freed({ id }: FakeAgent): void {
-    this.refusedUntilMs.delete(id);
+    for (const role of this.revived) this.refusedUntilMs.delete(placeOf(id, role));
     this.offerAll();
   }
 
@@ -344,14 +351,18 @@ export class FakeCluster implements SchedulerClientFactory {
     const out = new Set([...this.offers.values()].map(({ agentId }) => agentId.value));
     const offers: Offer[] = [];
     for (const agent of this.agents.values()) {
-      const role = [...this.revived].find((each) => agent.role === undefined || agent.role === each);
-      const refused = (this.refusedUntilMs.get(agent.id) ?? 0) > this.time.now();
-      if (role === undefined || refused || out.has(agent.id) || this.links.get(agent.id) !== 'registered') continue;
+      const role = [...this.revived].find((each) => this.mayOffer(agent, each));
+      if (role === undefined || out.has(agent.id)) continue;
       const offer = this.makeOffer(agent, role, client.frameworkId?.value ?? '');
       this.offers.set(offer.id.value, offer);
       offers.push(offer);
     }
     if (offers.length > 0) client.push({ type: 'OFFERS', offers: { offers } });
+  }
+
+  private mayOffer({ id, role }: FakeAgent, to: string): boolean {
+    const refused = (this.refusedUntilMs.get(placeOf(id, to)) ?? 0) > this.time.now();
+    return !refused && (role ?? to) === to && this.links.get(id) === 'registered';
   }
 
   private makeOffer(agent: FakeAgent, role: string, frameworkId: string): Offer {
@@ -402,5 +413,7 @@ export class FakeCluster implements SchedulerClientFactory {
     assert(doubled.length === 0, `ports ${doubled.join()} were handed out twice on ${agent.id}`);
   }
 }
+
+const placeOf = (agentId: string, role = '*'): string => `${agentId} ${role}`;
 
 const UNREACHABLE = { state: 'TASK_UNREACHABLE', source: 'SOURCE_MASTER', reason: 'REASON_AGENT_REMOVED' } as const;

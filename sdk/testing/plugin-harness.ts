@@ -2,6 +2,7 @@ import {
   CLUSTER,
   ENDPOINTS,
   LOG,
+  MezzoError,
   STORE,
   type ClusterInfo,
   type Disposable,
@@ -21,6 +22,8 @@ import { PluginRun, RootContainer, type PhaseTimeouts } from '../runtime/index.j
 /** A plugin's store in memory. */
 export class MemoryPluginStore implements PluginStore {
   readonly entries = new Map<string, StoreEntry>();
+  /** An outage: commits reject with STORE_UNAVAILABLE, `before` or `after` they have been written. */
+  outage: 'none' | 'before' | 'after' = 'none';
   private version = 0;
 
   async get(key: string): Promise<StoreEntry | undefined> {
@@ -33,10 +36,14 @@ export class MemoryPluginStore implements PluginStore {
   }
 
   async commit(batch: readonly StoreWrite[]): Promise<number> {
+    const away = new MezzoError('STORE_UNAVAILABLE', 'the store is away', { blame: 'environment', retryable: true });
+    const { outage } = this;
+    if (outage === 'before') throw away;
     const version = ++this.version;
     for (const write of batch)
       if (write.op === 'put') this.entries.set(write.key, { key: write.key, value: write.value, version });
       else this.entries.delete(write.key);
+    if (outage === 'after') throw away;
     return version;
   }
 }

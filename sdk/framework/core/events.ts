@@ -45,10 +45,10 @@ export type FrameworkEffect =
   | { readonly type: 'call'; readonly call: SchedulerCall }
   | { readonly type: 'tell'; readonly event: TaskEvent }
   /** What is wanted is durable. */
-  | { readonly type: 'stored'; readonly key: string }
-  | { readonly type: 'ended'; readonly outcome: Outcome }
+  | { readonly type: 'stored'; readonly serial: number }
+  | { readonly type: 'ended'; readonly serial: number; readonly outcome: Outcome }
   /** What was stopped is gone. */
-  | { readonly type: 'forgotten'; readonly key: string }
+  | { readonly type: 'forgotten'; readonly serial: number }
   | { readonly type: 'setTimer'; readonly key: string; readonly afterMs: number }
   | { readonly type: 'clearTimer'; readonly key: string }
   | { readonly type: 'connected' }

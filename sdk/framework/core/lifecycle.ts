@@ -21,7 +21,7 @@ export function addEntry(turn: Turn, want: FullWant): void {
   state.entries.set(want.key, entry);
   turn.saveFramework();
   turn.save(entry);
-  turn.add({ type: 'stored', key: want.key });
+  turn.add({ type: 'stored', serial: entry.serial });
   makeLaunchable(turn, entry);
 }
 
@@ -57,7 +57,7 @@ export function endLaunch(turn: Turn, entry: Entry, ending: Ending, started: boo
   if (mayRetry(entry, ending, started)) retryLater(turn, entry, started);
   else {
     entry.outcome = outcome;
-    turn.add({ type: 'ended', outcome });
+    turn.add({ type: 'ended', serial: entry.serial, outcome });
   }
   turn.save(entry);
   turn.tell(entry, launch, ending);
@@ -85,13 +85,13 @@ function detach(turn: Turn, entry: Entry, { taskId }: Launch): void {
 }
 
 function forget(turn: Turn, entry: Entry, outcome: Outcome): void {
-  const { key } = entry.want;
-  turn.state.entries.delete(key);
-  interestOf(turn.state, entry).launchable.delete(key);
+  const { serial, want } = entry;
+  turn.state.entries.delete(want.key);
+  interestOf(turn.state, entry).launchable.delete(want.key);
   turn.clearTimer(retryTimer(entry));
   turn.drop(entry);
-  if (entry.outcome === undefined) turn.add({ type: 'ended', outcome });
-  turn.add({ type: 'forgotten', key });
+  if (entry.outcome === undefined) turn.add({ type: 'ended', serial, outcome });
+  turn.add({ type: 'forgotten', serial });
 }
 
 function outcomeOf(entry: Entry, launch: Launch | undefined, { state, reason, message, data }: Ending): Outcome {

@@ -26,7 +26,7 @@ function handle(turn: Turn, input: FrameworkInput): void {
       return addEntry(turn, input.want);
     case 'unwanted': {
       const entry = state.entries.get(input.key);
-      return entry ? stopEntry(turn, entry) : turn.add({ type: 'forgotten', key: input.key });
+      return entry && stopEntry(turn, entry);
     }
     case 'subscribed':
       return onSubscribed(turn, input.frameworkId);
