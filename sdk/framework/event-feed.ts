@@ -177,13 +177,15 @@ export class EventFeed<E> implements AsyncIterable<E> {
   }
 
   private async post(url: URL): Promise<Dispatcher.ResponseData | undefined> {
+    // Outside of the try: a call that cannot be written is a bug, and no outage.
+    const body = this.options.subscribe();
     try {
       return await request(url, {
         method: 'POST',
         dispatcher: this.agent,
         signal: this.aborted.signal,
         headers: { ...headersOf(this.options), 'content-type': 'application/json', accept: 'application/json' },
-        body: this.options.subscribe(),
+        body,
       });
     } catch {
       return undefined; // no connection: the next try may find one

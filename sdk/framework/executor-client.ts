@@ -19,6 +19,8 @@ export interface ExecutorOptions extends CallOptions {
  */
 export interface ExecutorClient extends AsyncIterable<api.ExecutorEvent> {
   readonly connected: boolean;
+  /** How many statuses the scheduler has not acknowledged yet. */
+  readonly unacknowledged: number;
   /**
    * Reports a status; uuid, source and time are filled in. Kept until it is acknowledged, so a failure to send needs no retry;
    * rejects with CALL_REFUSED (4xx) only, and then forgets it.
@@ -53,6 +55,10 @@ class HttpExecutorClient implements ExecutorClient {
 
   get connected(): boolean {
     return this.feed.subscription !== undefined;
+  }
+
+  get unacknowledged(): number {
+    return this.updates.size;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<api.ExecutorEvent> {
@@ -150,7 +156,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /** `15mins`, `2secs` -> milliseconds. */
-function durationMs(text: string | undefined, fallbackMs: number): number {
+export function durationMs(text: string | undefined, fallbackMs: number): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ns|us|ms|secs|mins|hrs|days|weeks)$/.exec(text ?? '') ?? [];
   return unit === undefined ? fallbackMs : Number(amount) * UNITS_MS[unit]!;
 }

@@ -7,7 +7,8 @@ export { OfferPool, portResources, type Needs, type TakenPort } from './core/off
 export type { Launch, Outcome } from './core/state.js';
 export type { Amounts, FullWant, Placement, Retry, TaskSpec, Want } from './core/want.js';
 export type { Backoff, ConnectionOptions } from './event-feed.js';
-export * from './executor-client.js';
+export { connectExecutor, executorOptions, type ExecutorClient, type ExecutorOptions } from './executor-client.js';
+export * from './executor.js';
 export type * from './framework-options.js';
 export { Framework } from './framework.js';
 export * from './leading-master.js';
