@@ -25,7 +25,7 @@ export interface FrameworkOptions extends Partial<Pick<Settings, 'roles' | 'refu
   readonly hostname?: string;
   /** When the master has removed it: begin anew with what is wanted (`startAnew`), or end (default). */
   readonly whenRemoved?: 'end' | 'startAnew';
-  /** Wanted, running and finished tasks together. Default 10000. */
+  /** Wanted, running and finished tasks together. Default 10000; their records may have 32 Mi characters together. */
   readonly maxTasks?: number;
   /** Pure: may say no to an offer that would serve. It is a function of the framework, since wants are stored and functions cannot be. */
   readonly accepts?: (offer: Offer, want: FullWant) => boolean;

@@ -14,7 +14,7 @@ const pick = fc.nat({ max: 1000 });
 type Action =
   | { do: 'run' | 'stop'; key: string }
   | { do: 'finish' | 'fail' | 'move' | 'lose' | 'return' | 'remove'; pick: number }
-  | { do: 'crash' | 'failOver' | 'disconnect' | 'leave' | 'lead' }
+  | { do: 'crash' | 'failOver' | 'disconnect' | 'leave' | 'lead' | 'banish' }
   | { do: 'store'; outage: 'none' | 'before' | 'after' }
   | { do: 'updates'; copies: number[] }
   | { do: 'calls'; arrives: boolean[] }
@@ -25,7 +25,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: as('run'), key: fc.constantFrom(...KEYS) }) },
   { weight: 1, arbitrary: fc.record({ do: as('stop'), key: fc.constantFrom(...KEYS) }) },
   { weight: 5, arbitrary: fc.record({ do: as('finish', 'fail', 'move', 'lose', 'return', 'remove'), pick }) },
-  { weight: 3, arbitrary: fc.record({ do: as('crash', 'failOver', 'disconnect', 'leave', 'lead') }) },
+  { weight: 3, arbitrary: fc.record({ do: as('crash', 'failOver', 'disconnect', 'leave', 'lead', 'banish') }) },
   { weight: 2, arbitrary: fc.record({ do: as('store'), outage: as('none', 'before', 'after') }) },
   { weight: 2, arbitrary: fc.record({ do: as('updates'), copies: fc.array(fc.nat({ max: 2 }), { maxLength: 8 }) }) },
   { weight: 1, arbitrary: fc.record({ do: as('calls'), arrives: fc.array(fc.boolean(), { maxLength: 3 }) }) },
@@ -65,7 +65,8 @@ class World {
 
   async boot(): Promise<void> {
     const { cluster, store } = this;
-    this.framework = await Framework.start({ name: 'chaos', scheduler: cluster, store, clock: cluster.time });
+    const options = { name: 'chaos', scheduler: cluster, store, clock: cluster.time };
+    this.framework = await Framework.start({ ...options, whenRemoved: 'startAnew' });
   }
 
   async act(each: Action): Promise<void> {
@@ -95,6 +96,8 @@ class World {
       case 'failOver':
       case 'disconnect':
         return cluster[each.do]();
+      case 'banish':
+        return cluster.removeFramework();
       case 'leave':
       case 'lead':
         cluster.leading = each.do === 'lead';

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
+import { MezzoError } from '../contract/errors.js';
 import { FakeCluster, MemoryPluginStore } from '../testing/index.js';
 import type { ConnectionState } from './framework-options.js';
-import { Framework, type FrameworkOptions, type TaskEvent, type Want } from './index.js';
+import { Framework, type FrameworkOptions, type SchedulerClientFactory, type TaskEvent, type Want } from './index.js';
 
 const open: Framework[] = [];
 afterEach(async () => {
@@ -336,6 +337,44 @@ test('while the store is away nothing is launched or acknowledged; when it is ba
   store.outage = 'none';
   await time.advance(10_000);
   expect(framework.get('a')?.record.launch?.state).toBe('TASK_RUNNING');
+});
+
+test('a store that takes nothing for good ends the framework', async () => {
+  const { framework, store } = await world();
+  store.commit = () => Promise.reject(new Error('no space left'));
+  framework.run(want('a'));
+  expect(await codeOf(framework.ended)).toMatchObject({ code: 'STORE_FAILED', blame: 'environment' });
+});
+
+test('a bug in the function that looks at offers ends the framework, before anything is launched', async () => {
+  const { cluster, framework } = await world({
+    accepts: () => {
+      throw new TypeError('a bug');
+    },
+  });
+  framework.run(want('a'));
+  expect(await framework.ended).toBeInstanceOf(TypeError);
+  expect(cluster.launched).toEqual([]);
+});
+
+test('a subscription that is refused is told of and tried again', async () => {
+  const cluster = new FakeCluster();
+  let refusals = 2;
+  const refusing = async function* (): AsyncGenerator<never> {
+    throw new MezzoError('SUBSCRIBE_REFUSED', '401', { blame: 'user' });
+  };
+  const scheduler: SchedulerClientFactory = {
+    connect: (options) => {
+      const client = cluster.connect(options);
+      if (refusals-- > 0) client[Symbol.asyncIterator] = refusing;
+      return client;
+    },
+  };
+  const { framework, states, time } = await world({ scheduler, clock: cluster.time });
+  await cluster.time.advance(11_000);
+  await time.settle();
+  expect(states.map(({ error, phase }) => error?.message ?? phase)).toEqual(['401', '401', 'connected']);
+  expect(framework.frameworkId).toBeDefined();
 });
 
 test('a machine is given back when no task is there', async () => {

@@ -15,6 +15,8 @@ import { StoreWriter } from './store-writer.js';
 import { Later, TaskWatches } from './task-watches.js';
 
 const MAX_WAITING_EFFECTS = 20_000;
+/** Well below what the store answers at once. */
+const MAX_STORED_CHARS = 32 * 1024 * 1024;
 
 /**
  * A framework: says what shall run, and it will, once, with retries, over restarts of anything.
@@ -165,8 +167,9 @@ export class Framework {
 
   private add(want: FullWant): Entry {
     const { maxTasks = 10_000 } = this.options;
-    if (this.state.entries.size >= maxTasks)
-      throw refused('TOO_MANY_TASKS', `${maxTasks} tasks are known already`, 'Stop the keys that are done with.');
+    const { entries, size } = this.state;
+    if (entries.size >= maxTasks || size > MAX_STORED_CHARS)
+      throw refused('TOO_MANY_TASKS', `${entries.size} tasks are known already`, 'Stop the keys that are done with.');
     if (this.behind)
       throw new MezzoError('STORE_BEHIND', 'the store does not keep up', { blame: 'environment', retryable: true });
     this.dispatch({ type: 'wanted', want });

@@ -13,6 +13,9 @@ export const lostTimer = ({ want }: Entry): string => `lost:${want.key}`;
 /** Launches that never started come back no sooner. */
 const DROPPED_DELAY_MS = 1000;
 
+const MAX_MESSAGE_CHARS = 4096;
+const MAX_DATA_CHARS = 64 * 1024;
+
 type Ending = Pick<TaskStatus, 'state' | 'reason' | 'message' | 'data' | 'healthy'>;
 
 export function addEntry(turn: Turn, want: FullWant): void {
@@ -55,12 +58,10 @@ export function endLaunch(turn: Turn, entry: Entry, ending: Ending, started: boo
     return forget(turn, entry, outcome);
   }
   if (mayRetry(entry, ending, started)) retryLater(turn, entry, started);
-  else {
-    entry.outcome = outcome;
-    turn.add({ type: 'ended', serial: entry.serial, outcome });
-  }
+  else entry.outcome = outcome;
   turn.save(entry);
   turn.tell(entry, launch, ending);
+  if (entry.outcome) turn.add({ type: 'ended', serial: entry.serial, outcome });
 }
 
 const mayRetry = ({ want: { retry }, failures }: Entry, { state }: Ending, started: boolean): boolean =>
@@ -103,7 +104,7 @@ function outcomeOf(entry: Entry, launch: Launch | undefined, { state, reason, me
     attempt: entry.attempt,
     ...(launch && { taskId: launch.taskId, agentId: launch.agentId, hostname: launch.facts.hostname }),
     ...(reason !== undefined && { reason }),
-    ...(message !== undefined && { message }),
-    ...(data !== undefined && { data }),
+    ...(message !== undefined && { message: message.slice(0, MAX_MESSAGE_CHARS) }),
+    ...(data !== undefined && data.length <= MAX_DATA_CHARS && { data }),
   };
 }

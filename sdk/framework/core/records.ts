@@ -7,12 +7,19 @@ export const ID_KEY = 'id';
 export const ENTRIES = 'task/';
 export const entryKey = (key: string): string => `${ENTRIES}${key}`;
 
+export function resize(state: FrameworkState, key: string, size: number): void {
+  state.size += size - (state.sizes.get(key) ?? 0);
+  if (size > 0) state.sizes.set(key, size);
+  else state.sizes.delete(key);
+}
+
 export function recover(state: FrameworkState, stored: readonly Pick<StoreEntry, 'key' | 'value'>[]): void {
   for (const { key, value } of stored) {
     if (key === ID_KEY) Object.assign(state, JSON.parse(value) as object);
     if (!key.startsWith(ENTRIES)) continue;
     const entry = withRole(state, JSON.parse(value) as Entry);
     state.entries.set(entry.want.key, entry);
+    resize(state, key, value.length);
     if (entry.launch) state.byTaskId.set(entry.launch.taskId, entry);
   }
 }

@@ -57,7 +57,7 @@ export interface Outcome {
   readonly hostname?: string;
   readonly reason?: string;
   readonly message?: string;
-  /** What its executor said with it; base64. */
+  /** What its executor said with it; base64, at most 64 KiB: more is not kept. */
   readonly data?: string;
 }
 
@@ -92,6 +92,9 @@ export interface FrameworkState {
   connected: boolean;
   readonly entries: Map<string, Entry>;
   readonly byTaskId: Map<string, Entry>;
+  /** Characters that each entry takes in the store, and all of them. */
+  readonly sizes: Map<string, number>;
+  size: number;
   readonly roles: Map<string, RoleInterest>;
   /** Tasks of which there is no word since they were launched, or since the subscription. */
   readonly unanswered: Set<string>;
@@ -113,6 +116,8 @@ export const createState = (settings: Partial<Settings> = {}): FrameworkState =>
     connected: false,
     entries: new Map(),
     byTaskId: new Map(),
+    sizes: new Map(),
+    size: 0,
     roles: new Map(all.roles.map((role) => [role, { suppressed: true, filtered: false, launchable: new Map() }])),
     unanswered: new Set(),
     reconcileRounds: 0,

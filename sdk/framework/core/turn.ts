@@ -1,7 +1,7 @@
 import type { SchedulerCall, TaskStatus } from '../../api/messages.js';
 import type { StoreWrite } from '../../contract/services.js';
 import type { FrameworkEffect } from './events.js';
-import { ID_KEY, entryKey } from './records.js';
+import { ID_KEY, entryKey, resize } from './records.js';
 import type { Entry, FrameworkState, Launch } from './state.js';
 
 /** One step in the making. Writes come first and go out as one batch. */
@@ -33,12 +33,14 @@ export class Turn {
   }
 
   save(entry: Entry): void {
-    this.put(entryKey(entry.want.key), entry);
+    const key = entryKey(entry.want.key);
+    resize(this.state, key, this.put(key, entry));
   }
 
   drop(entry: Entry): void {
     const key = entryKey(entry.want.key);
     this.writes.set(key, { op: 'delete', key });
+    resize(this.state, key, 0);
   }
 
   saveFramework(): void {
@@ -69,7 +71,10 @@ export class Turn {
     return [{ type: 'persist', writes: [...this.writes.values()] }, ...this.effects];
   }
 
-  private put(key: string, value: unknown): void {
-    this.writes.set(key, { op: 'put', key, value: JSON.stringify(value) });
+  /** Answers its size. */
+  private put(key: string, record: unknown): number {
+    const value = JSON.stringify(record);
+    this.writes.set(key, { op: 'put', key, value });
+    return value.length;
   }
 }

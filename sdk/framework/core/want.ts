@@ -3,7 +3,7 @@ import { MezzoError } from '../../contract/errors.js';
 import { isEnding } from './statuses.js';
 import { constraintProblem, type Constraint } from './constraints.js';
 
-/** cpus and gpus in units, mem and disk in MiB. `ports`: how many host ports, of any number. */
+/** cpus and gpus in units (offers with gpus need the capability GPU_RESOURCES), mem and disk in MiB. `ports`: how many host ports. */
 export interface Amounts {
   readonly cpus: number;
   readonly mem: number;
