@@ -56,7 +56,7 @@ export interface TaskHandle {
   readonly key: string;
   /** As of now; what was forgotten stays as it was. */
   readonly record: TaskRecord;
-  /** Resolves when it is durable that the task is wanted: it will run, whatever happens to this process. */
+  /** Resolves when it is durable that the task is wanted: it will run, whatever happens to this process. Stays open when the framework ends before. */
   readonly stored: Promise<void>;
   /** Resolves when it has ended for good and that is stored. Never rejects; stays open when the framework ends before. */
   readonly finished: Promise<Outcome>;

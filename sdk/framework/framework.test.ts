@@ -181,6 +181,15 @@ test('what does not fit is declined, and offered again only when something new i
   expect(cluster.callsOf('REVIVE')).toHaveLength(2);
 });
 
+test('many tasks alike wait without reviving for each that comes or ends', async () => {
+  const { cluster, framework, time } = await world();
+  cluster.onLaunch = ({ id }) => void time.after(1000, () => cluster.finish(id));
+  const handles = Array.from({ length: 30 }, (_, index) => framework.run(want(`t${index}`)));
+  await time.advance(20_000);
+  await Promise.all(handles.map(({ finished }) => finished));
+  expect(cluster.callsOf('REVIVE')).toHaveLength(1);
+});
+
 test('a task is stopped, its kill repeated until it has ended, and its key is free again', async () => {
   const { cluster, framework, time } = await world();
   const { finished } = framework.run(want('a'));
@@ -337,6 +346,17 @@ test('while the store is away nothing is launched or acknowledged; when it is ba
   store.outage = 'none';
   await time.advance(10_000);
   expect(framework.get('a')?.record.launch?.state).toBe('TASK_RUNNING');
+});
+
+test('who waits for a stop hears that the framework ended first', async () => {
+  const { cluster, framework, time } = await world();
+  cluster.onKill = () => {};
+  framework.run(want('a'));
+  await time.settle();
+  const stopped = framework.stop('a');
+  await time.settle();
+  await framework.close();
+  await expect(stopped).rejects.toMatchObject({ code: 'FRAMEWORK_ENDED' });
 });
 
 test('a store that takes nothing for good ends the framework', async () => {

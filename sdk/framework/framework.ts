@@ -25,6 +25,9 @@ const MAX_STORED_CHARS = 32 * 1024 * 1024;
  *     const { finished } = framework.run({ key: 'sum-1', task: { command: 'expr 1 + 1', resources: { cpus: 0.1, mem: 32 } } });
  *     const { succeeded, message } = await finished;
  *
+ * In a plugin, `scheduler`, `store` and `log` are `ctx.resolve(SCHEDULER)`, `ctx.resolve(STORE)` and `ctx.log` (the manifest requires
+ * `scheduler` and `store`), and `ctx.own(() => framework.close())` lets its tasks run on when the plugin stops.
+ *
  * What is wanted is stored, and a launch is stored before the master hears of it; a status is acknowledged when what it means is
  * stored. So after a crash nothing is launched twice or forgotten, and `run` with the same want finds what there is: a task that has
  * ended is not launched again until `stop` has forgotten its key.
@@ -123,7 +126,7 @@ export class Framework {
     if (entry === undefined) return;
     const { forgotten } = this.watches.of(entry);
     this.dispatch({ type: 'unwanted', key });
-    await forgotten.promise;
+    if (!(await forgotten.promise)) throw refused('FRAMEWORK_ENDED', `the framework ended before '${key}' was gone`);
   }
 
   /** Undefined for a key that is not known. */
@@ -266,6 +269,7 @@ export class Framework {
       this.ending = true;
       this.over = true;
       this.queue.stop();
+      this.watches.close();
       this.writer.dispose();
       for (const cancel of this.timers.values()) cancel();
       if (error) this.options.log?.error('the framework has ended', { error: error.message });
@@ -309,9 +313,12 @@ const refused = (code: string, message: string, next?: string): MezzoError =>
   new MezzoError(code, message, { blame: 'user', ...(next !== undefined && { next }) });
 
 const rejection = (reason: string, removed: boolean): MezzoError =>
-  new MezzoError(removed ? 'FRAMEWORK_REMOVED' : 'FRAMEWORK_REJECTED', reason, {
-    blame: removed ? 'operator' : 'user',
-  });
+  removed
+    ? new MezzoError('FRAMEWORK_REMOVED', reason, {
+        blame: 'operator',
+        next: "Its tasks were ended with it. With whenRemoved: 'startAnew' it begins anew with what is wanted.",
+      })
+    : new MezzoError('FRAMEWORK_REJECTED', reason, { blame: 'user' });
 
 function userName(): string {
   try {

@@ -8,7 +8,8 @@ export class Later<T> {
 interface Watch {
   readonly stored: Later<void>;
   readonly finished: Later<Outcome>;
-  readonly forgotten: Later<void>;
+  /** False when the framework ended before. */
+  readonly forgotten: Later<boolean>;
 }
 
 /** Who waits for what becomes of a task. By its serial number: a key may be used again. */
@@ -24,6 +25,10 @@ export class TaskWatches {
     return watch;
   }
 
+  close(): void {
+    for (const { forgotten } of this.watches.values()) forgotten.resolve(false);
+  }
+
   stored(serial: number): void {
     this.watches.get(serial)?.stored.resolve();
   }
@@ -33,7 +38,7 @@ export class TaskWatches {
   }
 
   forgotten(serial: number): void {
-    this.watches.get(serial)?.forgotten.resolve();
+    this.watches.get(serial)?.forgotten.resolve(true);
     this.watches.delete(serial);
   }
 }

@@ -1,5 +1,14 @@
 import type { Offer, Resource, SchedulerCall, TaskInfo, TaskState, TaskStatus } from '../api/messages.js';
 import { MezzoError, assert } from '../contract/errors.js';
+import {
+  addRanges,
+  coalesce,
+  fromMilli,
+  printRanges,
+  subtractRanges,
+  toMilli,
+  type Ranges,
+} from '../contract/values.js';
 import { isTerminal } from '../contract/task-states.js';
 import type { SchedulerClient, SchedulerClientFactory } from '../framework/scheduler-client.js';
 import { FakeSchedulerClient, type ConnectOptions, type FakeMasterDoor } from './fake-scheduler-client.js';
@@ -91,7 +100,7 @@ export class FakeCluster implements SchedulerClientFactory {
     const uuid = Buffer.from(`uuid-${this.count++}`).toString('base64');
     task.unacknowledged.push({ ...this.statusOf(task), source: 'SOURCE_AGENT', uuid, ...more });
     if (task.unacknowledged.length === 1) this.sendOldest(task);
-    this.freed(task.agent);
+    if (isTerminal(state)) this.freed(task.agent);
   }
 
   finish(taskId: string, more: Partial<TaskStatus> = {}): void {
@@ -372,7 +381,7 @@ export class FakeCluster implements SchedulerClientFactory {
       ...(agent.role !== undefined && { reservations: [{ type: 'STATIC' as const, role: agent.role }] }),
     };
     const named = Object.entries(scalars).filter(([, value]) => value > 0);
-    const range = ports.map((port) => ({ begin: port, end: port }));
+    const range = ports.flatMap((begin, index) => (index % 2 === 0 ? [{ begin, end: ports[index + 1]! }] : []));
     return {
       id: { value: `O${this.count++}` },
       frameworkId: { value: frameworkId },
@@ -387,21 +396,19 @@ export class FakeCluster implements SchedulerClientFactory {
     };
   }
 
-  private freeOf(agent: FakeAgent): { scalars: Record<string, number>; ports: number[]; doubled: number[] } {
+  private freeOf(agent: FakeAgent): { scalars: Record<string, number>; ports: Ranges; doubled: Ranges } {
     const { cpus, mem, disk, gpus } = agent;
     const scalars: Record<string, number> = { cpus, mem, disk, gpus };
-    const used = new Set<number>();
-    const doubled: number[] = [];
-    for (const { info } of [...this.tasks.values()].filter((task) => task.agent === agent))
-      for (const { name, scalar, ranges } of info.resources ?? []) {
-        if (scalar) scalars[name] = Math.round(((scalars[name] ?? 0) - scalar.value) * 1000) / 1000;
-        for (const { begin, end } of ranges?.range ?? [])
-          for (let port = Number(begin); port <= Number(end); port++)
-            used.has(port) ? doubled.push(port) : used.add(port);
+    let ports: Ranges = [...agent.ports];
+    let doubled: Ranges = [];
+    for (const task of this.tasks.values())
+      for (const { name, scalar, ranges } of task.agent === agent ? (task.info.resources ?? []) : []) {
+        if (scalar) scalars[name] = fromMilli(toMilli((scalars[name] ?? 0) - scalar.value));
+        const taken = coalesce((ranges?.range ?? []).map(({ begin, end }) => [Number(begin), Number(end)]));
+        doubled = addRanges(doubled, subtractRanges(taken, ports));
+        ports = subtractRanges(ports, taken);
       }
-    const [first, last] = agent.ports;
-    const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    return { scalars, ports: all.filter((port) => !used.has(port)), doubled };
+    return { scalars, ports, doubled };
   }
 
   private checkUse(agent: FakeAgent): void {
@@ -410,7 +417,7 @@ export class FakeCluster implements SchedulerClientFactory {
       Object.values(scalars).every((left) => left >= 0),
       `${agent.id} is over-used: ${JSON.stringify(scalars)}`,
     );
-    assert(doubled.length === 0, `ports ${doubled.join()} were handed out twice on ${agent.id}`);
+    assert(doubled.length === 0, `ports ${printRanges(doubled)} were handed out twice on ${agent.id}`);
   }
 }
 

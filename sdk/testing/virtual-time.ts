@@ -1,12 +1,18 @@
 import { assert } from '../contract/errors.js';
 import type { Clock } from '../framework/clock.js';
 
+interface Timer {
+  readonly atMs: number;
+  readonly fire: () => void;
+  cancelled: boolean;
+}
+
 const MAX_TIMERS_A_STRETCH = 1_000_000;
 
 /** A clock that tests move: timers fire in their order, and what they set off comes to rest before time goes on. */
 export class VirtualTime implements Clock {
-  private readonly timers = new Map<number, { readonly atMs: number; readonly fire: () => void }>();
-  private count = 0;
+  /** The latest first; of the same time, the one set last. */
+  private readonly timers: Timer[] = [];
 
   constructor(private nowMs = Date.UTC(2026, 0, 1)) {}
 
@@ -15,9 +21,15 @@ export class VirtualTime implements Clock {
   }
 
   after(ms: number, fire: () => void): () => void {
-    const number = this.count++;
-    this.timers.set(number, { atMs: this.nowMs + Math.max(0, ms), fire });
-    return () => void this.timers.delete(number);
+    const timer: Timer = { atMs: this.nowMs + Math.max(0, ms), fire, cancelled: false };
+    let [from, to] = [0, this.timers.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.timers[middle]!.atMs > timer.atMs) from = middle + 1;
+      else to = middle;
+    }
+    this.timers.splice(from, 0, timer);
+    return () => void (timer.cancelled = true);
   }
 
   /** Waits until every promise that can go on without time or I/O has done so. */
@@ -28,23 +40,14 @@ export class VirtualTime implements Clock {
   async advance(ms: number): Promise<void> {
     const untilMs = this.nowMs + ms;
     await this.settle();
-    for (let fired = 0; ; fired++) {
-      assert(fired < MAX_TIMERS_A_STRETCH, 'timers end some time');
-      const next = this.nextUntil(untilMs);
-      if (next === undefined) break;
-      const [number, { atMs, fire }] = next;
-      this.timers.delete(number);
-      this.nowMs = Math.max(this.nowMs, atMs);
-      fire();
+    for (let fired = 0; (this.timers.at(-1)?.atMs ?? Infinity) <= untilMs;) {
+      const timer = this.timers.pop();
+      if (timer === undefined || timer.cancelled) continue;
+      assert(fired++ < MAX_TIMERS_A_STRETCH, 'timers end some time');
+      this.nowMs = Math.max(this.nowMs, timer.atMs);
+      timer.fire();
       await this.settle();
     }
     this.nowMs = untilMs;
-  }
-
-  private nextUntil(untilMs: number) {
-    let next: [number, { readonly atMs: number; readonly fire: () => void }] | undefined;
-    for (const timer of this.timers)
-      if (timer[1].atMs <= untilMs && (next === undefined || timer[1].atMs < next[1].atMs)) next = timer;
-    return next;
   }
 }

@@ -1,5 +1,5 @@
 import { assert } from '../../contract/errors.js';
-import type { Entry, FrameworkState, RoleInterest } from './state.js';
+import { DEFAULT_SETTINGS, type Entry, type FrameworkState, type RoleInterest } from './state.js';
 import type { Turn } from './turn.js';
 
 /** Tells the master which roles want offers: silence costs nothing, and a new need is served at once. */
@@ -11,8 +11,17 @@ export function interestOf(state: FrameworkState, entry: Entry): RoleInterest {
 }
 
 export function makeLaunchable(turn: Turn, entry: Entry): void {
-  interestOf(turn.state, entry).launchable.set(entry.want.key, entry);
-  turn.needsChanged = true;
+  const { launchable } = interestOf(turn.state, entry);
+  const [before] = launchable.values();
+  launchable.set(entry.want.key, entry);
+  if (before === undefined || !isEasier(turn.state, before, entry)) turn.needsChanged = true;
+}
+
+/** Whatever serves `entry` would have served the other: no offer that was refused is of use now. Spares a revive for each of many alike. */
+function isEasier({ settings }: FrameworkState, other: Entry, { want }: Entry): boolean {
+  if (settings.accepts !== DEFAULT_SETTINGS.accepts || other.want.placement?.constraints?.length) return false;
+  const [theirs, ours] = [other.want.task.resources, want.task.resources];
+  return (['cpus', 'mem', 'disk', 'gpus', 'ports'] as const).every((name) => (theirs[name] ?? 0) <= (ours[name] ?? 0));
 }
 
 export function updateInterest(turn: Turn): void {

@@ -81,8 +81,8 @@ function detach(turn: Turn, entry: Entry, { taskId }: Launch): void {
   turn.state.unanswered.delete(taskId);
   turn.clearTimer(killTimer(entry));
   turn.clearTimer(lostTimer(entry));
-  // Constraints may have room again.
-  turn.needsChanged = true;
+  // Where tasks of its group may go may have changed; room is offered anyway.
+  if (entry.want.placement?.constraints?.length) turn.needsChanged = true;
 }
 
 function forget(turn: Turn, entry: Entry, outcome: Outcome): void {
