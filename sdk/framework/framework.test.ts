@@ -130,6 +130,16 @@ test('a launch whose offer is gone is repeated and counts as no failure', async 
   expect(record.attempt).toBe(0);
 });
 
+test('an ACCEPT that did not arrive gives its offer back, and its tasks are launched with another', async () => {
+  const { cluster, framework, time } = await world();
+  let broken = 1;
+  cluster.fails = ({ type }) => type === 'ACCEPT' && broken-- > 0 && { arrives: false };
+  framework.run(want('a'));
+  await time.advance(10_000);
+  expect(cluster.callsOf('DECLINE')).toHaveLength(1);
+  expect(framework.get('a')?.record).toMatchObject({ attempt: 2, failures: 0, launch: { state: 'TASK_RUNNING' } });
+});
+
 test('tasks are packed into one ACCEPT, with ports of their own, and what is reserved for the role goes first', async () => {
   const { cluster, framework, time } = await world({ roles: ['batch', 'web'] });
   cluster.addAgent({ role: 'web', cpus: 8, ports: [8000, 8005] });
