@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { decodeMessage, parseMessageText, type MessageName, type MessageTypes } from '@mezzo/sdk/api';
 import { hasCode, messageOf } from '@mezzo/sdk/contract';
 import { contentTypeOf, JSON_TYPE, methodNotAllowed, textAnswer, type Answer, type MessageType } from './answer.js';
+import { FORBIDDEN } from './auth/permission.js';
+import { isCallBeyond } from './auth/plugin-bounds.js';
 import { readBody } from './body.js';
 
 export interface ReadCall<K extends MessageName> {
@@ -22,10 +24,8 @@ export async function readCall<K extends MessageName>(
   if (typeof type !== 'string') return type;
   const body = await readBody(request, maxBodyBytes);
   try {
-    return {
-      call: type === JSON_TYPE ? parseMessageText(name, body.toString('utf8')) : decodeMessage(name, body),
-      ...{ type, body },
-    };
+    const call = type === JSON_TYPE ? parseMessageText(name, body.toString('utf8')) : decodeMessage(name, body);
+    return isCallBeyond(request, name, call) ? FORBIDDEN : { call, type, body };
   } catch (error) {
     return textAnswer(400, whyUnreadable(error, type, name));
   }

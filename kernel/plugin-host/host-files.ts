@@ -10,9 +10,12 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { writeSecret } from '@mezzo/sdk/secrets';
 import type { OwnPluginFiles } from './own-plugin.js';
-import { socketPath } from './unix-socket.js';
+import type { PluginDirs } from './sandbox.js';
+import { socketDirectory } from './unix-socket.js';
+
+export const API_SOCKET = 'kernel.sock';
+export const CONTROL_SOCKET = 'control.sock';
 
 /** Where the host keeps what, below the daemon's work directory. */
 export class HostFiles {
@@ -27,16 +30,13 @@ export class HostFiles {
     this.registry = join(workDir, 'registry');
     this.logs = join(workDir, 'logs');
     this.run = join(workDir, 'run', 'plugins');
-    for (const dir of [this.plugins, this.registry, this.logs, this.run])
+    for (const dir of [this.plugins, this.registry, this.logs, this.run, this.apiDir])
       mkdirSync(dir, { recursive: true, mode: 0o700 });
   }
 
-  get apiSocket(): string {
-    return socketPath(join(this.workDir, 'run'), 'kernel.sock');
-  }
-
-  controlSocket(id: string): string {
-    return socketPath(this.run, `${id}.sock`);
+  /** Holds the socket that plugins call, and nothing else. */
+  get apiDir(): string {
+    return socketDirectory(join(this.workDir, 'run', 'api'), API_SOCKET);
   }
 
   stateDir(id: string): string {
@@ -44,35 +44,38 @@ export class HostFiles {
   }
 
   of(id: string): OwnPluginFiles {
+    return { record: join(this.run, `${id}.json`), log: join(this.logs, `${id}.log`) };
+  }
+
+  /** `packageDir`: where the package is unpacked. */
+  dirs(id: string, packageDir: string): PluginDirs {
+    const own = join(this.run, id);
     return {
-      record: join(this.run, `${id}.json`),
-      spec: join(this.run, `${id}.spec`),
-      log: join(this.logs, `${id}.log`),
+      package: packageDir,
+      state: this.stateDir(id),
+      run: join(own, 'files'),
+      socket: socketDirectory(join(own, 'socket'), CONTROL_SOCKET),
+      api: this.apiDir,
     };
   }
 
   /** The plugin's token; kept, so that a running plugin stays welcome after a restart of the host. */
-  token(id: string): { readonly file: string; readonly token: string } {
-    const file = join(this.run, `${id}.token`);
+  token(id: string): string {
+    const file = join(this.run, id, 'files', 'token');
     try {
       const token = readFileSync(file, 'utf8').trim();
-      if (token.length === 64) return { file, token };
+      if (token.length === 64) return token;
     } catch {
       // none yet
     }
-    const token = randomBytes(32).toString('hex');
-    writeSecret(file, token);
-    return { file, token };
-  }
-
-  /** The token that speaks for the plugin on the kernel's public APIs. */
-  kernelToken(id: string): string {
-    return join(this.run, `${id}.jwt`);
+    return randomBytes(32).toString('hex');
   }
 
   /** What a plugin needed to run; its state and its log stay. */
   forget(id: string): void {
-    for (const kind of ['json', 'spec', 'token', 'jwt']) rmSync(join(this.run, `${id}.${kind}`), { force: true });
+    rmSync(join(this.run, `${id}.json`), { force: true });
+    rmSync(join(this.run, id), { recursive: true, force: true });
+    rmSync(this.dirs(id, '').socket, { recursive: true, force: true });
   }
 
   /** Removes what was unpacked of all other versions. */

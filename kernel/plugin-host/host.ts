@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   MezzoError,
@@ -15,17 +15,19 @@ import {
 } from '@mezzo/sdk/contract';
 import { readPackage, requireSdk, unpackPackage } from '@mezzo/sdk/package';
 import { checkConfig, sdkPackage, type PhaseTimeouts, type RunSpec } from '@mezzo/sdk/runtime';
-import { clusterKey, mintToken, writeSecret } from '@mezzo/sdk/secrets';
+import { clusterKey, mintToken } from '@mezzo/sdk/secrets';
 import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
-import { HostFiles } from './host-files.js';
+import { PluginCgroups } from './cgroups.js';
+import { API_SOCKET, CONTROL_SOCKET, HostFiles } from './host-files.js';
 import { KernelPlugins, type KernelPlugin } from './kernel-plugins.js';
 import { Life } from './life.js';
 import { endOfLog, trimLog } from './log-file.js';
-import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
+import { OwnPlugin, readRecord, SUPERVISION, type Launcher, type Supervision } from './own-plugin.js';
 import { PluginApi } from './plugin-api.js';
 import { noStore, type HostStore } from './plugin-store.js';
 import type { PluginPackage } from './registry.js';
+import { Sandbox } from './sandbox.js';
 import { Trials } from './trials.js';
 import { prunePackages, WantedFile, type Wanted } from './wanted.js';
 
@@ -71,6 +73,8 @@ export class PluginHost {
   /** Those that cannot even be started. */
   private readonly broken = new Map<string, PluginStatus>();
   private readonly trials: Trials;
+  private readonly cgroups: PluginCgroups | undefined;
+  private sandbox!: Sandbox;
   private readonly wantedFile: WantedFile;
   /** Of this process: which version the next start brings. */
   private readonly next = new Map<string, string>();
@@ -88,6 +92,11 @@ export class PluginHost {
     this.files = new HostFiles(options.workDir);
     this.wantedFile = new WantedFile(this.files.registry, options.log);
     this.catalogue = new Catalogue(options.registryDir, options.log, options.wanted ?? this.wantedFile.read());
+    // By the work directory: several daemons of one machine have plugins of the same ids.
+    this.cgroups = PluginCgroups.open(
+      createHash('sha256').update(options.workDir).digest('hex').slice(0, 12),
+      options.log,
+    );
     this.trials = new Trials(this.files.registry, options.log);
     this.directory = new EndpointDirectory(options.log);
     this.api = new PluginApi(store, this.directory, options.log);
@@ -200,6 +209,7 @@ export class PluginHost {
     clearInterval(this.renewing);
     if (keepPlugins) for (const plugin of this.own.values()) plugin.detach();
     else await this.stopPlugins();
+    if (!keepPlugins) this.cgroups?.close();
     this.trials.forgive();
     await this.kernel.stop();
     await this.api.close();
@@ -207,13 +217,19 @@ export class PluginHost {
 
   private async begin(): Promise<void> {
     this.files.linkSdk(this.sdk.dir);
+    this.sandbox = await Sandbox.open({
+      workDir: this.options.workDir,
+      sdk: this.sdk,
+      cgroups: this.cgroups,
+      log: this.options.log,
+    });
     this.wantedFile.write(this.catalogue.wanted);
     const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
     const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');
     for (const pkg of here) if (pkg.manifest.process === 'own') await this.prepareOwn(pkg);
     // Who was announced stays announced: nobody can ask before we know what runs.
     await Promise.all([...[...this.own.values()].map((plugin) => plugin.adopt()), this.endStrangers()]);
-    await this.api.listen(this.files.apiSocket);
+    await this.api.listen(join(this.files.apiDir, API_SOCKET));
     for (const id of this.own.keys()) await this.place(id);
     const chosen = this.chooseKernel(inKernel);
     this.trials.begin(chosen);
@@ -243,17 +259,17 @@ export class PluginHost {
     const { manifest } = pkg;
     const { id } = manifest;
     try {
-      const spec = await this.specOf(pkg);
+      const { spec, launcher } = await this.prepareRun(pkg);
       this.broken.delete(id);
       const running = this.own.get(id);
-      if (running !== undefined) return await running.replace(spec);
+      if (running !== undefined) return await running.replace(spec, launcher);
       const onChange = () => {
-        this.directory.set(id, plugin.endpoints);
+        this.directory.set(id, permitted(plugin.manifest, plugin.endpoints, log));
         this.tell();
       };
       const supervision = { ...SUPERVISION, ...this.options.supervision };
       const log = this.options.log.child({ plugin: id });
-      const plugin = new OwnPlugin(spec, this.files.of(id), this.sdk.runner, log, onChange, supervision);
+      const plugin = new OwnPlugin(spec, launcher, this.files.of(id), log, onChange, supervision);
       this.own.set(id, plugin);
     } catch (error) {
       this.breakDown(manifest, messageOf(error));
@@ -354,39 +370,65 @@ export class PluginHost {
     else if (this.leading === false) await plugin.stop('runs on the leading master');
   }
 
-  private async specOf({ manifest, file, integrity }: PluginPackage): Promise<RunSpec> {
+  /** Unpacks it, lays out what it needs to run, and tells how it is started. */
+  private async prepareRun({
+    manifest,
+    file,
+    integrity,
+  }: PluginPackage): Promise<{ spec: RunSpec; launcher: Launcher }> {
     const { id } = manifest;
+    const { options, sandbox, cgroups } = this;
     requireSdk(manifest, this.sdk.version);
-    const { file: tokenFile, token } = this.files.token(id);
-    this.api.admit(token, manifest);
-    await this.writeKernelToken(id);
-    const spec = {
+    const dirs = this.files.dirs(id, await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity));
+    const config = checkConfig(id, manifest.config, this.configOf(id));
+    const token = this.files.token(id);
+    sandbox.prepare(id, dirs);
+    const seen = sandbox.inside(dirs);
+    const give = (name: string, text: string): string => {
+      sandbox.write(id, join(dirs.run, name), text);
+      return join(seen.run, name);
+    };
+    const caFile = options.caFile === undefined ? undefined : give('ca.pem', readFileSync(options.caFile, 'utf8'));
+    const keyFile = join(options.secretsDir, 'cluster.key');
+    const parts = {
       format: 1 as const,
-      pluginDir: await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity),
+      pluginDir: seen.package,
       manifest,
-      config: checkConfig(id, manifest.config, this.configOf(id)),
-      cluster: this.clusterOf(id),
-      apiSocket: this.files.apiSocket,
-      tokenFile,
-      kernelTokenFile: this.files.kernelToken(id),
-      ...(this.options.caFile !== undefined && { caFile: this.options.caFile }),
-      controlSocket: this.files.controlSocket(id),
-      logLevel: this.options.logLevel ?? 'info',
+      config,
+      cluster: { ...this.clusterOf(id), stateDir: seen.state },
+      apiSocket: join(seen.api, API_SOCKET),
+      tokenFile: give('token', token),
+      kernelTokenFile: give('jwt', await this.kernelToken(manifest)),
+      ...(caFile !== undefined && { caFile }),
+      controlSocket: join(seen.socket, CONTROL_SOCKET),
+      logLevel: options.logLevel ?? 'info',
       ...(manifest.requires.includes('cluster-key') && {
-        clusterKeyFile: join(this.options.secretsDir, 'cluster.key'),
+        clusterKeyFile: give('cluster.key', readFileSync(keyFile, 'utf8')),
       }),
     };
-    return {
-      ...spec,
-      digest: createHash('sha256')
-        .update(JSON.stringify([spec, integrity, this.sdk]))
-        .digest('hex'),
+    const known = JSON.stringify([parts, integrity, this.sdk]);
+    const spec = { ...parts, digest: createHash('sha256').update(known).digest('hex') };
+    this.api.admit(token, manifest);
+    const launcher: Launcher = {
+      controlSocket: join(dirs.socket, CONTROL_SOCKET),
+      lack: sandbox.lack,
+      start: (logFd) => {
+        give('spec', JSON.stringify(spec));
+        return sandbox.spawn(id, dirs, manifest.limits, logFd, caFile);
+      },
+      clean: async () => {
+        const outOfMemory = cgroups?.wasOutOfMemory(id) ?? false;
+        await cgroups?.end(id);
+        return outOfMemory;
+      },
     };
+    return { spec, launcher };
   }
 
-  private async writeKernelToken(id: string): Promise<void> {
-    const key = clusterKey(this.options.secretsDir);
-    writeSecret(this.files.kernelToken(id), await mintToken(key, { uid: id, scope: 'plugin' }, KERNEL_TOKEN_SECONDS));
+  /** Speaks for the plugin on the kernel's public APIs, and lets it do there what its manifest declares. */
+  private kernelToken({ id, permissions: { roles, operator } }: PluginManifest): Promise<string> {
+    const claims = { uid: id, scope: 'plugin', may: { roles, operator } } as const;
+    return mintToken(clusterKey(this.options.secretsDir), claims, KERNEL_TOKEN_SECONDS);
   }
 
   private configOf(id: string): unknown {
@@ -411,18 +453,36 @@ export class PluginHost {
         rmSync(file, { force: true });
       }),
     );
+    for (const id of this.cgroups?.ids() ?? []) if (!this.own.has(id)) await this.cgroups?.end(id);
   }
 
   private renewTokens(): void {
-    for (const id of this.own.keys())
-      this.writeKernelToken(id).catch((error: unknown) =>
-        this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
-      );
+    for (const [id, plugin] of this.own)
+      this.kernelToken(plugin.manifest)
+        .then((token) => this.sandbox.write(id, join(this.files.dirs(id, '').run, 'jwt'), token))
+        .catch((error: unknown) =>
+          this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
+        );
   }
 
   private trimLogs(): void {
     for (const id of this.own.keys()) void trimLog(this.files.of(id).log);
   }
+}
+
+/** Without the names that its manifest does not claim: whoever announces the name of another gets what is meant for that. */
+function permitted(
+  { id, permissions }: PluginManifest,
+  endpoints: Readonly<Record<string, string>>,
+  log: Logger,
+): Readonly<Record<string, string>> {
+  const all = Object.entries(endpoints);
+  for (const [name] of all)
+    if (!permissions.endpoints.includes(name))
+      log.warn(
+        `plugin ${id} announces ${name} without declaring it: add it to "permissions.endpoints" of its manifest`,
+      );
+  return Object.fromEntries(all.filter(([name]) => permissions.endpoints.includes(name)));
 }
 
 const rowOf = ({ id, version, process, runsOn }: PluginManifest, state: PluginState, reason: string): PluginStatus => ({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { lastWords, openLog, trimLog } from './log-file.js';
-import { socketPath } from './unix-socket.js';
+import { socketDirectory } from './unix-socket.js';
 
 let dir: string;
 let file: string;
@@ -29,10 +29,10 @@ test('the last words are messages, of log lines or as they stand, and bounded', 
 });
 
 test('a socket of a deep directory lives where its path fits, the same each time', () => {
-  expect(socketPath('/short', 'p.sock')).toBe('/short/p.sock');
+  expect(socketDirectory('/short', 'p.sock')).toBe('/short');
   const deep = join('/', 'd'.repeat(120));
-  const path = socketPath(deep, 'p.sock');
-  expect(path.length).toBeLessThan(108);
-  expect(socketPath(deep, 'p.sock')).toBe(path);
-  expect(socketPath(deep, 'q.sock')).not.toBe(path);
+  const path = socketDirectory(deep, 'p.sock');
+  expect(join(path, 'p.sock').length).toBeLessThan(108);
+  expect(socketDirectory(deep, 'p.sock')).toBe(path);
+  expect(socketDirectory(`${deep}2`, 'p.sock')).not.toBe(path);
 });

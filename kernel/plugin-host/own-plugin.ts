@@ -1,12 +1,12 @@
-import { closeSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, type Logger, type PluginState, type PluginStatus } from '@mezzo/sdk/contract';
+import { messageOf, type Logger, type PluginManifest, type PluginState, type PluginStatus } from '@mezzo/sdk/contract';
 import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec, type RunStatus } from '@mezzo/sdk/runtime';
 import { ControlClient } from './control-client.js';
 import { Life, type LifeEnd } from './life.js';
 import { lastWords, openLog } from './log-file.js';
-import { isAlive, processOf, spawnRunner, type ProcessId } from './process.js';
+import { isAlive, processOf, type ProcessId } from './process.js';
 
 export interface Supervision {
   /** The second restart in a row waits so long, each further one twice as long as the one before. */
@@ -31,8 +31,18 @@ const BOOT_MS = 3_000;
 export interface OwnPluginFiles {
   /** Who runs, for the next host. */
   readonly record: string;
-  readonly spec: string;
   readonly log: string;
+}
+
+/** How its processes come to be, and where they listen. */
+export interface Launcher {
+  /** As we see it. */
+  readonly controlSocket: string;
+  /** Why it is not kept apart from others; undefined: it is. */
+  readonly lack: string | undefined;
+  start(logFd: number): ChildProcess;
+  /** Ends whatever the plugin has left; answers whether it had taken all the memory that it may. */
+  clean(): Promise<boolean>;
 }
 
 /** `run/plugins/<id>.json` */
@@ -40,7 +50,6 @@ export interface ProcessRecord extends ProcessId {
   readonly id: string;
   readonly version: string;
   readonly controlSocket: string;
-  readonly spec: string;
 }
 
 /** One plugin in a process of its own: adopted or started, watched, started again, stopped. */
@@ -59,12 +68,16 @@ export class OwnPlugin {
 
   constructor(
     private spec: RunSpec,
+    private launcher: Launcher,
     private readonly files: OwnPluginFiles,
-    private readonly runner: string,
     private readonly log: Logger,
     private readonly onChange: () => void,
     private readonly supervision: Supervision = SUPERVISION,
   ) {}
+
+  get manifest(): PluginManifest {
+    return this.spec.manifest;
+  }
 
   get endpoints(): Readonly<Record<string, string>> {
     return this.life === undefined ? {} : (this.said?.endpoints ?? {});
@@ -82,6 +95,7 @@ export class OwnPlugin {
       ...(this.life && { pid: this.life.process.pid }),
       ...(this.life && this.said && { startedAt: this.said.startedAt }),
       restarts: this.restarts,
+      isolation: this.launcher.lack === undefined ? 'full' : 'none',
       endpoints: this.endpoints,
     };
   }
@@ -98,13 +112,13 @@ export class OwnPlugin {
     const { process, status } = found;
     if (status?.digest === this.spec.digest) {
       this.replacing = false;
-      this.life = Life.adopted(process, this.spec.controlSocket, (said) => this.hear(said));
+      this.life = Life.adopted(process, this.launcher.controlSocket, (said) => this.hear(said));
       this.hear(status);
       this.writeRecord(process);
       this.log.info('plugin runs already: adopted', { pid: process.pid });
     } else {
       this.log.info('plugin runs already, but not as it should: replaced', { pid: process.pid });
-      await Life.adopted(process, this.spec.controlSocket, () => {}).stop(this.supervision.stopGraceMs);
+      await Life.adopted(process, this.launcher.controlSocket, () => {}).stop(this.supervision.stopGraceMs);
     }
   }
 
@@ -123,15 +137,17 @@ export class OwnPlugin {
     await this.loop;
     // It may have been adopted in the meantime.
     await this.life?.stop(this.supervision.stopGraceMs);
+    await this.launcher.clean();
     this.life = undefined;
     rmSync(this.files.record, { force: true });
     this.show('stopped', reason);
   }
 
   /** Another version or configuration: the process is exchanged, without counting as a failure. */
-  async replace(spec: RunSpec): Promise<void> {
+  async replace(spec: RunSpec, launcher: Launcher): Promise<void> {
     if (spec.digest === this.spec.digest) return;
     this.spec = spec;
+    this.launcher = launcher;
     this.failures = 0;
     this.replacing = this.life !== undefined;
     this.wake.abort();
@@ -154,25 +170,23 @@ export class OwnPlugin {
       if (!this.wanted) return;
       const end = await (this.life ?? this.spawn())?.ended;
       if (this.detached) return;
+      const outOfMemory = await this.launcher.clean();
       this.life = this.said = undefined;
       this.onChange();
-      if (end !== undefined) await this.afterDeath(end);
+      if (end !== undefined) await this.afterDeath(end, outOfMemory);
       else await this.pause('the process cannot be started', this.nextDelayMs());
     }
   }
 
   private spawn(): Life | undefined {
-    const { files, spec } = this;
+    const { files, launcher } = this;
     this.replacing = false;
     if (this.failures === 0) this.show('discovered');
     try {
-      for (const dir of [dirname(files.record), dirname(files.log), spec.cluster.stateDir])
-        mkdirSync(dir, { recursive: true, mode: 0o700 });
-      writeFileSync(files.spec, JSON.stringify(spec), { mode: 0o600 });
       const log = openLog(files.log);
-      const child = spawnRunner(this.runner, files.spec, spec.cluster.stateDir, log, spec.caFile);
+      const child = launcher.start(log);
       closeSync(log);
-      this.life = Life.started(child, spec.controlSocket, (status) => this.hear(status));
+      this.life = Life.started(child, launcher.controlSocket, (status) => this.hear(status));
       if (this.life !== undefined) this.writeRecord(this.life.process);
     } catch (error) {
       this.log.error(`plugin cannot be started: ${messageOf(error)}`);
@@ -180,7 +194,7 @@ export class OwnPlugin {
     return this.life;
   }
 
-  private async afterDeath(end: LifeEnd): Promise<void> {
+  private async afterDeath(end: LifeEnd, outOfMemory: boolean): Promise<void> {
     if (!this.wanted) return;
     if (end.code === EXIT_SKIPPED || end.status?.state === 'skipped') {
       this.wanted = false;
@@ -190,7 +204,7 @@ export class OwnPlugin {
     if (this.replacing) return void (this.replacing = false);
     if (end.lastedMs >= this.supervision.wellAfterMs) this.failures = 0;
     const delayMs = end.code === EXIT_OCCUPIED ? this.supervision.firstDelayMs : this.nextDelayMs();
-    await this.pause(this.causeOf(end), delayMs);
+    await this.pause(outOfMemory ? 'it took more memory than it may' : this.causeOf(end), delayMs);
   }
 
   private causeOf({ code, signal, status }: LifeEnd): string {
@@ -235,7 +249,7 @@ export class OwnPlugin {
   private async findRunning(): Promise<{ process: ProcessId; status: RunStatus | undefined } | undefined> {
     const recorded = readRecord(this.files.record);
     for (const deadline = performance.now() + BOOT_MS; ; await sleep(50)) {
-      const client = await ControlClient.open(this.spec.controlSocket, 2_000);
+      const client = await ControlClient.open(this.launcher.controlSocket, 2_000);
       client?.close();
       const running = client && processOf(client.status.pid);
       if (client && running) return { process: running, status: client.status };
@@ -245,14 +259,14 @@ export class OwnPlugin {
   }
 
   private writeRecord(id: ProcessId): void {
-    const { manifest, controlSocket } = this.spec;
+    const { manifest } = this.spec;
+    const { controlSocket } = this.launcher;
     const record: ProcessRecord = {
       id: manifest.id,
       version: manifest.version,
       pid: id.pid,
       startTime: id.startTime,
       controlSocket,
-      spec: this.files.spec,
     };
     const temp = `${this.files.record}.tmp`;
     writeFileSync(temp, JSON.stringify(record), { mode: 0o600 });

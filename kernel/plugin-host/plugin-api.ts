@@ -57,7 +57,8 @@ export class PluginApi {
   async listen(path: string): Promise<void> {
     await removeSocket(path);
     await new Promise<void>((resolve, reject) => this.server.once('error', reject).listen(path, resolve));
-    chmodSync(path, 0o600);
+    // Plugins have users of their own; what lets them in is their token, and others do not reach the directory.
+    chmodSync(path, 0o666);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withoutStrays } from '@mezzo/sdk/runtime';
 
 /** A process that may outlive us. The start time (clock ticks since boot) tells it from a later one with the same pid. */
 export interface ProcessId {
@@ -39,27 +37,4 @@ export async function whenGone(id: ProcessId, timeoutMs: number): Promise<boolea
   for (const deadline = performance.now() + timeoutMs; isAlive(id); await sleep(20))
     if (performance.now() > deadline) return false;
   return true;
-}
-
-/** What a plugin inherits of our environment: nothing that could hold a secret of the kernel's. */
-const INHERITED = /^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR))$/;
-
-/**
- * Starts a runner in a session of its own, so that it outlives us and shares nothing with us but its log. The only place where the
- * host spawns: it costs the event loop time in proportion to our memory.
- */
-export function spawnRunner(
-  runner: string,
-  specFile: string,
-  cwd: string,
-  logFd: number,
-  caFile: string | undefined,
-): ChildProcess {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
-  if (caFile !== undefined) env.NODE_EXTRA_CA_CERTS = caFile;
-  const child = withoutStrays(['ignore', logFd, logFd], (stdio) =>
-    spawn(process.execPath, [runner, specFile], { detached: true, stdio, env, cwd }),
-  );
-  child.unref();
-  return child;
 }

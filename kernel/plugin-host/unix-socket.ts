@@ -8,14 +8,13 @@ import { MezzoError } from '@mezzo/sdk/contract';
 const MAX_PATH_BYTES = 107;
 
 /**
- * Where a Unix socket of this directory lives: in it, or, when that path is too long for a socket, in a private directory under
- * the temporary one. The same for the same arguments, so that a restarted host finds what runs.
+ * A directory for Unix sockets with names as long as this one: the given one, or, when their paths would be too long, one in a private
+ * directory under the temporary one. The same for the same arguments, so that a restarted host finds what runs.
  */
-export function socketPath(dir: string, name: string): string {
-  const plain = join(dir, name);
-  if (Buffer.byteLength(plain) <= MAX_PATH_BYTES) return plain;
-  const hash = createHash('sha256').update(plain).digest('hex').slice(0, 24);
-  return join(privateDirectory(join(tmpdir(), `mezzo-${process.getuid?.() ?? 0}`)), `${hash}.sock`);
+export function socketDirectory(dir: string, name: string): string {
+  if (Buffer.byteLength(join(dir, name)) <= MAX_PATH_BYTES) return dir;
+  const hash = createHash('sha256').update(dir).digest('hex').slice(0, 24);
+  return join(privateDirectory(join(tmpdir(), `mezzo-${process.getuid?.() ?? 0}`)), hash);
 }
 
 function privateDirectory(path: string): string {

@@ -30,7 +30,21 @@ export interface PluginManifest {
   readonly provides: readonly string[];
   /** Plugins that it works with: id -> semver range. It is not installed without them, nor they removed from under it. */
   readonly dependsOn: Readonly<Record<string, string>>;
+  /** What its token lets it do, besides what `requires` gives it. */
+  readonly permissions: PluginPermissions;
   readonly onFailure: OnFailure;
+  /** Of a process of its own with all that it starts: bounded where there are cgroups, Node's heap in any case. */
+  readonly limits: { readonly memoryMib: number; readonly cpus?: number };
+}
+
+/** Defaults are filled in. */
+export interface PluginPermissions {
+  /** Roles that it may be a framework under. Default: `*` for those that require `scheduler`, none for others. */
+  readonly roles: 'any' | readonly string[];
+  /** The operator API of masters and agents. Default: `read` for those that require `operator-events`, nothing for others. */
+  readonly operator: 'none' | 'read' | 'write';
+  /** Names of endpoints that it may announce, and thereby routes below /service that it gets. Default: its id. */
+  readonly endpoints: readonly string[];
 }
 
 export type PluginState =
@@ -51,6 +65,8 @@ export interface PluginStatus {
   /** Version that the daemon loads at its next start in the place of this one; 'none': it is taken away or disabled then. */
   readonly next?: string;
   readonly restarts: number;
+  /** Of a process of its own: whether it has a user and a view of the machine of its own. */
+  readonly isolation?: 'full' | 'none';
   /** HTTP endpoints it announced: name -> URL. */
   readonly endpoints: Readonly<Record<string, string>>;
 }

@@ -24,6 +24,8 @@ test('a manifest is read with its defaults, from package.json and from an index'
     requires: [],
     provides: [],
     dependsOn: {},
+    limits: { memoryMib: 1024 },
+    permissions: { roles: [], operator: 'none', endpoints: ['dns'] },
     onFailure: 'degrade',
   });
   expect(manifestOfEntry({ ...mezzo, name: '@mezzo/plugin-dns', version: '0.1.0', description: 'Names' })).toEqual(
@@ -88,4 +90,17 @@ test('a plugin that depends on another is held back until that one is there, in 
   expect(() => manifestOf({ ...packageJson(), mezzo: { ...mezzo, dependsOn: { dns: '*' } } })).toThrow(
     'depend on itself',
   );
+});
+
+test('a plugin may do what it says, and of what it does not say only what its services take', () => {
+  const permissions = (mezzo: object) => manifestOf(packageJson(mezzo)).permissions;
+  expect(permissions({ requires: ['scheduler', 'operator-events'] })).toEqual({
+    roles: ['*'],
+    operator: 'read',
+    endpoints: ['dns'],
+  });
+  const own = { roles: 'any', operator: 'write', endpoints: ['mesos_dns'] };
+  expect(permissions({ permissions: own })).toEqual(own);
+  expect(() => permissions({ permissions: { operator: 'all' } })).toThrow('"mezzo.permissions.operator"');
+  expect(() => permissions({ permissions: { root: true } })).toThrow('unknown key "mezzo.permissions.root"');
 });

@@ -1,4 +1,4 @@
-import { MezzoError, type PluginManifest } from '../contract/index.js';
+import { MezzoError, type PluginManifest, type PluginPermissions } from '../contract/index.js';
 import { checkSchema, OWN_PROCESS_SERVICES } from '../runtime/index.js';
 import semver from 'semver';
 
@@ -27,6 +27,23 @@ const MEZZO_FIELD = {
       maxProperties: 64,
       default: {},
     },
+    permissions: {
+      properties: {
+        roles: {
+          anyOf: [{ const: 'any' }, { type: 'array', items: { type: 'string', maxLength: 256 }, maxItems: 256 }],
+        },
+        operator: { enum: ['none', 'read', 'write'] },
+        endpoints: { type: 'array', items: { type: 'string', maxLength: 64 }, uniqueItems: true, maxItems: 64 },
+      },
+      default: {},
+    },
+    limits: {
+      properties: {
+        memoryMib: { type: 'integer', minimum: 64, maximum: 1_048_576, default: 1024 },
+        cpus: { type: 'number', minimum: 0.05, maximum: 1024 },
+      },
+      default: {},
+    },
     onFailure: { enum: ['degrade', 'abort'], default: 'degrade' },
   },
 };
@@ -49,11 +66,18 @@ export function manifestOf(packageJson: unknown): PluginManifest {
   const who =
     typeof mezzo?.id === 'string' ? mezzo.id.slice(0, 64) : String(name ?? 'of an unnamed package').slice(0, 64);
   if (problems.length > 0) throw invalid(who, problems.join('; '));
-  const manifest: PluginManifest = { ...mezzo, name: name!, version: version!, description: description! };
+  const permissions = { ...impliedPermissions(mezzo), ...mezzo.permissions };
+  const manifest: PluginManifest = { ...mezzo, permissions, name: name!, version: version!, description: description! };
   const nonsense = contradictions(manifest);
   if (nonsense !== undefined) throw invalid(who, nonsense);
   return manifest;
 }
+
+const impliedPermissions = ({ id, requires }: PluginManifest): PluginPermissions => ({
+  roles: requires.includes('scheduler') ? ['*'] : [],
+  operator: requires.includes('operator-events') ? 'read' : 'none',
+  endpoints: [id],
+});
 
 /** From the form of a registry's index: the `mezzo` field with name, version and description beside its keys. */
 export function manifestOfEntry(entry: unknown): PluginManifest {

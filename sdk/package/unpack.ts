@@ -1,5 +1,5 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { MezzoError, messageOf, type PluginManifest } from '../contract/index.js';
@@ -72,7 +72,10 @@ export async function unpackPackage(
     throw refused(`it holds ${inside.id} ${inside.version}, not ${id} ${version}`);
   const staging = join(pluginsDir, `.unpack-${randomUUID()}`);
   try {
-    mkdirSync(staging, { recursive: true, mode: 0o700 });
+    mkdirSync(pluginsDir, { recursive: true, mode: 0o700 });
+    // A plugin may have a user of its own, who is shown this directory alone.
+    mkdirSync(staging);
+    chmodSync(staging, 0o755);
     const unpack = extract({
       sync: true,
       cwd: staging,

@@ -29,6 +29,8 @@ const manifest = (more: Partial<PluginManifest> = {}): PluginManifest => ({
   requires: [],
   provides: [],
   dependsOn: {},
+  limits: { memoryMib: 1024 },
+  permissions: { roles: [], operator: 'none', endpoints: [] },
   onFailure: 'degrade',
   ...more,
 });

@@ -2,7 +2,7 @@ export { authorityFile, CertificateAuthority, renewInMs, requirePair, type Certi
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { MezzoError } from '../contract/index.js';
+import { MezzoError, type PluginPermissions } from '../contract/index.js';
 
 /** What a token of the cluster is for. `user` tokens are the router's; the others never leave the daemons. */
 export type TokenScope = 'user' | 'agent' | 'plugin' | 'operator';
@@ -10,6 +10,8 @@ export type TokenScope = 'user' | 'agent' | 'plugin' | 'operator';
 export interface TokenClaims {
   readonly uid: string;
   readonly scope: TokenScope;
+  /** Of scope `plugin`: what its manifest declares. */
+  readonly may?: Pick<PluginPermissions, 'roles' | 'operator'>;
 }
 
 const KEY_BYTES = 32;

@@ -149,6 +149,8 @@ const MANIFEST: PluginManifest = {
   requires: [],
   provides: [],
   dependsOn: {},
+  limits: { memoryMib: 1024 },
+  permissions: { roles: [], operator: 'none', endpoints: [] },
   onFailure: 'degrade',
 };
 

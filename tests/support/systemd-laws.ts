@@ -42,7 +42,7 @@ const having = (end: string) =>
   pids()
     .filter((pid) => readProc(pid, 'cmdline').endsWith(end) && isRunning(pid))
     .map(identity);
-const plugins = () => PLUGINS.map((name) => having(`${MASTER_DIR}/run/plugins/${name}.spec\x00`).join());
+const plugins = () => PLUGINS.map((name) => having(`${MASTER_DIR}/run/plugins/${name}/files\x00`).join());
 
 const pluginsRun = () =>
   eventually('all plugins run', () => (plugins().every((one) => one !== '') ? plugins() : undefined));

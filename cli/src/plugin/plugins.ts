@@ -130,7 +130,7 @@ const notActive = (
 
 /** What a plugin is and may do, for people. */
 export function describe(manifest: PluginManifest): string[] {
-  const { id, version, description, process, runsOn, placement, requires, provides, dependsOn } = manifest;
+  const { id, version, description, process, runsOn, placement, requires, provides, dependsOn, permissions } = manifest;
   const where = runsOn.map((one) => (placement === 'leader' ? `the leading ${one}` : `every ${one}`)).join(' and ');
   const depends = Object.entries(dependsOn).map(([other, range]) => `${other} ${range}`);
   return [
@@ -139,8 +139,22 @@ export function describe(manifest: PluginManifest): string[] {
       ? `  runs in a process of its own on ${where}`
       : `  runs inside the daemon on ${where}: it is trusted with all that the daemon may do`,
     `  may use: ${requires.length === 0 ? 'nothing' : requires.join(', ')}`,
+    ...frameworkLine(permissions),
+    ...(permissions.operator === 'none'
+      ? []
+      : [`  may ${permissions.operator === 'read' ? 'see' : 'change'} all of the cluster through the operator API`]),
+    ...(permissions.endpoints.join() === id
+      ? []
+      : [`  may serve as: ${permissions.endpoints.join(', ') || 'nothing'}`]),
     ...(provides.length > 0 ? [`  brings: ${provides.join(', ')}`] : []),
     ...(depends.length > 0 ? [`  depends on: ${depends.join(', ')}`] : []),
     ...(requires.includes('cluster-key') ? ['  may act for the administrator: it gets the key of the cluster'] : []),
   ];
 }
+
+const frameworkLine = ({ roles }: PluginManifest['permissions']): string[] => {
+  if (roles === 'any') return ['  may run tasks under any role'];
+  return roles.length === 0
+    ? []
+    : [`  may run tasks under ${roles.length === 1 ? 'the role' : 'the roles'} ${roles.join(', ')}`];
+};

@@ -5,6 +5,7 @@ import { AUTHORIZED_PATHS } from '../../core/authorizer/acls.js';
 import { textAnswer, type Answer } from '../answer.js';
 import { principalOf, rememberPrincipal } from './callers.js';
 import { FORBIDDEN, mayOf, type May } from './permission.js';
+import { isPathBeyond } from './plugin-bounds.js';
 import type { RateLimiter } from './rate-limits.js';
 
 /** A part of the API that asks who calls. */
@@ -66,6 +67,7 @@ export class Gate {
 
   private async check(door: Door | undefined, path: string, request: IncomingMessage): Promise<Answer | undefined> {
     const refusal = (door && (await this.ask(door, path, request))) ?? this.limit(path, request);
+    if (refusal === undefined && isPathBeyond(request, path)) return FORBIDDEN;
     return refusal ?? (mayGet(mayOf(this.options.authorizer, request), path) ? undefined : FORBIDDEN);
   }
 

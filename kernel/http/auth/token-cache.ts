@@ -1,5 +1,6 @@
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import { readToken, type TokenPayload } from '@mezzo/sdk/secrets';
+import { pluginClaims } from './plugin-bounds.js';
 import type { TokenReader } from './tokens.js';
 
 const MAX_KNOWN = 1000;
@@ -38,8 +39,11 @@ export const agentTokenReader = (key: Uint8Array): TokenReader =>
 const CALLERS: ReadonlySet<unknown> = new Set(['user', 'operator', 'plugin']);
 
 /** Who a token of the cluster speaks for on the public APIs. Agents have an API of their own. */
-export const clusterPrincipal = ({ uid, scope }: TokenPayload): Principal | undefined =>
-  typeof uid === 'string' && uid !== '' && CALLERS.has(scope) ? { value: uid } : undefined;
+export function clusterPrincipal(payload: TokenPayload): Principal | undefined {
+  const { uid, scope } = payload;
+  const isCaller = typeof uid === 'string' && uid !== '' && CALLERS.has(scope);
+  return isCaller ? { value: uid, ...pluginClaims(payload) } : undefined;
+}
 
 /** An executor is known by what it is, not by a name. */
 export function executorPrincipal({ fid, eid, cid }: TokenPayload): Principal | undefined {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MezzoError, type PluginStatus } from '@mezzo/sdk/contract';
@@ -105,8 +105,11 @@ test('before the cluster stops, what runs beside its leader does, and nothing el
 test('a tarball is installed, listed, and removed over HTTP; what is wrong with one is said', async () => {
   const installed = await call('POST', '/plugins?allowUnsigned=true', 'user', pack(dir, plugin('guest', '')));
   expect(installed).toMatchObject({ status: 200, json: { id: 'guest', version: '1.0.0', rollout: false } });
-  const { json } = await call('GET', '/plugins', 'user');
-  expect((json['plugins'] as PluginStatus[]).map(({ id }) => id)).toEqual(['guest', 'hello']);
+  const listed = async (...ids: string[]) => {
+    const { json } = await call('GET', '/plugins', 'user');
+    return (json['plugins'] as PluginStatus[]).map(({ id }) => id).join() === ids.join();
+  };
+  await until('it is listed', () => listed('guest', 'hello'));
   const refused = async (bytes: Buffer) =>
     (await call('POST', '/plugins?allowUnsigned=true', 'operator', bytes)).json['message'];
   expect(await refused(Buffer.from('nonsense'))).toContain('the package is refused');
@@ -115,10 +118,10 @@ test('a tarball is installed, listed, and removed over HTTP; what is wrong with 
   const strict = plugin('strict', '', { config: { properties: { key: { type: 'string' } }, required: ['key'] } });
   expect(await refused(pack(dir, strict))).toContain('"key" is missing');
   expect(await call('DELETE', '/plugins/guest')).toMatchObject({ status: 200 });
+  await until('it is listed no more', () => listed('hello'));
   expect(await call('DELETE', '/plugins/guest')).toMatchObject({ status: 404, json: { code: 'PLUGIN_NOT_FOUND' } });
   expect(await call('DELETE', '/plugins/hello')).toMatchObject({ status: 409, json: { code: 'PLUGIN_BUILT_IN' } });
-  expect(readdirSync(join(dir, 'work', 'registry'))).toEqual([]);
-  expect(existsSync(join(dir, 'work', 'run', 'plugins', 'guest.token'))).toBe(false);
+  expect(existsSync(join(dir, 'work', 'run', 'plugins', 'guest'))).toBe(false);
 });
 
 test('a body that is too large is refused before it is read', async () => {

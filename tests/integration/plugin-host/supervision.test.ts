@@ -155,8 +155,8 @@ describe('a plugin in a process of its own', () => {
 });
 
 describe('the plugin API', () => {
-  const apiSocket = () => join(dir, 'work', 'run', 'kernel.sock');
-  const token = (id: string) => readFileSync(join(dir, 'work', 'run', 'plugins', `${id}.token`), 'utf8');
+  const apiSocket = () => join(dir, 'work', 'run', 'api', 'kernel.sock');
+  const token = (id: string) => readFileSync(join(dir, 'work', 'run', 'plugins', id, 'files', 'token'), 'utf8');
 
   test('lets nobody in without the token, and each plugin into its own part of the store only', async () => {
     await startHost([hello(), plugin('poor', '')]);
