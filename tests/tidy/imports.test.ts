@@ -66,7 +66,9 @@ const laws: Law[] = [
     allows: (target) => within('kernel')(target) || sdk(target) || isPackage(target),
     because: 'the kernel never imports plugins or the CLI',
   },
-  ...['containerizer-mesos', 'containerizer-docker', 'dns', 'ensemble', 'router', 'marathon'].map(pluginLaw),
+  ...['containerizer-mesos', 'containerizer-docker', 'dns', 'ensemble', 'router', 'marathon', 'metronome'].map(
+    pluginLaw,
+  ),
   {
     room: /^plugins\/[^/]+\/core\//,
     allows: (target) => !target.startsWith('node:') && !/^plugins\/[^/]+\/shell\//.test(target),
