@@ -104,6 +104,7 @@ function createJob(turn: Turn, wanted: NewJob, withSchedules: boolean): Answer {
 function updateJob(turn: Turn, entry: JobEntry, wanted: NewJob, withSchedules: boolean): Answer {
   const { state, atMs } = turn;
   const before = entry.job;
+  if (before.chronos && !wanted.chronos) throw conflict(`'${before.id}' came by Chronos' API: change it there`);
   const stampedOne = stampedJob(wanted, before, atMs);
   const job: Job = withSchedules ? stampedOne : { ...stampedOne, schedules: before.schedules };
   checkJob(state, job);

@@ -16,6 +16,7 @@ const RETRY_MAX_MS = 60_000;
 const RETRY_GROWTH = 1.5;
 /** Of a run that is restarted again and again, the last ones are remembered. */
 const MAX_TASKS = 20;
+const MAX_MESSAGE = 1000;
 const WORD_MS = 30_000;
 
 const startTimer = (run: Run): string => `start:${run.id}`;
@@ -129,7 +130,12 @@ function onEnded(turn: Turn, run: Run, { succeeded = false, status, message }: T
   const key = keyOf(run);
   turn.state.runsByKey.delete(key);
   turn.add({ type: 'drop', key });
-  const reason = run.stopping ?? [status, message].filter((each) => each).join(': ');
+  const reason =
+    run.stopping ??
+    [status, message]
+      .filter((each) => each)
+      .join(': ')
+      .slice(0, MAX_MESSAGE);
   const delayMs = run.stopping === undefined && !succeeded ? retryDelayMs(turn, run) : undefined;
   if (delayMs === undefined) return finish(turn, run, succeeded, succeeded ? undefined : reason);
   run.status = 'STARTING';

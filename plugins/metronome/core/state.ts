@@ -21,7 +21,7 @@ export const DEFAULT_SETTINGS: Settings = {
   historyPerJob: 1000,
   maxHistory: 100_000,
   catchUpMax: 100,
-  maxFiringsPerStep: 500,
+  maxFiringsPerStep: 200,
 };
 
 export interface TaskRecord {

@@ -4,7 +4,8 @@ import type { MetronomeState } from './state.js';
 
 /** One step in the making: collects what is to be stored and done. Writes come first and go out as one batch. */
 export class Turn {
-  private readonly writes = new Map<string, StoreWrite>();
+  /** By key; undefined deletes. Written out when the step is over: a record may change several times until then. */
+  private readonly writes = new Map<string, unknown>();
   private readonly effects: Effect[] = [];
 
   constructor(
@@ -13,11 +14,11 @@ export class Turn {
   ) {}
 
   put(key: string, value: unknown): void {
-    this.writes.set(key, { op: 'put', key, value: JSON.stringify(value) });
+    this.writes.set(key, value);
   }
 
   remove(key: string): void {
-    this.writes.set(key, { op: 'delete', key });
+    this.writes.set(key, undefined);
   }
 
   reply(requestId: number, answer: Answer): void {
@@ -40,6 +41,9 @@ export class Turn {
       this.effects.push({ type: 'wake', atMs: nextMs });
     }
     if (this.writes.size === 0) return this.effects;
-    return [{ type: 'persist', writes: [...this.writes.values()] }, ...this.effects];
+    return [{ type: 'persist', writes: [...this.writes].map(writeOf) }, ...this.effects];
   }
 }
+
+const writeOf = ([key, value]: [string, unknown]): StoreWrite =>
+  value === undefined ? { op: 'delete', key } : { op: 'put', key, value: JSON.stringify(value) };

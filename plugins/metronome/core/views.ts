@@ -97,7 +97,10 @@ export function queueView(state: MetronomeState): Record<string, unknown>[] {
   const byJob = new Map<string, { runId: string }[]>();
   for (const { id, jobId, status, tasks } of state.runs.values()) {
     const waits = status !== 'ACTIVE' && tasks.every(({ completedAtMs }) => completedAtMs !== undefined);
-    if (waits) byJob.set(jobId, [...(byJob.get(jobId) ?? []), { runId: id }]);
+    if (!waits) continue;
+    const waiting = byJob.get(jobId) ?? [];
+    byJob.set(jobId, waiting);
+    waiting.push({ runId: id });
   }
   return [...byJob].map(([jobId, runs]) => ({ jobId, runs }));
 }

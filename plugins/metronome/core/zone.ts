@@ -1,4 +1,4 @@
-import { HOUR_MS, localOf } from './calendar.js';
+import { HOUR_MS, MINUTE_MS, localOf } from './calendar.js';
 
 /** What a place's clocks show. */
 export interface Zone {
@@ -10,6 +10,8 @@ export interface Zone {
 /** No place is further from UTC than this, to either side. */
 const FURTHEST_MS = 16 * HOUR_MS;
 const MOST_ZONES = 1000;
+const QUARTER_MS = 15 * MINUTE_MS;
+const MOST_QUARTERS = 4096;
 const known = new Map<string, Zone>();
 
 /** The zone of an IANA name (`Europe/Berlin`, `UTC`), undefined when there is none. Asks no clock: instants are given. */
@@ -34,10 +36,24 @@ function intlZone(id: string): Zone | undefined {
       minute: 'numeric',
       second: 'numeric',
     });
-    return { id, offsetAt: (instantMs) => offsetBy(format, instantMs) };
+    return { id, offsetAt: remembering((instantMs) => offsetBy(format, instantMs)) };
   } catch {
     return undefined;
   }
+}
+
+/** Clocks change at quarters of an hour, and many ask for the same ones. */
+function remembering(offsetAt: (instantMs: number) => number): (instantMs: number) => number {
+  const offsets = new Map<number, number>();
+  return (instantMs) => {
+    const quarter = Math.floor(instantMs / QUARTER_MS);
+    const known = offsets.get(quarter);
+    if (known !== undefined) return known;
+    if (offsets.size >= MOST_QUARTERS) offsets.clear();
+    const offset = offsetAt(quarter * QUARTER_MS);
+    offsets.set(quarter, offset);
+    return offset;
+  };
 }
 
 function offsetBy(format: Intl.DateTimeFormat, instantMs: number): number {

@@ -308,6 +308,10 @@ describe("Chronos' API", () => {
       },
     ]);
     expect((await post({ ...hourly, command: 'other.sh' })).status).toBe(204);
+    expect((await call('PUT', '/v1/jobs/Camus_2hdfs', sleeper)).status).toBe(409);
+    await create();
+    expect((await post({ ...hourly, name: 'prod.sleeper' })).status).toBe(409);
+    expect((await call('GET', at('/job/prod.sleeper'))).status).toBe(404);
     expect((await call('GET', at('/job/Camus_2hdfs'))).body.command).toBe('other.sh');
     expect((await call('GET', '/v1/jobs/Camus_2hdfs/schedules')).body).toMatchObject([
       { iso8601: hourly.schedule, concurrencyPolicy: 'FORBID' },
