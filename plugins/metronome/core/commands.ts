@@ -4,6 +4,7 @@ import { applySchedules, forgetSchedule, stamped } from './firing.js';
 import type { Job, Schedule } from './job.js';
 import {
   dropJob,
+  lengthOf,
   linkChildren,
   newEntry,
   saveCursors,
@@ -13,7 +14,7 @@ import {
   unlinkChildren,
 } from './records.js';
 import { conflict, jobNotFound, runNotFound, scheduleNotFound, tooMany } from './refusal.js';
-import { countEnd, createRun, launch, stopRun } from './runs.js';
+import { countEnd, createRun, isFull, launch, stopRun } from './runs.js';
 import type { JobEntry, MetronomeState, Run } from './state.js';
 import type { Turn } from './turn.js';
 import { checkJob, checkSchedule } from './validate.js';
@@ -36,6 +37,8 @@ export type Command =
   | { readonly kind: 'stopRun'; readonly jobId: string; readonly runId: string }
   | { readonly kind: 'stopRuns'; readonly jobId: string }
   | { readonly kind: 'markSuccess'; readonly jobId: string };
+
+const MAX_SCHEDULES = 100;
 
 /** Throws a Refusal before anything has changed. */
 export function carryOut(turn: Turn, command: Command): Answer {
@@ -86,16 +89,24 @@ const stampedJob = (job: NewJob, was: Job | undefined, atMs: number): Job => ({
   ),
 });
 
+/** All that is stored must be read again in one go. */
+function checkRoom({ jobs, jobChars, settings }: MetronomeState, entry: JobEntry | undefined, job: Job): void {
+  if (entry === undefined && jobs.size >= settings.maxJobs)
+    throw tooMany(`There are ${jobs.size} jobs: no more are taken`);
+  const more = lengthOf(job) - (entry?.chars ?? 0);
+  if (more > 0 && jobChars + more > settings.maxChars) throw tooMany('Jobs are too large together: remove some');
+}
+
 function createJob(turn: Turn, wanted: NewJob, withSchedules: boolean): Answer {
   const { state, atMs } = turn;
   if (state.jobs.has(wanted.id)) throw conflict('Job with this id already exists');
   const job = stampedJob(wanted, undefined, atMs);
   checkJob(state, job);
-  if (state.jobs.size >= state.settings.maxJobs)
-    throw tooMany(`There are ${state.settings.maxJobs} jobs: no more are taken`);
+  checkRoom(state, undefined, job);
   const entry = newEntry(job);
   state.jobs.set(job.id, entry);
   linkChildren(state, job);
+  state.jobChars += entry.chars;
   settle(turn, entry, undefined);
   saveSummary(turn, entry);
   return { status: 201, body: jobView(state, entry, withSchedules ? ['schedules'] : []) };
@@ -108,6 +119,7 @@ function updateJob(turn: Turn, entry: JobEntry, wanted: NewJob, withSchedules: b
   const stampedOne = stampedJob(wanted, before, atMs);
   const job: Job = withSchedules ? stampedOne : { ...stampedOne, schedules: before.schedules };
   checkJob(state, job);
+  checkRoom(state, entry, job);
   unlinkChildren(state, before);
   entry.job = job;
   linkChildren(state, job);
@@ -117,6 +129,9 @@ function updateJob(turn: Turn, entry: JobEntry, wanted: NewJob, withSchedules: b
 
 /** Follows a change of the job's definition. */
 function settle(turn: Turn, entry: JobEntry, before: Job | undefined): void {
+  const chars = lengthOf(entry.job);
+  turn.state.jobChars += chars - entry.chars;
+  entry.chars = chars;
   markParents(turn.state, entry);
   applySchedules(turn, entry, before);
   saveJob(turn, entry);
@@ -133,6 +148,7 @@ function removeJob(turn: Turn, entry: JobEntry, stopRuns: boolean): Answer {
   const body = jobView(state, entry, []);
   const runs = [...entry.active.values()];
   state.jobs.delete(job.id);
+  state.jobChars -= entry.chars;
   unlinkChildren(state, job);
   for (const { id } of job.schedules) forgetSchedule(turn, entry, job.id, id);
   dropJob(turn, entry);
@@ -159,7 +175,8 @@ function createSchedule(turn: Turn, entry: JobEntry, wanted: NewSchedule): Answe
     throw conflict('Can only create a non existing schedule');
   const schedules = [...entry.job.schedules, schedule];
   checkJob(turn.state, { ...entry.job, schedules });
-  if (schedules.length > 100) throw conflict('A job has at most 100 schedules');
+  if (schedules.length > MAX_SCHEDULES) throw conflict(`A job has at most ${MAX_SCHEDULES} schedules`);
+  checkRoom(turn.state, entry, { ...entry.job, schedules });
   withSchedules(turn, entry, schedules);
   return { status: 201, body: scheduleView(turn.state, entry, schedule) };
 }
@@ -186,8 +203,7 @@ function removeSchedule(turn: Turn, entry: JobEntry, id: string): Answer {
 
 function startRun(turn: Turn, entry: JobEntry, args: string | undefined): Answer {
   const { state } = turn;
-  const { maxActiveRuns } = state.settings;
-  if (state.runs.size >= maxActiveRuns) throw tooMany(`There are ${maxActiveRuns} active runs: no more are taken`);
+  if (isFull(state)) throw tooMany(`There are ${state.runs.size} active runs: no more are taken`);
   const run = createRun(turn, entry, {
     lineage: lineageByHand(state, entry),
     ...(args !== undefined && { arguments: args }),

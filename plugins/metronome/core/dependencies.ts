@@ -1,7 +1,7 @@
 import type { Job } from './job.js';
 import type { Violation } from './refusal.js';
 import { saveCursors } from './records.js';
-import { createRun, launch } from './runs.js';
+import { createRun, isFull, launch } from './runs.js';
 import type { JobEntry, Lineage, MetronomeState } from './state.js';
 import type { Turn } from './turn.js';
 
@@ -10,9 +10,9 @@ import type { Turn } from './turn.js';
  * run of each ancestor that they share: a join never mixes two rounds.
  */
 
-export function onPassed(turn: Turn, entry: JobEntry): void {
-  for (const id of turn.state.children.get(entry.job.id) ?? []) fireWhenReady(turn, turn.state.jobs.get(id));
-  fireWhenReady(turn, entry);
+/** They are looked at in steps of their own: a parent may have many. */
+export function onEnd({ state, atMs }: Turn, { job }: JobEntry): void {
+  for (const id of [...(state.children.get(job.id) ?? []), job.id]) state.agenda.set(`ready:${id}`, atMs);
 }
 
 /** Never beside another run of the same job: that one's end asks again. */
@@ -26,7 +26,7 @@ export function fireWhenReady(turn: Turn, entry: JobEntry | undefined): void {
   for (const { job, summary } of parents as JobEntry[]) entry.marks.set(job.id, summary.passes);
   saveCursors(turn, entry);
   if (entry.job.chronos?.disabled) return;
-  if (turn.state.runs.size >= turn.state.settings.maxActiveRuns) {
+  if (isFull(turn.state)) {
     turn.state.skipped += 1;
     return turn.warn('too many runs are active: a job is skipped', { job: entry.job.id });
   }

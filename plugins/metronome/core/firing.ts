@@ -1,7 +1,7 @@
 import type { Job, Schedule } from './job.js';
 import { lastFirings, recurrenceOf } from './recurrence.js';
 import { saveCursors, whenOf } from './records.js';
-import { createRun, launch, stopRun } from './runs.js';
+import { createRun, isFull, launch, stopRun } from './runs.js';
 import type { Cursor, JobEntry, MetronomeState } from './state.js';
 import type { Turn } from './turn.js';
 
@@ -30,7 +30,14 @@ export function onFiringTimer(turn: Turn, path: string, dueMs: number): void {
   if (entry === undefined || schedule === undefined || cursor === undefined) return;
   const dues = duesOf(turn, entry, schedule, cursor, dueMs);
   cursor.lastMs = turn.atMs;
-  for (const each of dues) fire(turn, entry, schedule, cursor, each);
+  for (const [index, each] of dues.entries()) {
+    // What is too much for this step is due again in the next.
+    if (index > 0 && turn.chars > turn.state.settings.maxCharsPerStep) {
+      cursor.lastMs = dues[index - 1]!;
+      break;
+    }
+    fire(turn, entry, schedule, cursor, each);
+  }
   if (dues.length === 0) skip(turn, entry, 'a firing was missed', { scheduleId: schedule.id, dueMs });
   saveCursors(turn, entry);
   plan(turn, entry, schedule);
@@ -52,8 +59,7 @@ function fire(turn: Turn, entry: JobEntry, schedule: Schedule, cursor: Cursor, d
   const busy = entry.active.size > 0;
   if (busy && concurrencyPolicy === 'FORBID')
     return skip(turn, entry, 'a run is active, and another is forbidden', { scheduleId, dueMs });
-  if (turn.state.runs.size >= turn.state.settings.maxActiveRuns)
-    return skip(turn, entry, 'too many runs are active', { scheduleId, dueMs });
+  if (isFull(turn.state)) return skip(turn, entry, 'too many runs are active', { scheduleId, dueMs });
   if (cursor.remaining !== undefined) cursor.remaining -= 1;
   const before = [...entry.active.values()];
   const run = createRun(turn, entry, { dueMs, scheduleId, startByMs: dueMs + startingDeadlineSeconds * 1000 });

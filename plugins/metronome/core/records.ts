@@ -7,9 +7,18 @@ import type { Turn } from './turn.js';
 
 /** How the state lies in the store, one record for each thing that changes by itself. */
 
+const SHARDS = 16;
 /** Prefixes of all keys. */
-export const RECORD_KINDS = ['job/', 'cursor/', 'summary/', 'run/', 'done/'];
-const doneKey = (jobId: string, runId: string) => `done/${jobId}/${runId}`;
+export const RECORD_KINDS = ['job/', 'cursor/', 'summary/', 'run/', ...shards().map((shard) => `done/${shard}/`)];
+const doneKey = (jobId: string, runId: string) => `done/${shardOf(jobId)}/${jobId}/${runId}`;
+
+/** History is what grows largest, so it is asked for in parts. */
+function shards(): number[] {
+  return Array.from({ length: SHARDS }, (_, index) => index);
+}
+
+const shardOf = (jobId: string): number =>
+  [...jobId].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % SHARDS;
 
 interface CursorRecord {
   readonly cursors: Readonly<Record<string, Cursor>>;
@@ -38,6 +47,7 @@ export function dropJob(turn: Turn, { job, finished }: JobEntry): void {
 export function newEntry(job: Job): JobEntry {
   return {
     job,
+    chars: lengthOf(job),
     recurrences: new Map(job.schedules.map((schedule) => [schedule.id, recurrenceOf(whenOf(schedule))])),
     cursors: new Map(),
     marks: new Map(),
@@ -46,6 +56,8 @@ export function newEntry(job: Job): JobEntry {
     finished: { succeeded: [], failed: [] },
   };
 }
+
+export const lengthOf = (job: Job): number => JSON.stringify(job).length;
 
 export const whenOf = ({ cron, iso8601, timezone, zoned, postedMs }: Job['schedules'][number]) =>
   iso8601 === undefined ? { cron: cron ?? '', timezone } : { iso8601, timezone, zoned: zoned ?? false, postedMs };
@@ -71,22 +83,30 @@ export function recover(state: MetronomeState, entries: readonly StoreEntry[]): 
     for (const { key, value } of entries) if (key.startsWith(kind)) use(key.slice(kind.length), JSON.parse(value) as T);
   };
   byKind<Job>('job/', (id, job) => {
-    state.jobs.set(id, newEntry(job));
+    const entry = newEntry(job);
+    state.jobs.set(id, entry);
+    state.jobChars += entry.chars;
     linkChildren(state, job);
   });
   byKind<CursorRecord>('cursor/', (id, { cursors, marks }) => {
     const entry = state.jobs.get(id);
-    if (entry)
-      Object.assign(entry, { cursors: new Map(Object.entries(cursors)), marks: new Map(Object.entries(marks)) });
+    if (entry === undefined) return void state.orphans.push(`cursor/${id}`);
+    Object.assign(entry, { cursors: new Map(Object.entries(cursors)), marks: new Map(Object.entries(marks)) });
   });
-  byKind<Summary>('summary/', (id, summary) => Object.assign(state.jobs.get(id) ?? {}, { summary }));
+  byKind<Summary>('summary/', (id, summary) => {
+    const entry = state.jobs.get(id);
+    if (entry === undefined) state.orphans.push(`summary/${id}`);
+    else entry.summary = summary;
+  });
   byKind<Run>('run/', (id, run) => {
     state.runs.set(id, run);
+    state.runChars += run.chars;
     if (!run.orphaned) state.jobs.get(run.jobId)?.active.set(id, run);
   });
   byKind<FinishedRun>('done/', (path, run) => {
-    const finished = state.jobs.get(path.slice(0, path.lastIndexOf('/')))?.finished;
-    (run.succeeded ? finished?.succeeded : finished?.failed)?.push(run);
+    const finished = state.jobs.get(path.split('/')[1] ?? '')?.finished;
+    if (finished === undefined) state.orphans.push(`done/${path}`);
+    else (run.succeeded ? finished.succeeded : finished.failed).push(run);
   });
   for (const { finished } of state.jobs.values())
     for (const runs of [finished.succeeded, finished.failed])

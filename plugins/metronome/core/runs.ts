@@ -1,6 +1,6 @@
 import { compactTime } from './calendar.js';
 import type { TaskChange } from './effects.js';
-import { onPassed } from './dependencies.js';
+import { onEnd } from './dependencies.js';
 import { dropFinished, dropRun, saveFinished, saveRun, saveSummary } from './records.js';
 import type { FinishedRun, JobEntry, Lineage, MetronomeState, Run, TaskRecord } from './state.js';
 import type { Turn } from './turn.js';
@@ -15,14 +15,20 @@ const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 const RETRY_GROWTH = 1.5;
 /** Of a run that is restarted again and again, the last ones are remembered. */
-const MAX_TASKS = 20;
-const MAX_MESSAGE = 1000;
+const MAX_TASKS = 5;
+const MAX_MESSAGE = 500;
+/** Of a run's record, beside what its job says. */
+const RUN_CHARS = 1000;
 const WORD_MS = 30_000;
 
 const startTimer = (run: Run): string => `start:${run.id}`;
 const retryTimer = (run: Run): string => `retry:${run.id}`;
 /** Known to the framework by this: each launch of a run is another. */
 export const keyOf = ({ id, jobId, attempt }: Run): string => `${jobId.replaceAll(/[^\w.-]/g, '_')}_${id}.${attempt}`;
+
+/** No room for another. */
+export const isFull = ({ runs, runChars, settings }: MetronomeState): boolean =>
+  runs.size >= settings.maxActiveRuns || runChars >= settings.maxChars;
 
 function newRunId(state: MetronomeState, atMs: number): string {
   for (;;) {
@@ -62,12 +68,14 @@ export function createRun(
     run: spec,
     labels,
     lineage: lineage ?? { [jobId]: id },
+    chars: entry.chars + RUN_CHARS,
     status: 'INITIAL',
     attempt: 0,
     startByMs: Math.min(startByMs, atMs + spec.maxLaunchDelay * 1000),
     tasks: [],
   };
   state.runs.set(id, run);
+  state.runChars += run.chars;
   entry.active.set(id, run);
   state.agenda.set(startTimer(run), run.startByMs);
   saveRun(turn, run);
@@ -75,6 +83,7 @@ export function createRun(
 }
 
 export function launch(turn: Turn, run: Run): void {
+  turn.chars += run.chars;
   run.attempt += 1;
   run.status = 'STARTING';
   run.retryAtMs = undefined;
@@ -158,6 +167,7 @@ function retryDelayMs({ atMs }: Turn, { attempt, createdAtMs, run: { restart, re
 export function finish(turn: Turn, run: Run, succeeded: boolean, message?: string): void {
   const { state, atMs } = turn;
   state.runs.delete(run.id);
+  state.runChars -= run.chars;
   for (const timer of [startTimer(run), retryTimer(run)]) state.agenda.delete(timer);
   dropRun(turn, run);
   const entry = state.jobs.get(run.jobId);
@@ -176,13 +186,13 @@ export function countEnd(turn: Turn, entry: JobEntry, succeeded: boolean, lineag
   summary.passed = succeeded || entry.job.chronos?.softError === true;
   if (summary.passed) Object.assign(summary, { passes: summary.passes + 1, lineage });
   saveSummary(turn, entry);
-  onPassed(turn, entry);
+  onEnd(turn, entry);
 }
 
 function remember(turn: Turn, entry: JobEntry, run: FinishedRun): void {
   const { settings, jobs } = turn.state;
   const runs = run.succeeded ? entry.finished.succeeded : entry.finished.failed;
-  const most = Math.min(settings.historyPerJob, Math.max(5, Math.floor(settings.maxHistory / (2 * jobs.size))));
+  const most = Math.min(settings.historyPerJob, Math.max(1, Math.floor(settings.maxHistory / (2 * jobs.size))));
   runs.push(run);
   saveFinished(turn, entry.job.id, run);
   while (runs.length > most) dropFinished(turn, entry.job.id, runs.shift()!);
@@ -205,7 +215,10 @@ export function onRunTimer(turn: Turn, kind: string, runId: string): void {
 /** In a new process: what was stored is wanted again, and what the framework knows of beyond that is dropped. */
 export function resumeRuns(turn: Turn, keys: readonly string[]): void {
   const known = new Set(keys);
-  for (const run of [...turn.state.runs.values()]) resume(turn, run, known);
+  for (const run of [...turn.state.runs.values()]) {
+    resume(turn, run, known);
+    if (!turn.state.jobs.has(run.jobId)) stopRun(turn, run, 'its job was removed');
+  }
   for (const key of keys) if (!turn.state.runsByKey.has(key)) turn.add({ type: 'drop', key });
 }
 

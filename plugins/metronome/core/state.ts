@@ -10,9 +10,12 @@ export interface Settings {
   readonly historyPerJob: number;
   /** Of all jobs together: with many jobs, fewer are kept of each. */
   readonly maxHistory: number;
+  /** Of all jobs together, and of all active runs together: the store's answers are bounded. */
+  readonly maxChars: number;
   readonly catchUpMax: number;
-  /** Firings worked out in one step; the rest follow in the next. */
-  readonly maxFiringsPerStep: number;
+  /** Things that are due and worked out in one step, and what their records may have together; the rest follow in the next. */
+  readonly maxDuePerStep: number;
+  readonly maxCharsPerStep: number;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -21,7 +24,10 @@ export const DEFAULT_SETTINGS: Settings = {
   historyPerJob: 1000,
   maxHistory: 100_000,
   catchUpMax: 100,
-  maxFiringsPerStep: 200,
+  maxChars: 16_000_000,
+  maxDuePerStep: 200,
+  // What one step writes must fit into one batch of the store: a firing's run and its cursor land together.
+  maxCharsPerStep: 2_000_000,
 };
 
 export interface TaskRecord {
@@ -49,6 +55,8 @@ export interface Run {
   readonly arguments?: string;
   /** Which run of each job without parents it goes back to. */
   readonly lineage: Lineage;
+  /** About how long its record is. */
+  readonly chars: number;
   status: RunStatus;
   /** Launches so far; 0 while it waits. */
   attempt: number;
@@ -97,6 +105,8 @@ export interface Cursor {
 
 export interface JobEntry {
   job: Job;
+  /** How long its record is. */
+  chars: number;
   recurrences: Map<string, Recurrence>;
   cursors: Map<string, Cursor>;
   /** By parent: its passes when this job last fired for it. */
@@ -121,6 +131,10 @@ export interface MetronomeState {
   startedAtMs: number;
   idState: number;
   wakeAtMs: number | undefined;
+  jobChars: number;
+  runChars: number;
+  /** Keys of records whose job is gone: what a removal that was cut short left behind. */
+  readonly orphans: string[];
   skipped: number;
 }
 
@@ -134,6 +148,9 @@ export const createState = (settings: Partial<Settings> = {}): MetronomeState =>
   startedAtMs: 0,
   idState: 0,
   wakeAtMs: undefined,
+  jobChars: 0,
+  runChars: 0,
+  orphans: [],
   skipped: 0,
 });
 

@@ -359,6 +359,61 @@ describe('bounds', () => {
     expect(finished().succeeded.map(({ id }) => id)).toEqual(before);
   });
 
+  it('of what one step writes hold: large runs are made up for in several', async () => {
+    const kilobytes = 'x'.repeat(60_000);
+    await job('a', {}, { labels: { one: kilobytes, two: kilobytes, three: kilobytes, four: kilobytes } });
+    world.endTasksAfter(1000);
+    await world.time.advance(1);
+    await minutely({ catchUpPolicy: 'all', startingDeadlineSeconds: 36_000 });
+    world.die();
+    let most = 0;
+    world.fateOf = (batch) => {
+      most = Math.max(most, JSON.stringify(batch).length);
+      return 'lands';
+    };
+    await world.time.advance(40 * MINUTE);
+    await world.start();
+    await world.time.advance(MINUTE);
+    expect(new Set(world.dues('a')).size).toBe(41);
+    expect(world.dues('a')).toHaveLength(41);
+    // What is larger than 8 MiB is written in parts, and a firing must not be torn from its run.
+    expect(most).toBeLessThan(4_000_000);
+  });
+
+  it('of all jobs together hold', async () => {
+    world.die();
+    world = new World({ maxChars: 10_000 });
+    await world.start();
+    expect((await job('a', {}, { labels: { one: 'x'.repeat(9000) } })).status).toBe(201);
+    expect((await job('b', {}, { labels: { one: 'x'.repeat(9000) } })).status).toBe(503);
+    expect((await job('a2')).status).toBe(201);
+    for (let n = 0; n < 20; n++) await start();
+    expect(active().length).toBe(1);
+  });
+
+  it('a parent may have many children', async () => {
+    await job();
+    for (let n = 0; n < 450; n++) await job(`c${n}`, {}, { dependencies: [{ id: 'a' }] });
+    world.endTasksAfter(1000);
+    await start();
+    await world.time.advance(10_000);
+    expect(world.cluster.launched).toHaveLength(451);
+  });
+
+  it('what a removal left that was cut short is swept up', async () => {
+    await job();
+    world.endTasksAfter(1000);
+    await start();
+    await world.time.advance(2000);
+    await start();
+    world.die();
+    world.store.entries.delete('job/a');
+    await world.start();
+    await world.time.advance(1000);
+    expect([...world.store.entries.keys()].filter((key) => key !== 'framework/id')).toEqual([]);
+    expect(world.cluster.tasks.size).toBe(0);
+  });
+
   it('a removed job leaves nothing behind', async () => {
     await job();
     await minutely();

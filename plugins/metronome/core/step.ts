@@ -1,5 +1,6 @@
 import { carryOut } from './commands.js';
 import type { Answer, Effect, MetronomeEvent } from './effects.js';
+import { fireWhenReady } from './dependencies.js';
 import { onFiringTimer, plan } from './firing.js';
 import { Refusal } from './refusal.js';
 import { onRunTimer, onTaskChanged, resumeRuns } from './runs.js';
@@ -32,18 +33,23 @@ function onStarted(turn: Turn, seed: number, keys: readonly string[]): void {
   state.startedAtMs = turn.atMs;
   state.idState = Math.abs(Math.trunc(seed)) % 62 ** 5;
   resumeRuns(turn, keys);
+  for (const key of state.orphans.splice(0)) turn.remove(key);
+  for (const { job } of state.jobs.values())
+    if (job.dependencies.length > 0) state.agenda.set(`ready:${job.id}`, turn.atMs);
   for (const entry of state.jobs.values()) for (const schedule of entry.job.schedules) plan(turn, entry, schedule);
 }
 
 function onWoke(turn: Turn): void {
   const { state, atMs } = turn;
   state.wakeAtMs = undefined;
-  for (let count = 0; count < state.settings.maxFiringsPerStep; count++) {
+  const { maxDuePerStep, maxCharsPerStep } = state.settings;
+  for (let count = 0; count < maxDuePerStep && turn.chars < maxCharsPerStep; count++) {
     const due = state.agenda.takeDue(atMs);
     if (due === undefined) return;
     const colon = due.key.indexOf(':');
     const [kind, rest] = [due.key.slice(0, colon), due.key.slice(colon + 1)];
     if (kind === 'fire') onFiringTimer(turn, rest, due.atMs);
+    else if (kind === 'ready') fireWhenReady(turn, state.jobs.get(rest));
     else onRunTimer(turn, kind, rest);
   }
 }

@@ -7,6 +7,8 @@ export class Turn {
   /** By key; undefined deletes. Written out when the step is over: a record may change several times until then. */
   private readonly writes = new Map<string, unknown>();
   private readonly effects: Effect[] = [];
+  /** About how much it writes. */
+  chars = 0;
 
   constructor(
     readonly state: MetronomeState,

@@ -30,7 +30,7 @@ export class Launcher {
   want(key: string, run: Run): void {
     this.cancelRetry(key);
     const known = this.options.framework().get(key);
-    if (known !== undefined && !known.record?.stopping) return this.follow(key);
+    if (known !== undefined && !known.record.stopping) return this.follow(key);
     try {
       this.options.framework().run(wantOf(key, run));
       this.follow(key);
@@ -44,7 +44,9 @@ export class Launcher {
     const framework = this.options.framework();
     if (framework.get(key) === undefined) return this.ended(key, { state: 'TASK_KILLED', succeeded: false });
     this.follow(key);
-    void framework.stop(key);
+    framework.stop(key).catch((error: unknown) => {
+      if (!hasCode(error, 'FRAMEWORK_ENDED')) throw error;
+    });
   }
 
   /** For `onTask` of the framework. Ends are told by `finished`, once they are stored. */
@@ -64,7 +66,7 @@ export class Launcher {
     this.followed.add(key);
     const handle = this.options.framework().get(key);
     if (handle === undefined) return;
-    const launch = handle.record?.launch;
+    const { launch } = handle.record;
     if (launch?.state === 'TASK_RUNNING')
       this.options.changed(key, { state: 'running', taskId: launch.taskId, status: launch.state });
     void handle.finished.then((outcome) => this.ended(key, outcome));
