@@ -2,35 +2,61 @@ import type { Job } from './job.js';
 import type { Violation } from './refusal.js';
 import { saveCursors } from './records.js';
 import { createRun, isFull, launch } from './runs.js';
-import type { JobEntry, Lineage, MetronomeState } from './state.js';
+import type { JobEntry, Lineage, MetronomeState, Pass } from './state.js';
 import type { Turn } from './turn.js';
 
 /**
- * Jobs that run after others. A job fires when each of its parents ended well since it fired last, and those ends go back to the same
- * run of each ancestor that they share: a join never mixes two rounds.
+ * Jobs that run after others. A job fires when each of its parents ended well since it fired last, in runs that go back to the same run
+ * of each ancestor that they share: a join never mixes two rounds.
  */
 
 /** They are looked at in steps of their own: a parent may have many. */
 export function onEnd({ state, atMs }: Turn, { job }: JobEntry): void {
-  for (const id of [...(state.children.get(job.id) ?? []), job.id]) state.agenda.set(`ready:${id}`, atMs);
+  for (const id of state.children.get(job.id) ?? []) state.agenda.set(`ready:${id}`, atMs);
+  if (job.dependencies.length > 0) state.agenda.set(`ready:${job.id}`, atMs);
 }
 
 /** Never beside another run of the same job: that one's end asks again. */
 export function fireWhenReady(turn: Turn, entry: JobEntry | undefined): void {
   if (entry === undefined || entry.job.dependencies.length === 0 || entry.active.size > 0) return;
-  const parents = entry.job.dependencies.map(({ id }) => turn.state.jobs.get(id));
-  const ready = (parent: JobEntry | undefined): parent is JobEntry =>
-    parent !== undefined && parent.summary.passed && parent.summary.passes > (entry.marks.get(parent.job.id) ?? 0);
-  const lineage = parents.every(ready) ? merged(parents.map(({ summary }) => summary.lineage)) : undefined;
-  if (lineage === undefined) return;
-  for (const { job, summary } of parents as JobEntry[]) entry.marks.set(job.id, summary.passes);
+  const round = completeRound(turn.state, entry);
+  if (round === undefined) return;
+  entry.job.dependencies.forEach(({ id }, index) => entry.marks.set(id, round.passes[index]!.number));
   saveCursors(turn, entry);
   if (entry.job.chronos?.disabled) return;
   if (isFull(turn.state)) {
     turn.state.skipped += 1;
     return turn.warn('too many runs are active: a job is skipped', { job: entry.job.id });
   }
-  launch(turn, createRun(turn, entry, { lineage }));
+  launch(turn, createRun(turn, entry, { lineage: round.lineage }));
+}
+
+interface Round {
+  readonly lineage: Lineage;
+  /** One of each parent. */
+  readonly passes: readonly Pass[];
+}
+
+/** The latest in which all parents have ended well. A parent may be ahead of the others. */
+function completeRound({ jobs }: MetronomeState, { job, marks }: JobEntry): Round | undefined {
+  const candidates = job.dependencies.map(({ id }) =>
+    (jobs.get(id)?.summary.recent ?? []).filter(({ number }) => number > (marks.get(id) ?? 0)).reverse(),
+  );
+  const [first = [], ...others] = candidates;
+  for (const pass of first) {
+    let round: Round | undefined = { lineage: pass.lineage, passes: [pass] };
+    for (const passes of others) round = round && joined(round, passes);
+    if (round) return round;
+  }
+  return undefined;
+}
+
+function joined({ lineage, passes }: Round, candidates: readonly Pass[]): Round | undefined {
+  for (const pass of candidates) {
+    const both = merged([lineage, pass.lineage]);
+    if (both) return { lineage: both, passes: [...passes, pass] };
+  }
+  return undefined;
 }
 
 /** Undefined when they speak of different runs of the same job. */
@@ -47,7 +73,7 @@ function merged(lineages: readonly Lineage[]): Lineage | undefined {
 /** A run by hand stands in for one that failed: it goes back to the same runs as the parents' latest. */
 export function lineageByHand(state: MetronomeState, { job }: JobEntry): Lineage | undefined {
   if (job.dependencies.length === 0) return undefined;
-  const lineages = job.dependencies.map(({ id }) => state.jobs.get(id)?.summary.lineage ?? {});
+  const lineages = job.dependencies.map(({ id }) => state.jobs.get(id)?.summary.recent.at(-1)?.lineage ?? {});
   const all = merged(lineages);
   return all === undefined || Object.keys(all).length === 0 ? undefined : all;
 }

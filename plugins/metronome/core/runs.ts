@@ -19,6 +19,8 @@ const MAX_TASKS = 5;
 const MAX_MESSAGE = 500;
 /** Of a run's record, beside what its job says. */
 const RUN_CHARS = 1000;
+/** A child may be so many rounds of its parents behind before it loses one. */
+const MAX_RECENT = 16;
 const WORD_MS = 30_000;
 
 const startTimer = (run: Run): string => `start:${run.id}`;
@@ -183,8 +185,10 @@ export function countEnd(turn: Turn, entry: JobEntry, succeeded: boolean, lineag
   const { summary } = entry;
   if (succeeded) Object.assign(summary, { successCount: summary.successCount + 1, lastSuccessAtMs: turn.atMs });
   else Object.assign(summary, { failureCount: summary.failureCount + 1, lastFailureAtMs: turn.atMs });
-  summary.passed = succeeded || entry.job.chronos?.softError === true;
-  if (summary.passed) Object.assign(summary, { passes: summary.passes + 1, lineage });
+  if (succeeded || entry.job.chronos?.softError) {
+    summary.passes += 1;
+    summary.recent = [...summary.recent, { number: summary.passes, lineage }].slice(-MAX_RECENT);
+  }
   saveSummary(turn, entry);
   onEnd(turn, entry);
 }

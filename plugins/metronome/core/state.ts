@@ -90,10 +90,14 @@ export interface Summary {
   lastFailureAtMs?: number;
   /** Ends that children may build on: successes, and failures that do not count. */
   passes: number;
-  /** Whether the latest end was one. */
-  passed: boolean;
-  /** Of the latest such end. */
-  lineage: Lineage;
+  /** The latest of them, oldest first. */
+  recent: readonly Pass[];
+}
+
+export interface Pass {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly lineage: Lineage;
 }
 
 export interface Cursor {
@@ -109,7 +113,7 @@ export interface JobEntry {
   chars: number;
   recurrences: Map<string, Recurrence>;
   cursors: Map<string, Cursor>;
-  /** By parent: its passes when this job last fired for it. */
+  /** By parent: number of its pass that this job last fired for. */
   marks: Map<string, number>;
   summary: Summary;
   readonly active: Map<string, Run>;
@@ -154,4 +158,4 @@ export const createState = (settings: Partial<Settings> = {}): MetronomeState =>
   skipped: 0,
 });
 
-export const newSummary = (): Summary => ({ successCount: 0, failureCount: 0, passes: 0, passed: false, lineage: {} });
+export const newSummary = (): Summary => ({ successCount: 0, failureCount: 0, passes: 0, recent: [] });

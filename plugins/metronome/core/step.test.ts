@@ -284,6 +284,24 @@ describe('jobs that depend on others', () => {
     expect(world.launchesOf('d')).toHaveLength(1);
   });
 
+  it('find the round that a slow parent is in, although another is ahead', async () => {
+    await chain({ a: [], fast: ['a'], slow: ['a'], join: ['fast', 'slow'] });
+    for (let n = 0; n < 3; n++) {
+      await start('a');
+      await end('a');
+      await end('fast');
+    }
+    await end('slow');
+    expect(alive()).toEqual(['join', 'slow']);
+    await end('slow');
+    await end('join');
+    // The slow one has seen the first round and the third.
+    expect(alive()).toEqual(['join']);
+    await end('join');
+    expect(alive()).toEqual([]);
+    expect(world.launchesOf('join')).toHaveLength(2);
+  });
+
   it('go on when a failed parent is run by hand', async () => {
     await chain({ a: [], b: ['a'], c: ['a'], d: ['b', 'c'] });
     await start('a');
