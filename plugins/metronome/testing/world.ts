@@ -41,6 +41,8 @@ export class World {
   readonly store = new MemoryPluginStore();
   fateOf: (batch: readonly StoreWrite[]) => Fate = () => 'lands';
   deaths = 0;
+  /** How far the clock on the wall is from true time. */
+  skewMs = 0;
   private life: StoreOfOneLife | undefined;
   private metronome: Metronome | undefined;
 
@@ -73,7 +75,7 @@ export class World {
       store: life,
       log: silentLog,
       role: '*',
-      clock: this.time,
+      clock: { now: () => this.time.now() + this.skewMs, after: (ms, fire) => this.time.after(ms, fire) },
       settings: this.settings,
       onFatal: (error) => {
         throw error;
