@@ -1,6 +1,7 @@
 // Compiles all packages, then packs every plugin as a registry tarball: one bundled module with the SDK left outside.
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { markBuilt, root, run, sourceDigest, withBuildLock } from './lib.mjs';
 
 async function packAll() {
@@ -11,12 +12,9 @@ async function packAll() {
     existsSync(join(root, 'plugins', name, 'package.json')),
   );
   const { packPlugin } = await import('../cli/dist/plugin/pack.js');
-  const plugins = [];
-  for (const name of names.sort()) {
-    const { manifest, file, integrity } = await packPlugin(join(root, 'plugins', name), outDir);
-    plugins.push({ manifest, file: basename(file), integrity });
-  }
-  writeFileSync(join(outDir, 'index.json'), JSON.stringify({ plugins }, null, 2));
+  const { DirectoryRegistry } = await import('../cli/dist/plugin/registry.js');
+  const registry = new DirectoryRegistry(outDir);
+  for (const name of names.sort()) await registry.publish(await packPlugin(join(root, 'plugins', name), tmpdir()));
   cpSync(join(root, 'plugins', 'distribution.json'), join(outDir, 'distribution.json'));
   const target = join(root, 'build', 'registry');
   rmSync(target, { recursive: true, force: true });

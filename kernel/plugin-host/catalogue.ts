@@ -5,6 +5,8 @@ import { NOTHING_WANTED, type Wanted } from './wanted.js';
 /** Which plugins a node has: the built-in ones and, before them, what operators installed. */
 export class Catalogue {
   readonly builtIns: readonly PluginPackage[];
+  /** Shipped, and not run unless they are installed. */
+  readonly others: readonly PluginPackage[];
 
   /** `registryDir`: of the built-in plugins; undefined = there are none. */
   constructor(
@@ -12,7 +14,9 @@ export class Catalogue {
     log: Logger,
     public wanted: Wanted = NOTHING_WANTED,
   ) {
-    this.builtIns = registryDir === undefined ? [] : readRegistry(registryDir, log);
+    const shipped = registryDir === undefined ? { builtIn: [], others: [] } : readRegistry(registryDir, log);
+    this.builtIns = shipped.builtIn;
+    this.others = shipped.others;
   }
 
   all(): PluginPackage[] {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   MezzoError,
@@ -14,19 +14,19 @@ import {
   type RunsOn,
 } from '@mezzo/sdk/contract';
 import { readPackage, requireSdk, unpackPackage } from '@mezzo/sdk/package';
-import { checkConfig, sdkPackage, type PhaseTimeouts, type RunSpec } from '@mezzo/sdk/runtime';
-import { clusterKey, mintToken } from '@mezzo/sdk/secrets';
+import { checkConfig, sdkPackage, type PhaseTimeouts } from '@mezzo/sdk/runtime';
 import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { PluginCgroups } from './cgroups.js';
-import { API_SOCKET, CONTROL_SOCKET, HostFiles } from './host-files.js';
+import { API_SOCKET, HostFiles } from './host-files.js';
 import { KernelPlugins, type KernelPlugin } from './kernel-plugins.js';
 import { Life } from './life.js';
 import { endOfLog, trimLog } from './log-file.js';
-import { OwnPlugin, readRecord, SUPERVISION, type Launcher, type Supervision } from './own-plugin.js';
+import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
 import { PluginApi } from './plugin-api.js';
 import { noStore, type HostStore } from './plugin-store.js';
 import type { PluginPackage } from './registry.js';
+import { permitted, prepareRun, renewKernelToken, type RunOptions } from './runs.js';
 import { Sandbox } from './sandbox.js';
 import { Trials } from './trials.js';
 import { prunePackages, WantedFile, type Wanted } from './wanted.js';
@@ -58,7 +58,6 @@ export interface PluginHostOptions {
 }
 
 const TRIM_EVERY_MS = 30_000;
-const KERNEL_TOKEN_SECONDS = 3 * 24 * 3600;
 const RENEW_EVERY_MS = 12 * 3_600_000;
 
 /** All plugins of one daemon. Knows none of them by name. */
@@ -259,7 +258,8 @@ export class PluginHost {
     const { manifest } = pkg;
     const { id } = manifest;
     try {
-      const { spec, launcher } = await this.prepareRun(pkg);
+      const { spec, launcher, token } = await prepareRun(pkg, this.configOf(id), this.clusterOf(id), this.runOptions);
+      this.api.admit(token, manifest);
       this.broken.delete(id);
       const running = this.own.get(id);
       if (running !== undefined) return await running.replace(spec, launcher);
@@ -370,67 +370,6 @@ export class PluginHost {
     else if (this.leading === false) await plugin.stop('runs on the leading master');
   }
 
-  /** Unpacks it, lays out what it needs to run, and tells how it is started. */
-  private async prepareRun({
-    manifest,
-    file,
-    integrity,
-  }: PluginPackage): Promise<{ spec: RunSpec; launcher: Launcher }> {
-    const { id } = manifest;
-    const { options, sandbox, cgroups } = this;
-    requireSdk(manifest, this.sdk.version);
-    const dirs = this.files.dirs(id, await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity));
-    const config = checkConfig(id, manifest.config, this.configOf(id));
-    const token = this.files.token(id);
-    sandbox.prepare(id, dirs);
-    const seen = sandbox.inside(dirs);
-    const give = (name: string, text: string): string => {
-      sandbox.write(id, join(dirs.run, name), text);
-      return join(seen.run, name);
-    };
-    const caFile = options.caFile === undefined ? undefined : give('ca.pem', readFileSync(options.caFile, 'utf8'));
-    const keyFile = join(options.secretsDir, 'cluster.key');
-    const parts = {
-      format: 1 as const,
-      pluginDir: seen.package,
-      manifest,
-      config,
-      cluster: { ...this.clusterOf(id), stateDir: seen.state },
-      apiSocket: join(seen.api, API_SOCKET),
-      tokenFile: give('token', token),
-      kernelTokenFile: give('jwt', await this.kernelToken(manifest)),
-      ...(caFile !== undefined && { caFile }),
-      controlSocket: join(seen.socket, CONTROL_SOCKET),
-      logLevel: options.logLevel ?? 'info',
-      ...(manifest.requires.includes('cluster-key') && {
-        clusterKeyFile: give('cluster.key', readFileSync(keyFile, 'utf8')),
-      }),
-    };
-    const known = JSON.stringify([parts, integrity, this.sdk]);
-    const spec = { ...parts, digest: createHash('sha256').update(known).digest('hex') };
-    this.api.admit(token, manifest);
-    const launcher: Launcher = {
-      controlSocket: join(dirs.socket, CONTROL_SOCKET),
-      lack: sandbox.lack,
-      start: (logFd) => {
-        give('spec', JSON.stringify(spec));
-        return sandbox.spawn(id, dirs, manifest.limits, logFd, caFile);
-      },
-      clean: async () => {
-        const outOfMemory = cgroups?.wasOutOfMemory(id) ?? false;
-        await cgroups?.end(id);
-        return outOfMemory;
-      },
-    };
-    return { spec, launcher };
-  }
-
-  /** Speaks for the plugin on the kernel's public APIs, and lets it do there what its manifest declares. */
-  private kernelToken({ id, permissions: { roles, operator } }: PluginManifest): Promise<string> {
-    const claims = { uid: id, scope: 'plugin', may: { roles, operator } } as const;
-    return mintToken(clusterKey(this.options.secretsDir), claims, KERNEL_TOKEN_SECONDS);
-  }
-
   private configOf(id: string): unknown {
     return { ...this.catalogue.wanted.config[id], ...(this.options.config?.[id] as object) };
   }
@@ -456,33 +395,22 @@ export class PluginHost {
     for (const id of this.cgroups?.ids() ?? []) if (!this.own.has(id)) await this.cgroups?.end(id);
   }
 
+  private get runOptions(): RunOptions {
+    const { files, sandbox, cgroups, sdk } = this;
+    const { secretsDir, caFile, logLevel = 'info' } = this.options;
+    return { files, sandbox, cgroups, sdk, secretsDir, caFile, logLevel };
+  }
+
   private renewTokens(): void {
-    for (const [id, plugin] of this.own)
-      this.kernelToken(plugin.manifest)
-        .then((token) => this.sandbox.write(id, join(this.files.dirs(id, '').run, 'jwt'), token))
-        .catch((error: unknown) =>
-          this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
-        );
+    for (const [id, { manifest }] of this.own)
+      renewKernelToken(manifest, this.runOptions).catch((error: unknown) =>
+        this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
+      );
   }
 
   private trimLogs(): void {
     for (const id of this.own.keys()) void trimLog(this.files.of(id).log);
   }
-}
-
-/** Without the names that its manifest does not claim: whoever announces the name of another gets what is meant for that. */
-function permitted(
-  { id, permissions }: PluginManifest,
-  endpoints: Readonly<Record<string, string>>,
-  log: Logger,
-): Readonly<Record<string, string>> {
-  const all = Object.entries(endpoints);
-  for (const [name] of all)
-    if (!permissions.endpoints.includes(name))
-      log.warn(
-        `plugin ${id} announces ${name} without declaring it: add it to "permissions.endpoints" of its manifest`,
-      );
-  return Object.fromEntries(all.filter(([name]) => permissions.endpoints.includes(name)));
 }
 
 const rowOf = ({ id, version, process, runsOn }: PluginManifest, state: PluginState, reason: string): PluginStatus => ({

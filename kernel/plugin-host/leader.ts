@@ -59,8 +59,16 @@ export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginL
   fleet.onChange(say);
   fleet.onArrival(() => void host.apply(told.wanted));
   say();
-  const builtIns = new Catalogue(registryDir, log).builtIns;
+  const { builtIns, others } = new Catalogue(registryDir, log);
   const localConfig = options.config ?? {};
-  const installer = new Installer({ records, fleet, builtIns, sdkVersion: sdkPackage().version, dir, localConfig });
+  const installer = new Installer({
+    records,
+    fleet,
+    builtIns,
+    others,
+    sdkVersion: sdkPackage().version,
+    dir,
+    localConfig,
+  });
   return { host, fleet, installer, records };
 }

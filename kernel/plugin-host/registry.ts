@@ -14,16 +14,39 @@ export interface PluginPackage {
   readonly builtIn: boolean;
 }
 
-/** The plugins that run unless told otherwise: those of the directory's index.json that its distribution.json names. */
-export function readRegistry(dir: string, log: Logger): PluginPackage[] {
-  const index = readJson(join(dir, 'index.json'))['plugins'];
+/** What ships with Mezzo: a directory of packages with an index as registries of npm have it. */
+export interface Shipped {
+  /** Those that run unless told otherwise: its distribution.json names them. */
+  readonly builtIn: readonly PluginPackage[];
+  /** Those that wait to be installed. */
+  readonly others: readonly PluginPackage[];
+}
+
+export function readRegistry(dir: string, log: Logger): Shipped {
+  const index = readJson(join(dir, 'index.json'))['packages'];
   const distribution = readJson(join(dir, 'distribution.json'))['plugins'];
-  if (!Array.isArray(index) || !Array.isArray(distribution))
-    throw damaged(dir, 'index.json and distribution.json hold no list of "plugins"');
-  const packages = index.flatMap((entry) => packageOf(dir, entry, true, log) ?? []);
-  for (const id of distribution)
+  if (typeof index !== 'object' || index === null || !Array.isArray(distribution))
+    throw damaged(dir, 'index.json holds no "packages", or distribution.json no list of "plugins"');
+  const packages = Object.values(index as Record<string, Packument>).flatMap(
+    (packument) => latestOf(dir, packument, log) ?? [],
+  );
+  const ids: readonly unknown[] = distribution;
+  for (const id of ids)
     if (!packages.some(({ manifest }) => manifest.id === id)) log.error(`the registry holds no plugin ${String(id)}`);
-  return packages.filter(({ manifest }) => distribution.includes(manifest.id));
+  const runs = ({ manifest }: PluginPackage): boolean => ids.includes(manifest.id);
+  return { builtIn: packages.filter(runs), others: packages.filter((pkg) => !runs(pkg)) };
+}
+
+interface Packument {
+  readonly 'dist-tags'?: { readonly latest?: string };
+  readonly versions?: Readonly<Record<string, Record<string, unknown>>>;
+}
+
+function latestOf(dir: string, packument: Packument, log: Logger): PluginPackage | undefined {
+  const { name, version, description, mezzo, dist } = packument.versions?.[packument['dist-tags']?.latest ?? ''] ?? {};
+  const { tarball: file, integrity } = Object(dist) as Record<string, unknown>;
+  const manifest = { name, version, ...(description !== undefined && { description }), ...(mezzo as object) };
+  return packageOf(dir, { manifest, file, integrity }, true, log);
 }
 
 /** From an index or a record of an installation. Undefined, with a word in the log, when it is wrong. */

@@ -75,6 +75,15 @@ test('a plugin that is killed is back within two seconds, and nobody else notice
   expect(others(await list())).toEqual(others(before));
 });
 
+test('what ships with Mezzo and is not run is installed by its name, without more ado, and removed', async () => {
+  const { code, stdout, stderr } = await cluster.mezzo(['plugin', 'install', 'metronome', '--yes']);
+  expect(code, stdout + stderr).toBe(0);
+  expect(stdout).toContain('signed by Mezzo');
+  expect(await find('metronome')).toMatchObject({ state: 'active' });
+  expect((await cluster.mezzo(['plugin', 'remove', 'metronome', '--yes'])).code).toBe(0);
+  expect(await find('metronome')).toBeUndefined();
+});
+
 test('what is no plugin is refused, and says why', async () => {
   const { code, stderr } = await cluster.mezzo([
     'plugin',

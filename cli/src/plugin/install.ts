@@ -1,6 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Cluster } from '../lib/cluster.js';
-import { requireRegistry } from './flags.js';
 import { readPacked, type Packed } from './pack.js';
 import { callPlugins, describe, watchVersion } from './plugins.js';
 import { fetchPlugin, findPlugin, openRegistry } from './registry.js';
@@ -53,7 +52,7 @@ export async function installPlugin(cluster: Cluster, wanted: string, options: I
       return read;
     }
     if (/\.t(ar\.)?gz$/.test(name)) return readPacked(name);
-    const registry = openRegistry(requireRegistry(where));
+    const registry = openRegistry(where);
     const found = await findPlugin(registry, name);
     for (const line of describe(found.manifest)) say(line);
     await confirm();

@@ -4,6 +4,7 @@ import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
 import { manifestOf, requireIntegrity, type PackageSignature } from '@mezzo/sdk/package';
 import semver from 'semver';
 import { httpBytes, httpJson } from '../lib/http.js';
+import { bundledRegistry } from '../up/kernel.js';
 import type { Packed } from './pack.js';
 
 /** What registries of npm say of a package: enough to judge each version by, without a byte of it. */
@@ -42,7 +43,8 @@ export interface Registry {
   publish(packed: Packed, token: string | undefined): Promise<void>;
 }
 
-export const openRegistry = (where: string): Registry =>
+/** Undefined: what ships with Mezzo. */
+export const openRegistry = (where: string = bundledRegistry()): Registry =>
   /^https?:\/\//.test(where) ? new HttpRegistry(where.replace(/\/+$/, '')) : new DirectoryRegistry(resolve(where));
 
 /** `NAME[@RANGE]`, NAME being that of the package or, of one that follows the custom, the plugin's id. Rejects with PLUGIN_NOT_FOUND. */

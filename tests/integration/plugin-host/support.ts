@@ -72,15 +72,16 @@ export function pack(dir: string, made: TestPlugin): Buffer {
 export function makeRegistry(dir: string, plugins: readonly TestPlugin[]): string {
   const registry = join(dir, 'built-in');
   mkdirSync(registry, { recursive: true });
-  const index = plugins.map((made) => {
+  const packages = plugins.map((made) => {
     const bytes = pack(dir, made);
     const { mezzo, name, version, description } = packageJsonOf(made);
     const file = `${made.id}-${version}.tgz`;
     writeFileSync(join(registry, file), bytes);
     const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
-    return { manifest: { ...mezzo, name, version, description }, file, integrity };
+    const entry = { name, version, description, mezzo, dist: { tarball: file, integrity } };
+    return [name, { name, 'dist-tags': { latest: version }, versions: { [version]: entry } }];
   });
-  writeFileSync(join(registry, 'index.json'), JSON.stringify({ plugins: index }));
+  writeFileSync(join(registry, 'index.json'), JSON.stringify({ packages: Object.fromEntries(packages) as object }));
   writeFileSync(join(registry, 'distribution.json'), JSON.stringify({ plugins: plugins.map(({ id }) => id) }));
   return registry;
 }

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Args } from '@oclif/core';
+import { MezzoError } from '@mezzo/sdk/contract';
 import { signPackage } from '@mezzo/sdk/package';
 import { MezzoCommand } from '../../lib/command.js';
-import { registryFlag, requireRegistry } from '../../plugin/flags.js';
+import { registryFlag } from '../../plugin/flags.js';
 import { packPlugin, readPacked, type Packed } from '../../plugin/pack.js';
 import { openRegistry } from '../../plugin/registry.js';
 import { keyFlag, readKey } from './pack.js';
@@ -22,7 +23,12 @@ export default class PluginPublish extends MezzoCommand {
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(PluginPublish);
-    const registry = openRegistry(requireRegistry(flags.registry));
+    if (flags.registry === undefined)
+      throw new MezzoError('NO_REGISTRY', 'no registry is given to publish in', {
+        blame: 'user',
+        next: 'name one with --registry DIR or --registry URL, or in MEZZO_REGISTRY',
+      });
+    const registry = openRegistry(flags.registry);
     const packed = await this.packed(args.what, readKey(flags.key));
     await registry.publish(packed, process.env.MEZZO_REGISTRY_TOKEN);
     const { name, version } = packed.manifest;

@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { MezzoCommand } from '../../lib/command.js';
-import { registryFlag, requireRegistry } from '../../plugin/flags.js';
+import { registryFlag } from '../../plugin/flags.js';
 import { openRegistry } from '../../plugin/registry.js';
 
 interface Row {
@@ -18,7 +18,7 @@ export default class PluginSearch extends MezzoCommand {
 
   async run(): Promise<readonly Row[]> {
     const { args, flags } = await this.parse(PluginSearch);
-    const found = await openRegistry(requireRegistry(flags.registry)).search(args.text ?? '');
+    const found = await openRegistry(flags.registry).search(args.text ?? '');
     const rows = found.map(({ name, version, description = '', mezzo }) => ({
       ...{ name, version, description },
       id: String(Object(mezzo).id),

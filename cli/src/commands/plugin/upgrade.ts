@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import semver from 'semver';
 import { confirm } from '../../lib/ask.js';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
-import { registryFlag, requireRegistry, watchFlags, yesFlag } from '../../plugin/flags.js';
+import { registryFlag, watchFlags, yesFlag } from '../../plugin/flags.js';
 import { installPlugin, type Installed } from '../../plugin/install.js';
 import { findEntry, listPlugins } from '../../plugin/plugins.js';
 import { findPlugin, openRegistry } from '../../plugin/registry.js';
@@ -27,7 +27,7 @@ export default class PluginUpgrade extends MezzoCommand {
   async run(): Promise<readonly (Installed | { id: string; version?: string; newest: string })[]> {
     const { args, flags } = await this.parse(PluginUpgrade);
     const cluster = await this.cluster(flags);
-    const where = requireRegistry(flags.registry);
+    const where = flags.registry;
     const all = args.id === undefined ? await listPlugins(cluster) : [await findEntry(cluster, args.id)];
     const done = [];
     for (const { id, version, manifest, builtIn } of all) {
