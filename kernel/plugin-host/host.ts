@@ -9,23 +9,22 @@ import {
   type ExtensionPoint,
   type Logger,
   type PluginManifest,
-  type PluginState,
   type PluginStatus,
   type RunsOn,
 } from '@mezzo/sdk/contract';
-import { readPackage, requireSdk, unpackPackage } from '@mezzo/sdk/package';
-import { checkConfig, sdkPackage, type PhaseTimeouts } from '@mezzo/sdk/runtime';
+import { sdkPackage, type PhaseTimeouts } from '@mezzo/sdk/runtime';
 import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { PluginCgroups } from './cgroups.js';
 import { API_SOCKET, HostFiles } from './host-files.js';
-import { KernelPlugins, type KernelPlugin } from './kernel-plugins.js';
+import { KernelPlugins } from './kernel-plugins.js';
+import { KernelSide } from './kernel-side.js';
 import { Life } from './life.js';
 import { endOfLog, trimLog } from './log-file.js';
 import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
 import { PluginApi } from './plugin-api.js';
 import { noStore, type HostStore } from './plugin-store.js';
-import type { PluginPackage } from './registry.js';
+import { rowOf, type PluginPackage } from './registry.js';
 import { permitted, prepareRun, renewKernelToken, type RunOptions } from './runs.js';
 import { Sandbox } from './sandbox.js';
 import { Trials } from './trials.js';
@@ -66,7 +65,7 @@ export class PluginHost {
   private readonly files: HostFiles;
   private readonly sdk = sdkPackage();
   private readonly api: PluginApi;
-  private readonly kernel: KernelPlugins;
+  private readonly kernel: KernelSide;
   private readonly own = new Map<string, OwnPlugin>();
   private readonly catalogue: Catalogue;
   /** Those that cannot even be started. */
@@ -75,8 +74,6 @@ export class PluginHost {
   private readonly cgroups: PluginCgroups | undefined;
   private sandbox!: Sandbox;
   private readonly wantedFile: WantedFile;
-  /** Of this process: which version the next start brings. */
-  private readonly next = new Map<string, string>();
   private readonly changed = new Set<() => void>();
   private readonly trimming: NodeJS.Timeout;
   private readonly renewing: NodeJS.Timeout;
@@ -99,7 +96,15 @@ export class PluginHost {
     this.trials = new Trials(this.files.registry, options.log);
     this.directory = new EndpointDirectory(options.log);
     this.api = new PluginApi(store, this.directory, options.log);
-    this.kernel = new KernelPlugins(store, options.log, options.timeouts);
+    this.kernel = new KernelSide(new KernelPlugins(store, options.log, options.timeouts), this.trials, {
+      pluginsDir: this.files.plugins,
+      sdkVersion: this.sdk.version,
+      isDisabled: (id) => this.catalogue.isDisabled(id),
+      configOf: (id) => this.configOf(id),
+      clusterOf: (id) => this.clusterOf(id),
+      breakDown: (manifest, reason) => this.breakDown(manifest, reason),
+      mend: (id) => this.broken.delete(id),
+    });
     this.trimming = setInterval(() => this.trimLogs(), TRIM_EVERY_MS);
     this.trimming.unref();
     this.renewing = setInterval(() => this.renewTokens(), RENEW_EVERY_MS);
@@ -130,12 +135,6 @@ export class PluginHost {
   statuses(): PluginStatus[] {
     const own = [...this.own.values()].map((plugin) => plugin.status());
     const rows = new Map([...own, ...this.kernel.statuses(), ...this.broken.values()].map((row) => [row.id, row]));
-    for (const [id, next] of this.next) {
-      const manifest = this.catalogue.get(id)?.manifest;
-      const row =
-        rows.get(id) ?? (manifest && rowOf(manifest, 'discovered', 'waits for the next start of this daemon'));
-      if (row) rows.set(id, { ...row, next });
-    }
     return [...rows.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -189,10 +188,10 @@ export class PluginHost {
         if (!own.some(({ manifest }) => manifest.id === id)) await this.drop(id);
       for (const pkg of own) await this.prepareOwn(pkg);
       await Promise.all(own.map(({ manifest }) => this.place(manifest.id)));
-      await this.prepareNext(here.filter(({ manifest }) => manifest.process === 'kernel'));
+      const isDue = await this.kernel.apply(here.filter(({ manifest }) => manifest.process === 'kernel'));
       this.prune();
       this.tell();
-      if (this.next.size > 0) this.options.restart?.();
+      if (isDue) this.options.restart?.();
     });
   }
 
@@ -209,7 +208,6 @@ export class PluginHost {
     if (keepPlugins) for (const plugin of this.own.values()) plugin.detach();
     else await this.stopPlugins();
     if (!keepPlugins) this.cgroups?.close();
-    this.trials.forgive();
     await this.kernel.stop();
     await this.api.close();
   }
@@ -230,9 +228,7 @@ export class PluginHost {
     await Promise.all([...[...this.own.values()].map((plugin) => plugin.adopt()), this.endStrangers()]);
     await this.api.listen(join(this.files.apiDir, API_SOCKET));
     for (const id of this.own.keys()) await this.place(id);
-    const chosen = this.chooseKernel(inKernel);
-    this.trials.begin(chosen);
-    await this.kernel.start(await this.prepareKernel(chosen));
+    await this.kernel.start(inKernel);
     this.requireEssential();
   }
 
@@ -273,65 +269,6 @@ export class PluginHost {
       this.own.set(id, plugin);
     } catch (error) {
       this.breakDown(manifest, messageOf(error));
-    }
-  }
-
-  /** One that ended this daemon the last times is left out for the one before it. */
-  private chooseKernel(packages: readonly PluginPackage[]): PluginPackage[] {
-    return packages.flatMap((pkg) => {
-      const { manifest } = pkg;
-      if (this.catalogue.isDisabled(manifest.id)) return [];
-      const { load, refused } = this.trials.choose(pkg);
-      if (refused) {
-        const instead = load === undefined ? 'it is left out' : `${load.manifest.version} runs in its place`;
-        this.breakDown(manifest, `it ended this daemon when it was loaded: ${instead}`);
-      }
-      return load ?? [];
-    });
-  }
-
-  private async prepareKernel(packages: readonly PluginPackage[]): Promise<KernelPlugin[]> {
-    const ready: KernelPlugin[] = [];
-    for (const pkg of packages)
-      try {
-        ready.push(await this.unpackKernel(pkg));
-      } catch (error) {
-        this.breakDown(pkg.manifest, messageOf(error));
-      }
-    return ready;
-  }
-
-  private async unpackKernel({ manifest, file, integrity }: PluginPackage): Promise<KernelPlugin> {
-    requireSdk(manifest, this.sdk.version);
-    const dir = await unpackPackage(this.files.plugins, manifest, readPackage(file), integrity);
-    const config = this.configOf(manifest.id);
-    return { manifest, integrity, dir, config, cluster: this.clusterOf(manifest.id) };
-  }
-
-  /** What would be loaded if this daemon were started now, as far as it differs from what is. */
-  private async prepareNext(packages: readonly PluginPackage[]): Promise<void> {
-    this.next.clear();
-    for (const { manifest, integrity, config } of this.kernel.loaded()) {
-      const pkg = packages.find(({ manifest: { id } }) => id === manifest.id);
-      const isAsWanted =
-        pkg?.integrity === integrity && JSON.stringify(config) === JSON.stringify(this.configOf(manifest.id));
-      if (pkg === undefined || this.catalogue.isDisabled(manifest.id)) this.next.set(manifest.id, 'none');
-      else if (!isAsWanted) this.next.set(manifest.id, pkg.manifest.version);
-      if (isAsWanted) this.broken.delete(manifest.id);
-    }
-    for (const pkg of packages) {
-      const { id, version } = pkg.manifest;
-      const isLoaded = this.kernel.loaded().some(({ manifest }) => manifest.id === id);
-      if (!isLoaded && !this.catalogue.isDisabled(id)) this.next.set(id, version);
-      if (this.next.get(id) !== version) continue;
-      // That it can be is known before this daemon ends for it, and that it ended this daemon before is not tried again.
-      try {
-        if (this.trials.choose(pkg).refused) this.next.delete(id);
-        else checkConfig(id, pkg.manifest.config, (await this.unpackKernel(pkg)).config);
-      } catch (error) {
-        this.breakDown(pkg.manifest, messageOf(error));
-        this.next.delete(id);
-      }
     }
   }
 
@@ -412,9 +349,3 @@ export class PluginHost {
     for (const id of this.own.keys()) void trimLog(this.files.of(id).log);
   }
 }
-
-const rowOf = ({ id, version, process, runsOn }: PluginManifest, state: PluginState, reason: string): PluginStatus => ({
-  ...{ id, version, state, reason, process, runsOn },
-  restarts: 0,
-  endpoints: {},
-});

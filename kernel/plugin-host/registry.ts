@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { MezzoError, messageOf, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
+import {
+  MezzoError,
+  messageOf,
+  type Logger,
+  type PluginManifest,
+  type PluginState,
+  type PluginStatus,
+} from '@mezzo/sdk/contract';
 import { manifestOfEntry } from '@mezzo/sdk/package';
 
 /** One plugin of a registry: what it says about itself, and the tarball with its code. */
@@ -61,6 +68,12 @@ export function packageOf(dir: string, entry: unknown, builtIn: boolean, log: Lo
     return undefined;
   }
 }
+
+/** Of a plugin that does not run. */
+export const rowOf = (manifest: PluginManifest, state: PluginState, reason: string): PluginStatus => {
+  const { id, version, process, runsOn } = manifest;
+  return { id, version, state, reason, process, runsOn, restarts: 0, endpoints: {} };
+};
 
 /** The form of an index, for files and for the wire. */
 export const entryOf = ({ manifest, file, integrity }: PluginPackage) => ({

@@ -150,6 +150,32 @@ describe("a plugin of the agents' own process", () => {
     expect(fleet.nodes.get('b')?.starts).toBe(2);
   });
 
+  test('takes its configuration, and that it is disabled, at a start that comes anyway: no agent is ended for that', async () => {
+    for (const name of ['a', 'b']) await fleet.add(name);
+    const config = { properties: { word: { type: 'string' } } };
+    await fleet.install(inKernel('1.0.0', '', { config }));
+    await idle('isolator');
+    const { installer } = fleet.leader;
+    const reason = (text: string | undefined) =>
+      until(`it to say ${text}`, () => {
+        const rows = fleet.leader.fleet.rows().flatMap(({ plugins }) => plugins.filter(({ id }) => id === 'isolator'));
+        return rows.length === 2 && rows.every((row) => (text ? row.reason?.includes(text) : row.reason === undefined));
+      });
+    await installer.configure('isolator', { word: 'moin' });
+    await reason('taken at the next start');
+    for (const node of fleet.nodes.values()) await node.stop().then(() => node.start());
+    await reason(undefined);
+    await installer.setEnabled('isolator', false);
+    await reason('it ends with this daemon');
+    for (const node of fleet.nodes.values()) await node.stop().then(() => node.start());
+    await everywhere('isolator', 'a 1.0.0 stopped', 'b 1.0.0 stopped');
+    await installer.setEnabled('isolator', true);
+    await everywhere('isolator', 'a 1.0.0 discovered', 'b 1.0.0 discovered');
+    for (const node of fleet.nodes.values()) await node.stop().then(() => node.start());
+    await everywhere('isolator', 'a 1.0.0 active', 'b 1.0.0 active');
+    expect([...fleet.nodes.values()].map((node) => node.starts)).toEqual([5, 5]);
+  });
+
   test('goes on its way under the next leader, who gets the packages that it lacks from the nodes', async () => {
     for (const name of ['a', 'b', 'c']) await fleet.add(name);
     const standby = await fleet.add('standby', 'master');
