@@ -69,3 +69,7 @@ test.concurrent('tests and benchmarks type-check', { timeout: 180_000 }, async (
 test.concurrent('the linter finds nothing', { timeout: 240_000 }, async () => {
   expect(await findings('node_modules/eslint/bin/eslint.js', '.')).toBe('');
 });
+
+test.concurrent('what the SDK promises to plugins is what docs/api says', { timeout: 120_000 }, async () => {
+  expect(await findings('scripts/api.mjs', '--check')).toBe('');
+});
