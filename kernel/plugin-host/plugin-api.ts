@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { chmodSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { MezzoError, type Logger, type PluginManifest } from '@mezzo/sdk/contract';
 import { removeSocket } from '@mezzo/sdk/runtime';
 import Koa from 'koa';
 import Router from 'koa-router';
+import { TokenBucket, type Rate } from '../http/auth/rate-limits.js';
 import { readBody } from '../http/body.js';
 import { errorsAsJson } from './api-errors.js';
 import type { EndpointDirectory } from './endpoint-directory.js';
@@ -12,6 +14,8 @@ import { scopedStore, type HostStore } from './plugin-store.js';
 
 const HEARTBEAT_MS = 5_000;
 const MAX_CONNECTIONS = 512;
+/** Of the requests of one plugin. */
+const RATE: Rate = { perSecond: 1_000, burst: 2_000 };
 const MAX_BODY_BYTES = 40 * 1024 * 1024;
 
 interface State {
@@ -23,6 +27,7 @@ export class PluginApi {
   private readonly server: Server;
   /** By the token's digest, so that the comparison tells nothing about the token. */
   private readonly plugins = new Map<string, PluginManifest>();
+  private readonly rates = new Map<string, TokenBucket>();
   private readonly streams = new Set<ServerResponse>();
   private readonly unwatch: () => void;
   private readonly heartbeat: NodeJS.Timeout;
@@ -31,10 +36,12 @@ export class PluginApi {
     private readonly store: HostStore,
     private readonly endpoints: EndpointDirectory,
     log: Logger,
+    private readonly rate = RATE,
   ) {
     const app = new Koa<State>();
     app.use(errorsAsJson(log)).use(async (ctx, next) => {
       ctx.state.plugin = this.authenticate(ctx.get('authorization'));
+      await this.turnOf(ctx.state.plugin);
       await next();
     });
     app.use(this.routes().routes());
@@ -52,6 +59,7 @@ export class PluginApi {
 
   dismiss(id: string): void {
     for (const [token, plugin] of this.plugins) if (plugin.id === id) this.plugins.delete(token);
+    this.rates.delete(id);
   }
 
   async listen(path: string): Promise<void> {
@@ -98,6 +106,13 @@ export class PluginApi {
     const plugin = this.plugins.get(digest(authorization.replace(/^Bearer /, '')));
     if (plugin !== undefined) return plugin;
     throw new MezzoError('TOKEN_INVALID', 'no plugin of this host has that token', { blame: 'plugin' });
+  }
+
+  /** Whoever asks too often waits: its requests are answered in the loop of the daemon. Those that wait are bounded as connections are. */
+  private async turnOf({ id }: PluginManifest): Promise<void> {
+    const bucket = this.rates.get(id) ?? new TokenBucket(this.rate, performance.now());
+    this.rates.set(id, bucket);
+    for (let waitMs; (waitMs = bucket.take(performance.now())) > 0;) await sleep(waitMs);
   }
 
   private stream(response: ServerResponse): void {

@@ -46,8 +46,8 @@ function rateOf(qps: unknown, capacity: unknown, where: string): Rate | undefine
   return { perSecond: qps, burst };
 }
 
-/** Refills over time. One for each principal that is named and one for the rest: strangers cost no memory. */
-class Bucket {
+/** Refills over time. */
+export class TokenBucket {
   private left: number;
 
   constructor(
@@ -68,16 +68,17 @@ class Bucket {
   }
 }
 
+/** One bucket for each principal that is named and one for the rest: strangers cost no memory. */
 export class RateLimiter {
-  private readonly buckets = new Map<string, Bucket | undefined>();
-  private readonly others: Bucket | undefined;
+  private readonly buckets = new Map<string, TokenBucket | undefined>();
+  private readonly others: TokenBucket | undefined;
 
   constructor(
     limits: RateLimits,
     private readonly nowMs: () => number = () => performance.now(),
   ) {
-    for (const [principal, rate] of limits.limits) this.buckets.set(principal, rate && new Bucket(rate, nowMs()));
-    this.others = limits.others && new Bucket(limits.others, nowMs());
+    for (const [principal, rate] of limits.limits) this.buckets.set(principal, rate && new TokenBucket(rate, nowMs()));
+    this.others = limits.others && new TokenBucket(limits.others, nowMs());
   }
 
   /** Undefined: go on. Else 429, and when to come again. What is not a framework's request is limited only where its principal is named. */

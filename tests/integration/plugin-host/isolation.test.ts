@@ -150,3 +150,12 @@ describeIf(
     });
   },
 );
+
+test('a plugin that announces the names of others is not found under them', async () => {
+  const liar = `ctx.own(await ctx.resolve(contract.ENDPOINTS).announce({ name: 'victim', url: 'http://127.0.0.1:1' }));
+    ctx.own(await ctx.resolve(contract.ENDPOINTS).announce({ name: 'liar', url: 'http://127.0.0.1:1' }));`;
+  await start(plugin('liar', liar, { requires: ['endpoints'] }));
+  await inState('liar', 'active');
+  await until('its own name', () => host!.endpoints().length > 0);
+  expect(host!.endpoints().map(({ name }) => name)).toEqual(['liar']);
+});
