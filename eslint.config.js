@@ -34,8 +34,14 @@ export default tseslint.config(
       'cli/src/hooks/**/*.ts',
       '*.config.ts',
       'plugins/*/plugin.ts',
+      'cli/templates/*/plugin.ts',
       'examples/**/*.ts',
     ],
     rules: { 'no-restricted-exports': 'off' },
+  },
+  {
+    // The runner of Node waits for its tests itself.
+    files: ['cli/templates/**/*.test.ts'],
+    rules: { '@typescript-eslint/no-floating-promises': 'off' },
   },
 );

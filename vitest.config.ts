@@ -18,7 +18,8 @@ const project = (name: string, include: string[], testTimeout: number, serial = 
   test: {
     name,
     include,
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    // Those of templates and examples are for `mezzo plugin test`.
+    exclude: ['**/node_modules/**', '**/dist/**', 'cli/templates/**'],
     pool: 'forks' as const,
     setupFiles: [at('tests/setup.ts')],
     testTimeout,

@@ -1,4 +1,4 @@
-export { manifestOf, manifestOfEntry, requireSdk, unmetDependencies } from './manifest.js';
+export { manifestOf, manifestOfEntry, PLUGIN_ID_PATTERN, requireSdk, unmetDependencies } from './manifest.js';
 export * from './signature.js';
 export {
   inspectPackage,

@@ -4,11 +4,14 @@ import semver from 'semver';
 
 const ids = { type: 'array', items: { type: 'string', maxLength: 128 }, uniqueItems: true, maxItems: 64, default: [] };
 
+/** What ids of plugins look like, besides that they have at most 64 characters. */
+export const PLUGIN_ID_PATTERN = '^[a-z][a-z0-9]*(-[a-z0-9]+)*$';
+
 /** The `mezzo` field of package.json. */
 const MEZZO_FIELD = {
   required: ['id', 'sdk', 'runsOn', 'entry'],
   properties: {
-    id: { type: 'string', pattern: '^[a-z][a-z0-9]*(-[a-z0-9]+)*$', maxLength: 64 },
+    id: { type: 'string', pattern: PLUGIN_ID_PATTERN, maxLength: 64 },
     sdk: { type: 'string', maxLength: 128 },
     runsOn: { type: 'array', items: { enum: ['master', 'agent'] }, uniqueItems: true, minItems: 1 },
     process: { enum: ['own', 'kernel'], default: 'own' },

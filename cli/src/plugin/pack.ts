@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { MezzoError, messageOf, type PluginManifest } from '@mezzo/sdk/contract';
 import { inspectPackage, integrityOf, manifestOf, signPackage, type PackageSignature } from '@mezzo/sdk/package';
+import { bundle, sourceInvalid } from './bundle.js';
 
 export interface Packed {
   readonly manifest: PluginManifest;
@@ -17,29 +18,24 @@ type Json = Record<string, unknown>;
 
 /** What goes along when it is there, besides what `files` of package.json names. */
 const ALWAYS = ['README.md', 'LICENSE', 'LICENSE.md', 'NOTICE'];
-/** The host links the SDK; compiled addons cannot be bundled. */
-const EXTERNAL = ['@mezzo/sdk/*', '*.node', 'cpu-features'];
-/** For what comes from CommonJS. */
-const BANNER =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
-
 /**
  * Packs the plugin of a directory: its entry and what that imports bundled into one module, the SDK left out, no scripts and no
  * dependencies. The same sources give the same bytes. Throws PLUGIN_MANIFEST_INVALID or PLUGIN_SOURCE_INVALID.
  *
  * @param out A file, or a directory that gets `<id>-<version>.tgz`.
+ * @param version Instead of that of package.json.
  */
-export async function packPlugin(dir: string, out: string, privatePem?: string): Promise<Packed> {
-  const packageJson = readPackageJson(dir);
+export async function packPlugin(dir: string, out: string, privatePem?: string, version?: string): Promise<Packed> {
+  const packageJson = { ...readPackageJson(dir), ...(version !== undefined && { version }) };
   const manifest = manifestOf(packageJson);
   const staging = mkdtempSync(join(tmpdir(), 'mezzo-pack-'));
   try {
     const pkg = join(staging, 'package');
     mkdirSync(pkg);
-    await bundle(sourceOf(dir, manifest), join(pkg, manifest.entry));
-    for (const name of [...ALWAYS, ...((packageJson['files'] as string[] | undefined) ?? [])])
+    await bundle({ entryPoints: [sourceOf(dir, manifest)], outfile: join(pkg, manifest.entry) });
+    for (const name of [...ALWAYS, ...(((packageJson as Json)['files'] as string[] | undefined) ?? [])])
       if (existsSync(join(dir, name))) cpSync(join(dir, name), join(pkg, name), { recursive: true });
-    const { dependencies: _, devDependencies: __, scripts: ___, ...packed } = packageJson;
+    const { dependencies: _, devDependencies: __, scripts: ___, ...packed } = packageJson as Json;
     writeFileSync(join(pkg, 'package.json'), JSON.stringify(packed, null, 2));
     const name = `${manifest.id}-${manifest.version}.tgz`;
     const file = out.endsWith('.tgz') ? out : join(out, name);
@@ -82,7 +78,7 @@ export async function readPacked(file: string): Promise<Packed> {
 
 const signatureFile = (file: string): string => `${file}.sig`;
 
-function readPackageJson(dir: string): Json {
+export function readPackageJson(dir: string): Json {
   try {
     return JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as Json;
   } catch (cause) {
@@ -100,28 +96,3 @@ function sourceOf(dir: string, { entry }: PluginManifest): string {
     `there is no source of "mezzo.entry" ${JSON.stringify(entry)} in ${dir}: none of ${candidates.join(', ')}`,
   );
 }
-
-async function bundle(from: string, to: string): Promise<void> {
-  const { build } = await import('esbuild');
-  try {
-    await build({
-      entryPoints: [from],
-      outfile: to,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      external: EXTERNAL,
-      banner: { js: BANNER },
-      logLevel: 'silent',
-    });
-  } catch (cause) {
-    throw sourceInvalid(`${from} cannot be bundled: ${messageOf(cause)}`);
-  }
-}
-
-const sourceInvalid = (problem: string): MezzoError =>
-  new MezzoError('PLUGIN_SOURCE_INVALID', problem, {
-    blame: 'user',
-    next: 'make a package with `mezzo plugin create DIR`',
-  });
