@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MezzoError } from '@mezzo/sdk/contract';
 import { authorityFile, clusterKey, mintToken } from '@mezzo/sdk/secrets';
-import { http, httpJson, openRequest, type HttpAnswer, type HttpOptions, type OpenRequest } from './http.js';
+import { http, httpBytes, httpJson, openRequest, type HttpAnswer, type HttpOptions, type OpenRequest } from './http.js';
 import { readJson, WorkDir, writeJson } from './workdir.js';
 
 interface Context {
@@ -71,6 +71,10 @@ export class Cluster {
 
   raw(path: string, options: HttpOptions = {}): Promise<HttpAnswer> {
     return http(this.url + path, { ...options, token: this.token });
+  }
+
+  bytes(path: string): Promise<Buffer> {
+    return httpBytes(this.url + path, { token: this.token });
   }
 
   /** A request whose body and answer are streams. */

@@ -27,8 +27,15 @@ export interface InstallOptions {
 
 /** From a file, or by its name from a registry: judged by what is said of it, fetched, verified, sent to the leader, watched. */
 export async function installPlugin(cluster: Cluster, wanted: string, options: InstallOptions): Promise<Installed> {
-  const { say, confirm, allowUnsigned, wait, timeoutMs } = options;
-  const packed = await choose(wanted, options);
+  return sendPlugin(cluster, await choose(wanted, options), options);
+}
+
+/** To the leader, and watched on its way to the nodes. */
+export async function sendPlugin(
+  cluster: Cluster,
+  packed: Pick<Packed, 'bytes' | 'signatures'>,
+  { allowUnsigned, wait, timeoutMs, say }: Pick<InstallOptions, 'allowUnsigned' | 'wait' | 'timeoutMs' | 'say'>,
+): Promise<Installed> {
   const installed = await callPlugins<Installed>(cluster, `/plugins${allowUnsigned ? '?allowUnsigned=true' : ''}`, {
     method: 'POST',
     body: packed.bytes,
@@ -43,19 +50,19 @@ export async function installPlugin(cluster: Cluster, wanted: string, options: I
   const rows = await watchVersion(cluster, id, version, say, timeoutMs);
   if (rows.length === 0) say(`${id} ${version} waits for nodes that it is for`);
   return installed;
+}
 
-  async function choose(name: string, { registry: where }: InstallOptions): Promise<Packed> {
-    if (existsSync(name) && statSync(name).isFile()) {
-      const read = await readPacked(name);
-      for (const line of describe(read.manifest)) say(line);
-      await confirm();
-      return read;
-    }
-    if (/\.t(ar\.)?gz$/.test(name)) return readPacked(name);
-    const registry = openRegistry(where);
-    const found = await findPlugin(registry, name);
-    for (const line of describe(found.manifest)) say(line);
+async function choose(name: string, { registry: where, say, confirm }: InstallOptions): Promise<Packed> {
+  if (existsSync(name) && statSync(name).isFile()) {
+    const read = await readPacked(name);
+    for (const line of describe(read.manifest)) say(line);
     await confirm();
-    return fetchPlugin(registry, found);
+    return read;
   }
+  if (/\.t(ar\.)?gz$/.test(name)) return readPacked(name);
+  const registry = openRegistry(where);
+  const found = await findPlugin(registry, name);
+  for (const line of describe(found.manifest)) say(line);
+  await confirm();
+  return fetchPlugin(registry, found);
 }

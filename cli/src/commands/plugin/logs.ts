@@ -1,10 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Args, Flags } from '@oclif/core';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { followLog, readLog } from '../../plugin/log-tail.js';
 import { agentPath } from '../../plugin/nodes.js';
-
-const FOLLOW_EVERY_MS = 500;
-const FOLLOW_BYTES = 256 * 1024;
 
 export default class PluginLogs extends MezzoCommand {
   static override summary = 'Read what a plugin in a process of its own has written last';
@@ -23,21 +20,10 @@ export default class PluginLogs extends MezzoCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(PluginLogs);
     const cluster = await this.cluster(flags);
-    const base = flags.agent === undefined ? '/mesos' : await agentPath(cluster, flags.agent);
-    const read = async (): Promise<string[]> => {
-      const { status, text } = await cluster.raw(`${base}/plugins/v1/plugins/${args.id}/log?bytes=${FOLLOW_BYTES}`);
-      if (status !== 200) await cluster.json(`${base}/plugins/v1/plugins/${args.id}/log`);
-      return text.split('\n').filter((line) => line !== '');
-    };
-    let lines = await read();
+    const at = flags.agent === undefined ? '/mesos' : await agentPath(cluster, flags.agent);
+    const log = { cluster, at, id: args.id };
+    const lines = await readLog(log);
     for (const line of lines.slice(-flags.lines)) this.log(line);
-    while (flags.follow) {
-      await sleep(FOLLOW_EVERY_MS);
-      const now = await read().catch(() => lines);
-      const last = lines.at(-1);
-      const at = last === undefined ? -1 : now.lastIndexOf(last);
-      for (const line of now.slice(at + 1)) this.log(line);
-      lines = now;
-    }
+    if (flags.follow) for await (const line of followLog(log, lines)) this.log(line);
   }
 }
