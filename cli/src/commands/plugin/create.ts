@@ -18,10 +18,12 @@ export default class PluginCreate extends MezzoCommand {
     const { args, flags } = await this.parse(PluginCreate);
     const created = await createPlugin(args.dir, flags);
     this.log(`${created.dir} holds the plugin ${created.id}: ${created.files.join(', ')}\n\nNext:`);
-    this.log(`  cd ${relative('.', created.dir) || '.'}`);
+    this.log(`  cd ${shorter(relative('.', created.dir) || '.', created.dir)}`);
     this.log('  npm test                    # its tests, on fakes of the SDK');
     this.log('  npx mezzo plugin dev        # runs it in the local cluster, anew after each save');
     this.log('  npx mezzo plugin pack       # makes the package to install or publish');
     return created;
   }
 }
+
+const shorter = (one: string, other: string): string => (one.length <= other.length ? one : other);
