@@ -129,6 +129,9 @@ function nodeRoutes(router: Router, { fleet, records }: PluginLeader, machines: 
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const { waitMs, ...says } = nodeSays(await readJson(ctx.req, MAX_REPORT_BYTES));
+    // Masters are told how all plugins are configured; whoever holds the token of agents is no master.
+    const { scope } = Object(ctx.state['caller']) as { scope?: string };
+    if (says.kind === 'master' && scope === 'agent') throw noMaster();
     const { wanted, ...told } = await fleet.sync(says, Math.min(waitMs, MAX_WAIT_MS), gone.signal);
     ctx.body = { ...told, ...(wanted && { wanted: wireOf(wanted) }) };
   });
@@ -175,6 +178,9 @@ function nodeSays(json: unknown): NodeSays & { readonly waitMs: number } {
     waitMs: typeof waitMs === 'number' ? waitMs : MAX_WAIT_MS,
   };
 }
+
+const noMaster = (): MezzoError =>
+  new MezzoError('TOKEN_INVALID', 'the token of an agent does not speak for a master', { blame: 'user' });
 
 const invalidBody = (wanted: string): MezzoError =>
   new MezzoError('BODY_INVALID', `expecting ${wanted}`, {

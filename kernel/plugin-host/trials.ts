@@ -8,7 +8,7 @@ import { removeFile, writeWhole } from './wanted.js';
 /** So often a daemon may end while it loads a plugin for the first time; somebody may have killed it just then. */
 const ATTEMPTS = 2;
 /** A daemon that is held up for so long by a plugin that it loads for the first time is ended. */
-const BLOCKED_MS = 15_000;
+const BLOCKED_MS = 10_000;
 /** Having lived so long with a plugin, the daemon has stood it. */
 export const STOOD_AFTER_MS = 5_000;
 
@@ -105,7 +105,7 @@ function watchThisThread(): Worker {
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const watch = `
     const { workerData: beats } = require('node:worker_threads');
-    let last = -1;
+    let last = 0;
     setInterval(() => {
       const now = Atomics.load(beats, 0);
       if (now === last) process.kill(process.pid, 'SIGKILL');

@@ -124,6 +124,17 @@ test('a tarball is installed, listed, and removed over HTTP; what is wrong with 
   expect(existsSync(join(dir, 'work', 'run', 'plugins', 'guest'))).toBe(false);
 });
 
+test('agents are told of what is for agents, and no agent passes for a master', async () => {
+  const secret = plugin('with-secret', '', { config: { properties: { password: { type: 'string' } } } });
+  await call('POST', '/plugins?allowUnsigned=true', 'operator', pack(dir, secret));
+  await leader.installer.configure('with-secret', { password: 'hush' });
+  const sync = (kind: string, token: string) =>
+    call('POST', '/sync', token, Buffer.from(JSON.stringify({ node: 'n', kind, plugins: [], holds: [], waitMs: 0 })));
+  expect(await sync('master', 'agent')).toMatchObject({ status: 401, json: { code: 'TOKEN_INVALID' } });
+  expect(JSON.stringify((await sync('agent', 'agent')).json)).not.toContain('hush');
+  expect(JSON.stringify((await sync('master', 'operator')).json)).toContain('hush');
+});
+
 test('a body that is too large is refused before it is read', async () => {
   const { status } = await call('POST', '/plugins', 'operator', Buffer.alloc(65 * 1024 * 1024)).catch(() => ({
     status: 413,
