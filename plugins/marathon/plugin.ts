@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { CLUSTER, ENDPOINTS, METRICS, STORE } from '@mezzo/sdk/contract';
-import type { Metrics, PluginContext, PluginStore, StoreEntry } from '@mezzo/sdk/contract';
+import type { PluginStore, StoreEntry } from '@mezzo/sdk/contract';
 import { SCHEDULER, StoreWriter } from '@mezzo/sdk/framework';
-import { definePlugin } from '@mezzo/sdk/runtime';
+import { crash, definePlugin, hostToListenOn, publishGauges } from '@mezzo/sdk/runtime';
 import type { Effect } from './core/effects.js';
 import { RECORD_KINDS, recover } from './core/records.js';
 import { DEFAULT_SETTINGS, createState } from './core/state.js';
@@ -23,8 +23,6 @@ export interface Config {
   readonly maxApps: number;
   readonly maxInstancesPerApp: number;
 }
-
-const METRICS_EVERY_MS = 1000;
 
 export default definePlugin<Config>({
   async activate(ctx, config) {
@@ -58,7 +56,7 @@ export default definePlugin<Config>({
         onTrouble: (reason) => ctx.degraded(reason && `the master refuses marathon: ${reason}`),
       }),
     );
-    ctx.own(publishMetrics(ctx.resolve(METRICS), engine));
+    ctx.own(publishGauges(ctx.resolve(METRICS), 'marathon', () => gauges({ engine })));
     link.connect();
     ctx.own(await ctx.resolve(ENDPOINTS).announce({ name: 'marathon', url }));
     log.info('marathon serves', { url, apps: state.apps.size, tasks: state.instancesByTask.size });
@@ -92,34 +90,6 @@ async function readAll(store: PluginStore): Promise<StoreEntry[]> {
   return kinds.flat();
 }
 
-/** Ends the process: its supervisor starts a fresh one, which reads what is stored. */
-function crash(error: unknown): void {
-  setImmediate(() => {
-    throw error;
-  });
-}
-
 function settingsOf({ defaultNetworkName, maxApps, maxInstancesPerApp }: Config) {
   return { defaultNetworkName, maxApps, maxInstancesPerApp };
-}
-
-/** The API asks for no credentials: off loopback it is the router's business, unless the operator says otherwise. */
-function hostToListenOn(ctx: PluginContext, listenIp: string, insecure: boolean): string {
-  if (insecure || listenIp === 'localhost' || listenIp === '::1' || listenIp.startsWith('127.')) return listenIp;
-  ctx.log.warn('listening on loopback only: this API has no credentials. Go through the router, or set insecure', {
-    listenIp,
-  });
-  return '127.0.0.1';
-}
-
-function publishMetrics(metrics: Metrics, engine: Pick<Engine, 'state'>): () => void {
-  const named = Object.keys(gauges({ engine })).map((name) => ({
-    name,
-    gauge: metrics.gauge(`marathon_${name}`, `Number of ${name.replaceAll('_', ' ')}`),
-  }));
-  const timer = setInterval(() => {
-    const now = gauges({ engine });
-    for (const { name, gauge } of named) gauge.set(now[name] ?? 0);
-  }, METRICS_EVERY_MS);
-  return () => clearInterval(timer);
 }

@@ -1,11 +1,13 @@
 import type { StoreWrite } from '../contract/services.js';
-import type { FrameworkEffect } from './core/events.js';
 
-export type Outward = Exclude<FrameworkEffect, { type: 'persist' }>;
+type Persist = { readonly type: 'persist'; readonly writes: readonly StoreWrite[] };
 
-/** Carries effects out in order, and nothing that follows a write before the write has landed. */
-export class EffectQueue {
-  private readonly waiting: { readonly effect: Outward; readonly after: number }[] = [];
+/** What is left of the effects of a machine when its writes have been taken out. */
+export type Outward<Effect> = Exclude<Effect, { readonly type: 'persist' }>;
+
+/** Carries the effects of a machine out in order, and nothing that follows a write before the write has landed. */
+export class EffectQueue<Effect extends { readonly type: string }> {
+  private readonly waiting: { readonly effect: Outward<Effect>; readonly after: number }[] = [];
   private started = 0;
   private landed = 0;
   private draining = false;
@@ -13,21 +15,22 @@ export class EffectQueue {
 
   constructor(
     private readonly write: (writes: readonly StoreWrite[], landed: () => void) => void,
-    private readonly carryOut: (effect: Outward) => void,
+    private readonly carryOut: (effect: Outward<Effect>) => void,
   ) {}
 
   get length(): number {
     return this.waiting.length;
   }
 
-  push(effects: readonly FrameworkEffect[]): void {
+  push(effects: readonly (Effect | Persist)[]): void {
     for (const effect of effects) {
-      if (effect.type === 'persist') this.persist(effect.writes);
-      else this.waiting.push({ effect, after: this.started });
+      if (isPersist(effect)) this.persist(effect.writes);
+      else this.waiting.push({ effect: effect as Outward<Effect>, after: this.started });
     }
     this.drain();
   }
 
+  /** Nothing is carried out any more. */
   stop(): void {
     this.stopped = true;
   }
@@ -51,3 +54,5 @@ export class EffectQueue {
     this.draining = false;
   }
 }
+
+const isPersist = (effect: { readonly type: string }): effect is Persist => effect.type === 'persist';

@@ -3,7 +3,7 @@ import type { FrameworkInfo } from '../api/messages.js';
 import { MezzoError, assert, messageOf } from '../contract/errors.js';
 import type { StoreWrite } from '../contract/services.js';
 import { systemClock, type Clock } from './clock.js';
-import type { FrameworkInput } from './core/events.js';
+import type { FrameworkEffect, FrameworkInput } from './core/events.js';
 import { ENTRIES, ID_KEY, entryKey, recover } from './core/records.js';
 import { createState, type Entry, type FrameworkState } from './core/state.js';
 import { step } from './core/step.js';
@@ -38,7 +38,7 @@ export class Framework {
   private readonly writer: StoreWriter;
   private readonly link: SchedulerLink;
   private readonly watches = new TaskWatches();
-  private readonly queue: EffectQueue;
+  private readonly queue: EffectQueue<FrameworkEffect>;
   private readonly timers = new Map<string, () => void>();
   private readonly end = new Later<Error | undefined>();
   /** Takes no more input. */
@@ -211,7 +211,7 @@ export class Framework {
     );
   }
 
-  private carryOut(effect: Outward): void {
+  private carryOut(effect: Outward<FrameworkEffect>): void {
     switch (effect.type) {
       case 'call':
         return this.link.send(effect.call);

@@ -6,6 +6,7 @@ export type { TaskEvent } from './core/events.js';
 export { OfferPool, portResources, type Needs, type TakenPort } from './core/offer-pool.js';
 export type { Launch, Outcome } from './core/state.js';
 export type { Amounts, FullWant, Placement, Retry, TaskSpec, Want } from './core/want.js';
+export { EffectQueue, type Outward } from './effect-queue.js';
 export type { Backoff, ConnectionOptions } from './event-feed.js';
 export { connectExecutor, executorOptions, type ExecutorClient, type ExecutorOptions } from './executor-client.js';
 export * from './executor.js';

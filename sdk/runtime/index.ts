@@ -1,6 +1,7 @@
 // For plugins
 export { definePlugin, skipped } from './define-plugin.js';
 export { inject, injectable } from './di.js';
+export * from './serving.js';
 
 // For what hosts plugins
 export { checkConfig, checkSchema } from './config.js';

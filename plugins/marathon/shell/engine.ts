@@ -1,4 +1,5 @@
 import { steadyNow, type StoreWrite } from '@mezzo/sdk/contract';
+import { EffectQueue, type Outward as Stored } from '@mezzo/sdk/framework';
 import type { Command } from '../core/commands/command.js';
 import type { Answer, Effect, MarathonEvent } from '../core/effects.js';
 import type { MarathonState } from '../core/state.js';
@@ -9,7 +10,7 @@ export interface Writer {
   readonly pending: number;
 }
 
-type Outward = Exclude<Effect, { type: 'persist' } | { type: 'reply' }>;
+export type Outward = Exclude<Effect, { type: 'persist' } | { type: 'reply' }>;
 
 const MAX_UNWRITTEN = 1000;
 const OVERLOADED: Answer = {
@@ -19,10 +20,8 @@ const OVERLOADED: Answer = {
 
 /** Runs the machine: one event at a time, its effects in order, and nothing that follows a write before the write has landed. */
 export class Engine {
-  private readonly waiting: { effect: Outward | Extract<Effect, { type: 'reply' }>; after: number }[] = [];
+  private readonly queue: EffectQueue<Effect>;
   private readonly replies = new Map<number, (answer: Answer) => void>();
-  private started = 0;
-  private landed = 0;
   private nextRequest = 1;
   private lastMs = 0;
   private stopped = false;
@@ -32,16 +31,17 @@ export class Engine {
     private readonly writer: Writer,
     private readonly carryOut: (effect: Outward) => void,
     private readonly nowMs: () => number = steadyNow,
-  ) {}
+  ) {
+    this.queue = new EffectQueue(
+      (writes, landed) => writer.write(writes, landed),
+      (effect) => this.run(effect),
+    );
+  }
 
   dispatch(event: MarathonEvent): void {
     if (this.stopped) return;
     this.lastMs = this.now();
-    for (const effect of step(this.state, event, this.lastMs)) {
-      if (effect.type === 'persist') this.persist(effect.writes);
-      else if (this.landed === this.started) this.run(effect);
-      else this.waiting.push({ effect, after: this.started });
-    }
+    this.queue.push(step(this.state, event, this.lastMs));
   }
 
   /** Resolves when what it changed is durable. */
@@ -61,23 +61,12 @@ export class Engine {
 
   dispose(): void {
     this.stopped = true;
-    this.waiting.length = 0;
+    this.queue.stop();
     for (const reply of this.replies.values()) reply({ status: 503, body: { message: 'Marathon is stopping' } });
     this.replies.clear();
   }
 
-  private persist(writes: readonly StoreWrite[]): void {
-    const number = ++this.started;
-    this.writer.write(writes, () => {
-      this.landed = number;
-      while (!this.stopped && (this.waiting[0]?.after ?? Infinity) <= number) {
-        const next = this.waiting.shift();
-        if (next) this.run(next.effect);
-      }
-    });
-  }
-
-  private run(effect: Outward | Extract<Effect, { type: 'reply' }>): void {
+  private run(effect: Stored<Effect>): void {
     if (effect.type !== 'reply') return this.carryOut(effect);
     this.replies.get(effect.requestId)?.(effect.answer);
     this.replies.delete(effect.requestId);

@@ -1,5 +1,5 @@
 import type { StoreWrite } from '@mezzo/sdk/contract';
-import type { Clock } from '@mezzo/sdk/framework';
+import { EffectQueue, type Clock } from '@mezzo/sdk/framework';
 import type { Command } from '../core/commands.js';
 import type { Answer, Effect, MetronomeEvent } from '../core/effects.js';
 import type { MetronomeState } from '../core/state.js';
@@ -11,7 +11,8 @@ export interface Writer {
 }
 
 export type Outward = Extract<Effect, { type: 'want' | 'drop' | 'warn' }>;
-type Waiting = Outward | Extract<Effect, { type: 'reply' }>;
+type Queued = Exclude<Effect, { type: 'wake' }>;
+type Waiting = Exclude<Queued, { type: 'persist' }>;
 
 const MAX_UNWRITTEN = 1000;
 /** A clock that was set is noticed this late. */
@@ -23,13 +24,11 @@ const OVERLOADED: Answer = {
 
 /** Runs the machine: one event at a time, its effects in order, and nothing that follows a write before the write has landed. */
 export class Engine {
-  private readonly waiting: { effect: Waiting; after: number }[] = [];
+  private readonly queue: EffectQueue<Queued>;
   private readonly events: MetronomeEvent[] = [];
   private busy = false;
   private readonly replies = new Map<number, (answer: Answer) => void>();
   private cancelWake = (): void => {};
-  private started = 0;
-  private landed = 0;
   private nextRequest = 1;
   private lastMs = 0;
   private stopped = false;
@@ -40,7 +39,12 @@ export class Engine {
     private readonly writer: Writer,
     private readonly carryOut: (effect: Outward) => void,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.queue = new EffectQueue(
+      (writes, landed) => writer.write(writes, landed),
+      (effect) => this.run(effect),
+    );
+  }
 
   /** An event that comes of an effect waits until the step before has been carried out. */
   dispatch(event: MetronomeEvent): void {
@@ -54,12 +58,9 @@ export class Engine {
   private handle(event: MetronomeEvent): void {
     if (this.stopped) return;
     this.lastMs = this.now();
-    for (const effect of step(this.state, event, this.lastMs)) {
-      if (effect.type === 'persist') this.persist(effect.writes);
-      else if (effect.type === 'wake') this.wakeAt(effect.atMs);
-      else if (this.landed === this.started) this.run(effect);
-      else this.waiting.push({ effect, after: this.started });
-    }
+    const effects = step(this.state, event, this.lastMs);
+    for (const effect of effects) if (effect.type === 'wake') this.wakeAt(effect.atMs);
+    this.queue.push(effects.filter((effect): effect is Queued => effect.type !== 'wake'));
   }
 
   /** Resolves when what it changed is durable. */
@@ -80,7 +81,7 @@ export class Engine {
   dispose(): void {
     this.stopped = true;
     this.cancelWake();
-    this.waiting.length = 0;
+    this.queue.stop();
     for (const reply of this.replies.values()) reply({ status: 503, body: { message: 'Metronome is stopping' } });
     this.replies.clear();
   }
@@ -92,17 +93,6 @@ export class Engine {
     this.cancelWake = this.clock.after(sleepMs, () => {
       if (this.now() >= atMs) this.dispatch({ type: 'woke' });
       else this.wakeAt(atMs);
-    });
-  }
-
-  private persist(writes: readonly StoreWrite[]): void {
-    const number = ++this.started;
-    this.writer.write(writes, () => {
-      this.landed = number;
-      while (!this.stopped && (this.waiting[0]?.after ?? Infinity) <= number) {
-        const next = this.waiting.shift();
-        if (next) this.run(next.effect);
-      }
     });
   }
 

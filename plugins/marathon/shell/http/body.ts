@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { readText } from '@mezzo/sdk/runtime';
 import type { Context } from 'koa';
 import type * as z from 'zod';
 import { Refusal } from '../../core/commands/refusal.js';
@@ -10,22 +11,16 @@ const MAX_DEPTH = 64;
 
 /** Reads and checks a body. Throws a Refusal with what the field answers. */
 export async function readBody<T>(ctx: Context, schema: z.ZodType<T>, maxBytes = MAX_APP_BYTES): Promise<T> {
-  const value = parseJson(await readText(ctx.req, maxBytes));
+  const value = parseJson(await boundedText(ctx.req, maxBytes));
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   throw invalidJson(result.error.issues);
 }
 
-async function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes)
-      throw new Refusal({ status: 413, body: { message: `The body is larger than ${maxBytes} bytes` } });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+async function boundedText(request: IncomingMessage, maxBytes: number): Promise<string> {
+  const text = await readText(request, maxBytes);
+  if (text !== undefined) return text;
+  throw new Refusal({ status: 413, body: { message: `The body is larger than ${maxBytes} bytes` } });
 }
 
 function parseJson(text: string): unknown {

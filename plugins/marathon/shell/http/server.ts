@@ -1,5 +1,4 @@
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isChangeFromOtherSite, serveHttp, type Served } from '@mezzo/sdk/runtime';
 import Router from 'koa-router';
 import Koa from 'koa';
 import type { Context, Middleware, Next } from 'koa';
@@ -24,38 +23,19 @@ export interface Api {
   address: string;
 }
 
-const HEADERS_TIMEOUT_MS = 20_000;
-const REQUEST_TIMEOUT_MS = 120_000;
-const MAX_CONNECTIONS = 10_000;
-const LAST_ANSWERS_MS = 200;
-
 /** Serves the Marathon API until disposed. */
-export async function listen(
-  api: Api,
-  host: string,
-  port: number,
-): Promise<{ port: number; dispose(): Promise<void> }> {
+export async function listen(api: Api, host: string, port: number): Promise<Served> {
   const streams = new EventStreams(api);
   const app = new Koa();
   app.silent = true;
   app.use(headers(api)).use(sameOrigin).use(answerErrors(api.log)).use(routes(api, streams)).use(unknownUri);
-  const server = http.createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-    app.callback(),
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
-  const bound = (server.address() as AddressInfo).port;
-  api.address = `${host}:${bound}`;
+  const served = await serveHttp(app.callback(), host, port);
+  api.address = `${host}:${served.port}`;
   const dispose = async () => {
     streams.dispose();
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const forced = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-    await closed;
-    clearTimeout(forced);
+    await served.dispose();
   };
-  return { port: bound, dispose };
+  return { port: served.port, dispose };
 }
 
 function routes(api: Api, streams: EventStreams): Middleware {
@@ -82,22 +62,11 @@ const headers = (api: Api) => async (ctx: Context, next: Next) => {
   await next();
 };
 
-/** A page of another site must not start commands here: browsers say where a change comes from. */
 async function sameOrigin(ctx: Context, next: Next): Promise<void> {
-  const origin = ctx.get('origin');
-  const safe = ['GET', 'HEAD', 'OPTIONS'].includes(ctx.method);
-  if (!safe && origin !== '' && ![ctx.get('host'), ctx.get('x-forwarded-host')].includes(hostOf(origin)))
+  if (isChangeFromOtherSite(ctx.req))
     return void reply(ctx, { status: 403, body: { message: 'Changes from pages of other sites are refused' } });
   await next();
 }
-
-const hostOf = (origin: string): string => {
-  try {
-    return new URL(origin).host;
-  } catch {
-    return '?';
-  }
-};
 
 const answerErrors = (log: Logger) => async (ctx: Context, next: Next) => {
   try {

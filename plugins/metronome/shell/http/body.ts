@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { readText } from '@mezzo/sdk/runtime';
 import type { Context } from 'koa';
 import type * as z from 'zod';
 import { Refusal, badRequest, invalid } from '../../core/refusal.js';
@@ -8,21 +9,15 @@ const MAX_DEPTH = 64;
 
 /** Reads and checks a body. Throws a Refusal: 400 for what is no JSON, 413, or 422 with all that is wrong with it. */
 export async function readBody<T>(ctx: Context, schema: z.ZodType<T>): Promise<T> {
-  const result = schema.safeParse(parseJson(await readText(ctx.req)), { reportInput: true });
+  const result = schema.safeParse(parseJson(await boundedText(ctx.req)), { reportInput: true });
   if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap(violationsOf));
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES)
-      throw new Refusal({ status: 413, body: { message: `The body is larger than ${MAX_BYTES} bytes` } });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+async function boundedText(request: IncomingMessage): Promise<string> {
+  const text = await readText(request, MAX_BYTES);
+  if (text !== undefined) return text;
+  throw new Refusal({ status: 413, body: { message: `The body is larger than ${MAX_BYTES} bytes` } });
 }
 
 function parseJson(text: string): unknown {

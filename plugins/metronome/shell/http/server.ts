@@ -1,5 +1,4 @@
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isChangeFromOtherSite, serveHttp, type Served } from '@mezzo/sdk/runtime';
 import Router from 'koa-router';
 import Koa from 'koa';
 import type { Context, Middleware, Next } from 'koa';
@@ -18,36 +17,15 @@ export interface Api {
   address: string;
 }
 
-const HEADERS_TIMEOUT_MS = 20_000;
-const REQUEST_TIMEOUT_MS = 120_000;
-const MAX_CONNECTIONS = 10_000;
-const LAST_ANSWERS_MS = 200;
 export const CHRONOS_PREFIX = '/v1/scheduler';
 
 /** Serves the APIs of Metronome and Chronos until disposed. */
-export async function listen(
-  api: Api,
-  host: string,
-  port: number,
-): Promise<{ port: number; dispose(): Promise<void> }> {
+export async function listen(api: Api, host: string, port: number): Promise<Served> {
   const app = new Koa();
   app.silent = true;
   app.use(headers).use(sameOrigin).use(answerErrors(api.log)).use(routes(api)).use(unknownRoute);
-  const server = http.createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-    app.callback(),
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
-  const bound = (server.address() as AddressInfo).port;
+  const { port: bound, dispose } = await serveHttp(app.callback(), host, port);
   api.address = `${host}:${bound}`;
-  const dispose = async () => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const forced = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-    await closed;
-    clearTimeout(forced);
-  };
   return { port: bound, dispose };
 }
 
@@ -70,22 +48,11 @@ async function headers(ctx: Context, next: Next): Promise<void> {
   await next();
 }
 
-/** A page of another site must not start commands here: browsers say where a change comes from. */
 async function sameOrigin(ctx: Context, next: Next): Promise<void> {
-  const origin = ctx.get('origin');
-  const safe = ['GET', 'HEAD', 'OPTIONS'].includes(ctx.method);
-  if (!safe && origin !== '' && ![ctx.get('host'), ctx.get('x-forwarded-host')].includes(hostOf(origin)))
+  if (isChangeFromOtherSite(ctx.req))
     return reply(ctx, { status: 403, body: { message: 'Changes from pages of other sites are refused' } });
   await next();
 }
-
-const hostOf = (origin: string): string => {
-  try {
-    return new URL(origin).host;
-  } catch {
-    return '?';
-  }
-};
 
 const answerErrors = (log: Logger) => async (ctx: Context, next: Next) => {
   try {

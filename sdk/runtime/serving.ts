@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics, PluginContext } from '../contract/index.js';
+
+// What plugins need that serve an API of their own.
+
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+const MAX_CONNECTIONS = 10_000;
+/** For answers under way when it ends. */
+const LAST_ANSWERS_MS = 200;
+const GAUGES_EVERY_MS = 1_000;
+
+export interface Served {
+  readonly port: number;
+  dispose(): Promise<void>;
+}
+
+/** Serves HTTP within bounds. To be disposed: answers under way get a moment. Rejects as `listen` of node does. */
+export async function serveHttp(listener: RequestListener, host: string, port: number): Promise<Served> {
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }, listener);
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  const dispose = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    const forced = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+    await closed;
+    clearTimeout(forced);
+  };
+  return { port: (server.address() as AddressInfo).port, dispose };
+}
+
+/** For an API that asks for no credentials: off loopback it is the router's business, unless the operator says otherwise. */
+export function hostToListenOn({ log }: Pick<PluginContext, 'log'>, listenIp: string, insecure: boolean): string {
+  if (insecure || listenIp === 'localhost' || listenIp === '::1' || listenIp.startsWith('127.')) return listenIp;
+  log.warn('listening on loopback only: this API has no credentials. Go through the router, or set insecure', {
+    listenIp,
+  });
+  return '127.0.0.1';
+}
+
+/** A page of another site must not start anything here: browsers say where a change comes from. */
+export function isChangeFromOtherSite({ method = '', headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
+  const { origin = '', host = '', 'x-forwarded-host': forwarded = '' } = headers;
+  if (['GET', 'HEAD', 'OPTIONS'].includes(method) || origin === '') return false;
+  return ![host, forwarded].includes(hostOf(origin));
+}
+
+function hostOf(origin: string): string {
+  try {
+    return new URL(origin).host;
+  } catch {
+    return '?';
+  }
+}
+
+/** The whole body as text; undefined when it is larger than that. */
+export async function readText(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Gauges named `<prefix>_<name>`, of what `read` answers every second. The answer stops it. */
+export function publishGauges(
+  metrics: Metrics,
+  prefix: string,
+  read: () => Readonly<Record<string, number>>,
+): () => void {
+  const named = Object.keys(read()).map((name) => ({
+    name,
+    gauge: metrics.gauge(`${prefix}_${name}`, `Number of ${name.replaceAll('_', ' ')}`),
+  }));
+  const timer = setInterval(() => {
+    const now = read();
+    for (const { name, gauge } of named) gauge.set(now[name] ?? 0);
+  }, GAUGES_EVERY_MS);
+  return () => clearInterval(timer);
+}
+
+/** Ends the process with this error: its supervisor starts a fresh one, which reads what is stored. */
+export function crash(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
