@@ -8,7 +8,8 @@ import { MAX_PACKAGE_BYTES, readPackage, requireIntegrity } from '@mezzo/sdk/pac
 import { Agent, fetch } from 'undici';
 import type { PluginHost } from './host.js';
 import { entryOf, type PluginPackage } from './registry.js';
-import { readWanted, writeWhole, type Wanted } from './wanted.js';
+import { readWanted, type Wanted } from './wanted.js';
+import { writeWhole } from './whole-file.js';
 
 const FIRST_TIMEOUT_MS = 3_000;
 /** Longer than the leader lets one wait. */
@@ -55,6 +56,8 @@ export class Follower {
   private isComplete = false;
   private following: Promise<void> = Promise.resolve();
   private again = new AbortController();
+  /** Integrity by file, of those that were compared; whoever unpacks one compares it again. */
+  private readonly verified = new Map<string, string>();
 
   constructor(private readonly options: FollowerOptions) {
     mkdirSync(options.dir, { recursive: true, mode: 0o700 });
@@ -147,6 +150,13 @@ export class Follower {
   }
 
   private async fetch(pkg: PluginPackage): Promise<void> {
+    const { file, integrity } = pkg;
+    if (this.verified.get(file) === integrity && existsSync(file)) return;
+    await this.fetchUnlessHere(pkg);
+    this.verified.set(file, integrity);
+  }
+
+  private async fetchUnlessHere(pkg: PluginPackage): Promise<void> {
     const { manifest, file, integrity } = pkg;
     try {
       if (existsSync(file)) return requireIntegrity(manifest.id, readPackage(file), integrity);

@@ -24,7 +24,7 @@ import { endOfLog, trimLog } from './log-file.js';
 import { OwnPlugin, readRecord, SUPERVISION, type Supervision } from './own-plugin.js';
 import { PluginApi } from './plugin-api.js';
 import { noStore, type HostStore } from './plugin-store.js';
-import { rowOf, type PluginPackage } from './registry.js';
+import { rowOf, type PluginPackage, type Shipped } from './registry.js';
 import { permitted, prepareRun, renewKernelToken, type RunOptions } from './runs.js';
 import { Sandbox } from './sandbox.js';
 import { Trials } from './trials.js';
@@ -72,7 +72,10 @@ export class PluginHost {
   private readonly broken = new Map<string, PluginStatus>();
   private readonly trials: Trials;
   private readonly cgroups: PluginCgroups | undefined;
-  private sandbox!: Sandbox;
+  /** Opened for the first plugin in a process of its own: most agents have none. */
+  private sandbox: Promise<Sandbox> | undefined;
+  /** By id: of what it was prepared to run. */
+  private readonly prepared = new Map<string, string>();
   private readonly wantedFile: WantedFile;
   private readonly changed = new Set<() => void>();
   private readonly trimming: NodeJS.Timeout;
@@ -130,6 +133,11 @@ export class PluginHost {
   /** What the plugins of this process contribute to a point. */
   contributions<T>(point: ExtensionPoint<T>): T[] {
     return this.kernel.contributions(point);
+  }
+
+  /** What ships with Mezzo. */
+  get shipped(): Shipped {
+    return this.catalogue.shipped;
   }
 
   statuses(): PluginStatus[] {
@@ -214,12 +222,6 @@ export class PluginHost {
 
   private async begin(): Promise<void> {
     this.files.linkSdk(this.sdk.dir);
-    this.sandbox = await Sandbox.open({
-      workDir: this.options.workDir,
-      sdk: this.sdk,
-      cgroups: this.cgroups,
-      log: this.options.log,
-    });
     this.wantedFile.write(this.catalogue.wanted);
     const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
     const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');
@@ -245,6 +247,7 @@ export class PluginHost {
   private async drop(id: string): Promise<void> {
     await this.own.get(id)?.stop();
     this.own.delete(id);
+    this.prepared.delete(id);
     this.broken.delete(id);
     this.api.dismiss(id);
     this.files.forget(id);
@@ -253,8 +256,12 @@ export class PluginHost {
   private async prepareOwn(pkg: PluginPackage): Promise<void> {
     const { manifest } = pkg;
     const { id } = manifest;
+    const from = JSON.stringify([pkg.integrity, this.configOf(id)]);
+    if (this.prepared.get(id) === from && !this.broken.has(id)) return;
     try {
-      const { spec, launcher, token } = await prepareRun(pkg, this.configOf(id), this.clusterOf(id), this.runOptions);
+      const options = await this.runOptions();
+      const { spec, launcher, token } = await prepareRun(pkg, this.configOf(id), this.clusterOf(id), options);
+      this.prepared.set(id, from);
       this.api.admit(token, manifest);
       this.broken.delete(id);
       const running = this.own.get(id);
@@ -286,7 +293,7 @@ export class PluginHost {
     const { plugins, hold } = this.catalogue.wanted;
     const kept = [...plugins, ...hold, ...this.trials.kept()];
     prunePackages(this.files.registry, kept);
-    const used = [...kept, ...this.catalogue.builtIns, ...this.kernel.loaded()].map(({ manifest }) => manifest);
+    const used = [...kept, ...this.catalogue.shipped.builtIns, ...this.kernel.loaded()].map(({ manifest }) => manifest);
     this.files.keepVersions(used.map(({ id, version }) => ({ id, version })));
   }
 
@@ -332,17 +339,20 @@ export class PluginHost {
     for (const id of this.cgroups?.ids() ?? []) if (!this.own.has(id)) await this.cgroups?.end(id);
   }
 
-  private get runOptions(): RunOptions {
-    const { files, sandbox, cgroups, sdk } = this;
-    const { secretsDir, caFile, logLevel = 'info' } = this.options;
+  private async runOptions(): Promise<RunOptions> {
+    const { files, cgroups, sdk } = this;
+    const { workDir, log, secretsDir, caFile, logLevel = 'info' } = this.options;
+    const sandbox = await (this.sandbox ??= Sandbox.open({ workDir, sdk, cgroups, log }));
     return { files, sandbox, cgroups, sdk, secretsDir, caFile, logLevel };
   }
 
   private renewTokens(): void {
     for (const [id, { manifest }] of this.own)
-      renewKernelToken(manifest, this.runOptions).catch((error: unknown) =>
-        this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
-      );
+      this.runOptions()
+        .then((options) => renewKernelToken(manifest, options))
+        .catch((error: unknown) =>
+          this.options.log.error('the token of a plugin is not renewed', { plugin: id, reason: messageOf(error) }),
+        );
   }
 
   private trimLogs(): void {

@@ -11,7 +11,7 @@ import { checkConfig, OWN_PROCESS_SERVICES } from '@mezzo/sdk/runtime';
 import type { Fleet } from './fleet.js';
 import { packageFile, type PluginRecord, type PluginRecords } from './records.js';
 import type { PluginPackage } from './registry.js';
-import { writeWhole } from './wanted.js';
+import { writeWhole } from './whole-file.js';
 
 export interface InstallerOptions {
   readonly records: PluginRecords;

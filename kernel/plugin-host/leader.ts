@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { sdkPackage } from '@mezzo/sdk/runtime';
 import type { Pace } from '../core/plugins/rollouts.js';
-import { Catalogue } from './catalogue.js';
 import { Fleet } from './fleet.js';
 import { PluginHost, type PluginHostOptions } from './host.js';
 import { Installer } from './installer.js';
@@ -28,7 +27,7 @@ export interface PluginLeader {
 
 /** Rejects as `PluginHost.start` does. */
 export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginLeader> {
-  const { store, workDir, log, node, registryDir } = options;
+  const { store, workDir, log, node } = options;
   const dir = join(workDir, 'registry');
   const records = new PluginRecords(store, dir, log);
   const fleet = new Fleet(records, node, dir, log, options.pace, options.gatherMs);
@@ -59,7 +58,7 @@ export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginL
   fleet.onChange(say);
   fleet.onArrival(() => void host.apply(told.wanted));
   say();
-  const { builtIns, others } = new Catalogue(registryDir, log);
+  const { builtIns, others } = host.shipped;
   const localConfig = options.config ?? {};
   const installer = new Installer({
     records,

@@ -10,7 +10,8 @@ import { errorsAsJson } from './api-errors.js';
 import type { NodeSays } from './fleet.js';
 import type { PluginHost } from './host.js';
 import type { PluginLeader } from './leader.js';
-import { wireOf, writeWhole } from './wanted.js';
+import { wireOf } from './wanted.js';
+import { writeWhole } from './whole-file.js';
 
 const MAX_CONFIG_BYTES = 1024 * 1024;
 const MAX_REPORT_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, type Logger, type PluginManifest, type PluginState, type PluginStatus } from '@mezzo/sdk/contract';
 import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec, type RunStatus } from '@mezzo/sdk/runtime';
@@ -7,6 +7,7 @@ import { ControlClient } from './control-client.js';
 import { Life, type LifeEnd } from './life.js';
 import { lastWords, openLog } from './log-file.js';
 import { isAlive, processOf, type ProcessId } from './process.js';
+import { readJsonFile, removeFile, writeWhole } from './whole-file.js';
 
 export interface Supervision {
   /** The second restart in a row waits so long, each further one twice as long as the one before. */
@@ -139,7 +140,7 @@ export class OwnPlugin {
     await this.life?.stop(this.supervision.stopGraceMs);
     await this.launcher.clean();
     this.life = undefined;
-    rmSync(this.files.record, { force: true });
+    removeFile(this.files.record);
     this.show('stopped', reason);
   }
 
@@ -268,17 +269,9 @@ export class OwnPlugin {
       startTime: id.startTime,
       controlSocket,
     };
-    const temp = `${this.files.record}.tmp`;
-    writeFileSync(temp, JSON.stringify(record), { mode: 0o600 });
-    renameSync(temp, this.files.record);
+    writeWhole(this.files.record, JSON.stringify(record));
   }
 }
 
 /** Undefined when there is none, or a torn one. */
-export function readRecord(file: string): ProcessRecord | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ProcessRecord;
-  } catch {
-    return undefined;
-  }
-}
+export const readRecord = (file: string): ProcessRecord | undefined => readJsonFile(file) as ProcessRecord | undefined;

@@ -24,7 +24,7 @@ export interface PluginPackage {
 /** What ships with Mezzo: a directory of packages with an index as registries of npm have it. */
 export interface Shipped {
   /** Those that run unless told otherwise: its distribution.json names them. */
-  readonly builtIn: readonly PluginPackage[];
+  readonly builtIns: readonly PluginPackage[];
   /** Those that wait to be installed. */
   readonly others: readonly PluginPackage[];
 }
@@ -41,7 +41,7 @@ export function readRegistry(dir: string, log: Logger): Shipped {
   for (const id of ids)
     if (!packages.some(({ manifest }) => manifest.id === id)) log.error(`the registry holds no plugin ${String(id)}`);
   const runs = ({ manifest }: PluginPackage): boolean => ids.includes(manifest.id);
-  return { builtIn: packages.filter(runs), others: packages.filter((pkg) => !runs(pkg)) };
+  return { builtIns: packages.filter(runs), others: packages.filter((pkg) => !runs(pkg)) };
 }
 
 interface Packument {

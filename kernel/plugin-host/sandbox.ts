@@ -1,11 +1,12 @@
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import { withoutStrays, type SdkPackage } from '@mezzo/sdk/runtime';
 import type { PluginCgroups } from './cgroups.js';
+import { readJsonFile, writeWhole } from './whole-file.js';
 
 /** Directories of one plugin. */
 export interface PluginDirs {
@@ -204,10 +205,10 @@ export class Sandbox {
   /** The same at each start: files of the plugin belong to it. */
   private uidOf(id: string): number {
     const file = join(this.options.workDir, 'plugins', '.users.json');
-    const known = readJson(file);
+    const known = Object(readJsonFile(file)) as Record<string, number>;
     const base = FIRST_UID + (hashOf(this.options.workDir) % HOSTS) * UIDS_PER_HOST;
     const uid = known[id] ?? base + 1 + (Object.keys(known).length % (UIDS_PER_HOST - 1));
-    if (known[id] === undefined) writeFileSync(file, JSON.stringify({ ...known, [id]: uid }), { mode: 0o600 });
+    if (known[id] === undefined) writeWhole(file, JSON.stringify({ ...known, [id]: uid }));
     return uid;
   }
 }
@@ -224,13 +225,5 @@ const joining = (procs: readonly string[], run: readonly string[]): string[] =>
         procs.join('\n'),
         ...run,
       ];
-
-function readJson(file: string): Record<string, number> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;
-  } catch {
-    return {};
-  }
-}
 
 const hashOf = (text: string): number => [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) >>> 0, 7);

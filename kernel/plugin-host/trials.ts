@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import { entryOf, packageOf, type PluginPackage } from './registry.js';
-import { removeFile, writeWhole } from './wanted.js';
+import { readJsonFile, removeFile, writeWhole } from './whole-file.js';
 
 /** So often a daemon may end while it loads a plugin for the first time; somebody may have killed it just then. */
 const ATTEMPTS = 2;
@@ -25,7 +24,7 @@ export class Trials {
     private readonly dir: string,
     private readonly log: Logger,
   ) {
-    const known = Object.values(Object(readJson(this.goodFile)) as Record<string, unknown>);
+    const known = Object.values(Object(readJsonFile(this.goodFile)) as Record<string, unknown>);
     const packages = known.flatMap((entry) => packageOf(dir, entry, false, log) ?? []);
     this.stood = new Map(packages.map((pkg) => [pkg.manifest.id, pkg]));
   }
@@ -84,7 +83,7 @@ export class Trials {
   }
 
   private attemptsOf(pkg: PluginPackage): number {
-    const { integrity, attempts } = Object(readJson(this.attemptFile(pkg))) as {
+    const { integrity, attempts } = Object(readJsonFile(this.attemptFile(pkg))) as {
       integrity?: string;
       attempts?: number;
     };
@@ -117,12 +116,4 @@ function watchThisThread(): Worker {
   worker.unref();
   worker.on('exit', () => clearInterval(beat)).on('error', () => clearInterval(beat));
   return worker;
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger } from '@mezzo/sdk/contract';
 import { entryOf, packageOf, type PluginPackage } from './registry.js';
+import { readJsonFile, removeFile, writeWhole } from './whole-file.js';
 
 /** What a node is to have of the plugins that operators installed, and how all of its plugins are to be. */
 export interface Wanted {
@@ -49,22 +50,12 @@ export class WantedFile {
   }
 
   read(): Wanted {
-    try {
-      return readWanted(this.dir, JSON.parse(readFileSync(this.file, 'utf8')), this.log);
-    } catch {
-      return NOTHING_WANTED;
-    }
+    return readWanted(this.dir, readJsonFile(this.file), this.log);
   }
 
   write(wanted: Wanted): void {
     writeWhole(this.file, JSON.stringify(wireOf(wanted)));
   }
-}
-
-/** At once or not at all; 0600. */
-export function writeWhole(file: string, bytes: string | Uint8Array): void {
-  writeFileSync(`${file}.tmp`, bytes, { mode: 0o600 });
-  renameSync(`${file}.tmp`, file);
 }
 
 /** One that has just come may be of an installation that is not written down yet. */
@@ -79,5 +70,3 @@ export function prunePackages(dir: string, kept: readonly PluginPackage[]): void
     if (Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > PRUNE_AFTER_MS) removeFile(file);
   }
 }
-
-export const removeFile = (file: string): void => rmSync(file, { force: true });
