@@ -64,12 +64,7 @@ export async function leadMasterPlugins(
   mount(app, '/plugins/v1', operatorApi(leader.host, authenticate, log, leader));
   takeIn(master, leader.host);
   await leader.host.setLeading(true);
-  return {
-    shutdown(options) {
-      leader.fleet.close();
-      return leader.host.shutdown(options);
-    },
-  };
+  return leader;
 }
 
 function hostOptions(master: Master, restart: (() => void) | undefined): PluginHostOptions {

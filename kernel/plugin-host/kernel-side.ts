@@ -128,7 +128,7 @@ export class KernelSide {
   /** That it can be loaded is known before the daemon ends for it, and what ended the daemon before is not tried again. */
   private async canBe(pkg: PluginPackage): Promise<boolean> {
     try {
-      if (this.trials.choose(pkg).refused) return false;
+      if (this.choose(pkg) !== pkg) return false;
       checkConfig(pkg.manifest.id, pkg.manifest.config, (await this.unpack(pkg)).config);
       return true;
     } catch (error) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { messageOf } from '@mezzo/sdk/contract';
 import { sdkPackage } from '@mezzo/sdk/runtime';
 import type { Pace } from '../core/plugins/rollouts.js';
 import { Fleet } from './fleet.js';
@@ -23,6 +24,7 @@ export interface PluginLeader {
   readonly fleet: Fleet;
   readonly installer: Installer;
   readonly records: PluginRecords;
+  shutdown(options: { readonly keepPlugins: boolean }): Promise<void>;
 }
 
 /** Rejects as `PluginHost.start` does. */
@@ -43,20 +45,26 @@ export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginL
   // Again and again until there is nothing new: what it says may change what it is to have, and the other way round.
   let saying: Promise<void> = Promise.resolve();
   let isDue = false;
+  let isClosed = false;
+  const inTurn = (work: () => Promise<void>): void => {
+    saying = saying
+      .then(() => (isClosed ? undefined : work()))
+      .catch((error: unknown) => log.error('plugins are not as they should be', { reason: messageOf(error) }));
+  };
   const say = (): void => {
     if (isDue) return;
     isDue = true;
-    saying = saying.then(async () => {
+    inTurn(async () => {
       isDue = false;
       const now = await fleet.sayOwn(host.statuses(), restarts);
       if (now.digest === told.digest) return;
-      told = now;
       await host.apply(now.wanted);
+      told = now;
     });
   };
   host.onChange(say);
   fleet.onChange(say);
-  fleet.onArrival(() => void host.apply(told.wanted));
+  fleet.onArrival(() => inTurn(() => host.apply(told.wanted)));
   say();
   const { builtIns, others } = host.shipped;
   const localConfig = options.config ?? {};
@@ -69,5 +77,11 @@ export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginL
     dir,
     localConfig,
   });
-  return { host, fleet, installer, records };
+  const shutdown: PluginLeader['shutdown'] = async (how) => {
+    isClosed = true;
+    fleet.close();
+    await saying;
+    await host.shutdown(how);
+  };
+  return { host, fleet, installer, records, shutdown };
 }

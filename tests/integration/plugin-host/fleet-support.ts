@@ -39,10 +39,9 @@ export class TestFleet {
   }
 
   async leaderDies(): Promise<void> {
-    this.leader.fleet.close();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
-    await this.leader.host.shutdown({ keepPlugins: false });
+    await this.leader.shutdown({ keepPlugins: false });
   }
 
   async add(name: string, kind: RunsOn = 'agent'): Promise<TestNode> {

@@ -41,8 +41,7 @@ beforeEach(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/plugins/v1`;
 });
 afterEach(async () => {
-  leader.fleet.close();
-  await leader.host.shutdown({ keepPlugins: false });
+  await leader.shutdown({ keepPlugins: false });
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
   requireNothingLeft(dir);
