@@ -64,8 +64,13 @@ export function readJsonFiles<T>(dir: string): T[] {
 
 export function writeJson(file: string, value: unknown, mode = 0o600): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeWhole(file, `${JSON.stringify(value, null, 2)}\n`, mode);
+}
+
+/** At once or not at all. */
+export function writeWhole(file: string, bytes: string | Uint8Array, mode = 0o666): void {
   const temp = `${file}.${process.pid}.tmp`;
-  writeFileSync(temp, `${JSON.stringify(value, null, 2)}\n`, { mode });
+  writeFileSync(temp, bytes, { mode });
   renameSync(temp, file);
 }
 

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import type { PluginManifest } from '@mezzo/sdk/contract';
 import type { Cluster } from '../lib/cluster.js';
 import { readPacked, type Packed } from './pack.js';
 import { callPlugins, describe, watchVersion } from './plugins.js';
@@ -53,16 +54,17 @@ export async function sendPlugin(
 }
 
 async function choose(name: string, { registry: where, say, confirm }: InstallOptions): Promise<Packed> {
-  if (existsSync(name) && statSync(name).isFile()) {
-    const read = await readPacked(name);
-    for (const line of describe(read.manifest)) say(line);
+  const ask = async ({ manifest }: { readonly manifest: PluginManifest }): Promise<void> => {
+    for (const line of describe(manifest)) say(line);
     await confirm();
-    return read;
+  };
+  if (/\.t(ar\.)?gz$/.test(name) || (existsSync(name) && statSync(name).isFile())) {
+    const packed = await readPacked(name);
+    await ask(packed);
+    return packed;
   }
-  if (/\.t(ar\.)?gz$/.test(name)) return readPacked(name);
   const registry = openRegistry(where);
   const found = await findPlugin(registry, name);
-  for (const line of describe(found.manifest)) say(line);
-  await confirm();
+  await ask(found);
   return fetchPlugin(registry, found);
 }

@@ -1,8 +1,9 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { MezzoError, messageOf, type PluginManifest } from '@mezzo/sdk/contract';
 import { inspectPackage, integrityOf, manifestOf, signPackage, type PackageSignature } from '@mezzo/sdk/package';
+import { writeWhole } from '../lib/workdir.js';
 import { bundle, sourceInvalid } from './bundle.js';
 
 export interface Packed {
@@ -46,8 +47,7 @@ export async function packPlugin(dir: string, out: string, privatePem?: string, 
     const bytes = readFileSync(join(staging, name));
     // What is packed here must be what would be let in there.
     await inspectPackage(bytes);
-    writeFileSync(`${file}.tmp`, bytes);
-    renameSync(`${file}.tmp`, file);
+    writeWhole(file, bytes);
     const integrity = integrityOf(bytes);
     const signatures = privatePem === undefined ? [] : [signPackage(privatePem, { ...manifest, integrity })];
     if (signatures.length > 0) writeFileSync(signatureFile(file), JSON.stringify(signatures));

@@ -59,6 +59,13 @@ export async function findEntry(cluster: Cluster, id: string): Promise<PluginEnt
   );
 }
 
+/** Answers what to say of it. Rejects with PLUGIN_NOT_FOUND and as the leader does. */
+export async function switchPlugin(cluster: Cluster, wanted: string, how: 'enable' | 'disable'): Promise<string> {
+  const { id, manifest } = await findEntry(cluster, wanted);
+  await callPlugins(cluster, `/plugins/${id}/${how}`, { method: 'POST' });
+  return `${id} is ${how}d${manifest?.process === 'kernel' ? ': daemons take it at their next start' : ''}`;
+}
+
 /** The states of one plugin on the nodes that it is for. */
 export const rowsOf = (nodes: readonly NodeRow[], id: string): (PluginStatus & { readonly node: string })[] =>
   nodes.flatMap(({ node, plugins }) => plugins.flatMap((one) => (one.id === id ? { ...one, node } : [])));

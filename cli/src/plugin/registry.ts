@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
 import { manifestOf, requireIntegrity, type PackageSignature } from '@mezzo/sdk/package';
 import semver from 'semver';
 import { httpBytes, httpJson } from '../lib/http.js';
+import { writeWhole } from '../lib/workdir.js';
 import { bundledRegistry } from '../up/kernel.js';
 import type { Packed } from './pack.js';
 
@@ -200,8 +201,3 @@ export const exists = ({ name, version }: Pick<PluginManifest, 'name' | 'version
     blame: 'user',
     next: 'raise the version in package.json',
   });
-
-function writeWhole(file: string, bytes: string | Uint8Array): void {
-  writeFileSync(`${file}.tmp`, bytes);
-  renameSync(`${file}.tmp`, file);
-}

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { findNode } from '../../lib/nodes.js';
 import { followLog, readLog } from '../../plugin/log-tail.js';
-import { agentPath } from '../../plugin/nodes.js';
 
 export default class PluginLogs extends MezzoCommand {
   static override summary = 'Read what a plugin in a process of its own has written last';
@@ -20,7 +20,7 @@ export default class PluginLogs extends MezzoCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(PluginLogs);
     const cluster = await this.cluster(flags);
-    const at = flags.agent === undefined ? '/mesos' : await agentPath(cluster, flags.agent);
+    const at = flags.agent === undefined ? '/mesos' : `/agent/${(await findNode(cluster, flags.agent)).id}`;
     const log = { cluster, at, id: args.id };
     const lines = await readLog(log);
     for (const line of lines.slice(-flags.lines)) this.log(line);
