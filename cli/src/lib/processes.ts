@@ -44,12 +44,13 @@ export async function waitGone(id: ProcessId, timeoutMs: number): Promise<boolea
 
 const LOG_LIMIT_BYTES = 32 << 20;
 
-/** Starts a process in a session of its own, its output appended to a log file, so that it outlives us. */
+/** Starts a process in a session of its own, its output appended to a log file, so that it outlives us. `onExit`: should we outlive it. */
 export function spawnDetached(
   command: string,
   args: readonly string[],
   logFile: string,
   env: NodeJS.ProcessEnv = process.env,
+  onExit?: (code: number | null) => void,
 ): ProcessId {
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
   try {
@@ -61,6 +62,7 @@ export function spawnDetached(
   const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env });
   closeSync(log);
   child.unref();
+  if (onExit) child.once('exit', onExit);
   if (child.pid === undefined) throw new Error(`cannot start ${command}`);
   return { pid: child.pid, startTime: startTimeOf(child.pid) ?? '' };
 }

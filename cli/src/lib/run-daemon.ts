@@ -12,7 +12,7 @@ export function runDaemon(daemon: 'master' | 'agent', argv: readonly string[]): 
 }
 
 /** Exit status of a daemon that wants to be started again: its plugins have changed. */
-const EXIT_RESTART = 75;
+export const EXIT_RESTART = 75;
 
 /** Runs one of the kernel's executables in the foreground; answers its exit code. */
 export async function run(what: Parameters<typeof executable>[0], argv: readonly string[]): Promise<number> {

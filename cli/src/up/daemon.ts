@@ -1,4 +1,5 @@
 import { isAlive, type ProcessId, signal, spawnDetached, tail, waitGone } from '../lib/processes.js';
+import { EXIT_RESTART } from '../lib/run-daemon.js';
 import { readJson, readJsonFiles, removeFile, type WorkDir, writeJson } from '../lib/workdir.js';
 
 export interface DaemonSpec {
@@ -25,6 +26,8 @@ export const anyDaemonAlive = (workDir: WorkDir): boolean => daemonRecords(workD
 
 const BACKOFF_FIRST_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
+/** One that wants to be started again sooner than this after it was is not trusted to mean it. */
+const MIN_LIFE_MS = 2000;
 /** Having run this long, a daemon is well again: its next death is answered at once. */
 const WELL_AFTER_MS = 30_000;
 
@@ -34,6 +37,8 @@ export class Daemon {
   private failures = 0;
   private retryAtMs = 0;
   private startedMs = 0;
+  /** It has ended to be started again, which is no failure. */
+  private wantsRestart = false;
   restarts = 0;
   wasStarted = false;
 
@@ -66,6 +71,12 @@ export class Daemon {
       if (this.failures > 0 && nowMs - this.startedMs > WELL_AFTER_MS) this.failures = 0;
       return undefined;
     }
+    if (this.wantsRestart && nowMs - this.startedMs > MIN_LIFE_MS) {
+      this.wantsRestart = false;
+      this.start();
+      this.restarts++;
+      return `${this.spec.name} is started again: its plugins have changed`;
+    }
     if (nowMs < this.retryAtMs) return undefined;
     const last = tail(this.workDir.logFile(this.spec.name), 1)[0] ?? 'no word in its log';
     this.start();
@@ -93,10 +104,9 @@ export class Daemon {
 
   private start(): void {
     const { name, role, args, address } = this.spec;
-    const id = spawnDetached(process.execPath, args, this.workDir.logFile(name), {
-      ...process.env,
-      MEZZO_RESTARTS: '1',
-    });
+    const env = { ...process.env, MEZZO_RESTARTS: '1' };
+    const onExit = (code: number | null): void => void (this.wantsRestart = code === EXIT_RESTART);
+    const id = spawnDetached(process.execPath, args, this.workDir.logFile(name), env, onExit);
     this.startedMs = Date.now();
     this.record = { ...id, name, role, args, address, startedAt: new Date(this.startedMs).toISOString() };
     writeJson(this.workDir.daemonFile(name), this.record);
