@@ -3,8 +3,8 @@ import type { PluginManifest } from '@mezzo/sdk/contract';
 import { expect, test } from 'vitest';
 import { planGraph } from './graph.js';
 
-const plugin = (id: string, requires: string[] = [], provides: string[] = []) =>
-  ({ id, requires, provides }) as unknown as PluginManifest;
+const plugin = (id: string, requires: string[] = [], provides: string[] = [], uses: string[] = []) =>
+  ({ id, requires, provides, uses }) as unknown as PluginManifest;
 const plan = (...plugins: PluginManifest[]) => {
   const { order, refused } = planGraph(plugins, new Set(['log']));
   return { order: order.map(({ id }) => id), refused: Object.fromEntries(refused) };
@@ -47,16 +47,42 @@ test('one of two providers is enough', () => {
   ]);
 });
 
+test('those whose contributions a plugin uses come before it; that there is none, or none that can be started, is no lack', () => {
+  const user = plugin('a', [], ['a.v1'], ['x.v1']);
+  expect(plan(user)).toEqual({ order: ['a'], refused: {} });
+  expect(plan(user, plugin('b', ['y.v1'], ['x.v1']), plugin('c', [], ['x.v1']))).toEqual({
+    order: ['c', 'a'],
+    refused: { b: 'requires "y.v1", which no plugin here provides' },
+  });
+});
+
+test.each([
+  ['a', 'b'],
+  ['b', 'a'],
+])('what is used and wants its user is refused, and harms no other: %s uses %s', (user, used) => {
+  const { order, refused } = plan(
+    plugin(user, [], ['user.v1'], ['used.v1']),
+    plugin(used, ['between.v1'], ['used.v1']),
+    plugin('c', ['user.v1'], ['between.v1']),
+  );
+  expect(order).toEqual([user, 'c']);
+  expect(refused).toEqual({ [used]: expect.stringMatching(/^requires itself: (\w -> ){3}\w$/) as string });
+});
+
 test('every plugin is ordered or refused, once, and what is ordered has what it requires before it', () => {
   const points = fc.subarray(['p', 'q', 'r', 's', 'log']);
-  const plugins = fc.uniqueArray(fc.tuple(fc.stringMatching(/^[a-f]$/), points, points), { selector: ([id]) => id });
+  const plugins = fc.uniqueArray(fc.tuple(fc.stringMatching(/^[a-f]$/), points, points, points), {
+    selector: ([id]) => id,
+  });
   fc.assert(
     fc.property(plugins, (specs) => {
-      const manifests = specs.map(([id, requires, provides]) => plugin(id, requires, provides));
+      const manifests = specs.map((spec) => plugin(...spec));
       const { order, refused } = planGraph(manifests, new Set(['log']));
       expect([...order.map(({ id }) => id), ...refused.keys()].sort()).toEqual(manifests.map(({ id }) => id).sort());
       const seen = new Set(['log']);
-      for (const { requires, provides } of order) {
+      for (const [at, { id, requires, provides, uses }] of order.entries()) {
+        for (const later of order.slice(at + 1))
+          for (const point of later.provides) expect(uses.includes(point), `${id} uses ${point}`).toBe(false);
         for (const wanted of requires) expect(seen.has(wanted) || provides.includes(wanted)).toBe(true);
         for (const point of provides) seen.add(point);
       }

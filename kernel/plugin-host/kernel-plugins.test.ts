@@ -42,7 +42,16 @@ function made(id: string, configure: string, activate = '', more: Partial<Plugin
     `const point = { id: 'greeter.v1', token: Symbol.for('mezzo:point/greeter.v1') };
      export default { configure(bind) { ${configure} }, async activate(ctx) { ${activate} } };`,
   );
-  const manifest = { id, entry, version: '1.0.0', config: {}, requires: [], provides: ['greeter.v1'], ...more };
+  const manifest = {
+    id,
+    entry,
+    version: '1.0.0',
+    config: {},
+    requires: [],
+    uses: [],
+    provides: ['greeter.v1'],
+    ...more,
+  };
   return {
     manifest: manifest as unknown as PluginManifest,
     integrity: 'x',
@@ -103,11 +112,11 @@ test('one that fails in any way harms no sibling and contributes nothing', async
   expect(plugins.contributions(GREETER).map(({ name }) => name)).toEqual(['works']);
 });
 
-test('a plugin uses what others contribute to a point that it requires', async () => {
+test.each(['requires', 'uses'])('a plugin takes what others contribute to a point of its "%s"', async (key) => {
   await plugins.start([
     made('user', '', `ctx.own(() => {}); globalThis.seen = await ctx.contributions(point)[0].greet('from a')`, {
       provides: [],
-      requires: ['greeter.v1'],
+      [key]: ['greeter.v1'],
     }),
     made('z-provider', greeter('provider')),
   ]);

@@ -26,6 +26,8 @@ export interface PluginManifest {
   readonly config: Readonly<Record<string, unknown>>;
   /** Ids of services and extension points that it may resolve. */
   readonly requires: readonly string[];
+  /** Ids of extension points whose contributions it takes, however many there are: also none. They are there before it is activated. */
+  readonly uses: readonly string[];
   /** Ids of services and extension points that it contributes. */
   readonly provides: readonly string[];
   /** Plugins that it works with: id -> semver range. It is not installed without them, nor they removed from under it. */

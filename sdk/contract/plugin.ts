@@ -28,7 +28,7 @@ export interface PluginContext {
   readonly signal: AbortSignal;
   /** Resolves a token bound by the plugin, or a service of the SDK listed in `requires`. */
   resolve<T>(token: Token<T>): T;
-  /** What other plugins of this process contributed to a point that `requires` lists, in the order of their activation. */
+  /** What other plugins of this process contributed to a point that `requires` or `uses` lists, in the order of their activation. */
   contributions<T>(point: ExtensionPoint<T>): readonly T[];
   /** Hands over something to release: the host releases all in reverse order, also after a failed activation. */
   own<T extends Disposable | (() => void | Promise<void>)>(thing: T): T;

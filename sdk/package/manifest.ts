@@ -23,6 +23,7 @@ const MEZZO_FIELD = {
     },
     config: { type: 'object', additionalProperties: true, default: {} },
     requires: ids,
+    uses: ids,
     provides: ids,
     dependsOn: {
       type: 'object',
@@ -99,7 +100,7 @@ export function requireSdk(manifest: PluginManifest, sdkVersion: string): void {
 }
 
 function contradictions(manifest: PluginManifest) {
-  const { id, version, sdk, process, placement, runsOn, requires, provides, dependsOn } = manifest;
+  const { id, version, sdk, process, placement, runsOn, requires, uses, provides, dependsOn } = manifest;
   if (semver.valid(version) === null) return `"version" ${JSON.stringify(version)} is no semantic version`;
   if (semver.validRange(sdk) === null) return `"mezzo.sdk" ${JSON.stringify(sdk)} is no semver range`;
   for (const [other, range] of Object.entries(dependsOn)) {
@@ -109,7 +110,10 @@ function contradictions(manifest: PluginManifest) {
   }
   if (placement === 'leader' && (process === 'kernel' || !runsOn.includes('master')))
     return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';
+  const twice = uses.find((point) => requires.includes(point));
+  if (twice !== undefined) return `"mezzo.uses": ${twice} is in "mezzo.requires" already`;
   if (process === 'kernel') return undefined;
+  if (uses.length > 0) return '"mezzo.uses": only plugins with "process": "kernel" take contributions';
   if (provides.length > 0) return '"mezzo.provides": only plugins with "process": "kernel" contribute to the kernel';
   const foreign = requires.filter((id) => !(OWN_PROCESS_SERVICES as readonly string[]).includes(id));
   if (foreign.length === 0) return undefined;

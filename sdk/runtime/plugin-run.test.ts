@@ -27,6 +27,7 @@ const manifest = (more: Partial<PluginManifest> = {}): PluginManifest => ({
   entry: 'plugin.js',
   config: {},
   requires: [],
+  uses: [],
   provides: [],
   dependsOn: {},
   limits: { memoryMib: 1024 },

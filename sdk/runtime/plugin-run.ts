@@ -169,7 +169,7 @@ export class PluginRun {
     return {
       bind: (token, provider) => this.container.bind(token, provider),
       contribute: (point, provider) => {
-        this.requireDeclared('provides', point.id, 'contributes to');
+        this.requireDeclared(['provides'], point.id, 'contributes to');
         this.contributed.set(point.id, point as ExtensionPoint<unknown>);
         this.container.contribute(point.token, provider);
       },
@@ -182,7 +182,7 @@ export class PluginRun {
       signal: this.abort.signal,
       resolve: (token) => this.container.resolve(token),
       contributions: <T>(point: ExtensionPoint<T>) => {
-        this.requireDeclared('requires', point.id, 'uses');
+        this.requireDeclared(['requires', 'uses'], point.id, 'takes contributions to');
         return (this.options.contributionsTo?.(point.id) ?? []) as readonly T[];
       },
       own: <T extends Owned>(thing: T) => this.owned.own(thing),
@@ -193,12 +193,12 @@ export class PluginRun {
     };
   }
 
-  private requireDeclared(key: 'requires' | 'provides', pointId: string, verb: string): void {
+  private requireDeclared(keys: readonly ('requires' | 'uses' | 'provides')[], pointId: string, verb: string): void {
     const { manifest } = this.options;
-    if (manifest[key].includes(pointId)) return;
+    if (keys.some((key) => manifest[key].includes(pointId))) return;
     throw new MezzoError('PLUGIN_NOT_DECLARED', `plugin ${manifest.id} ${verb} ${pointId} without declaring it`, {
       blame: 'plugin',
-      next: `add "${pointId}" to "${key}" in the mezzo field of its package.json`,
+      next: `add "${pointId}" to ${keys.map((key) => `"${key}"`).join(' or ')} in the mezzo field of its package.json`,
     });
   }
 

@@ -147,6 +147,7 @@ const MANIFEST: PluginManifest = {
   entry: 'plugin.js',
   config: {},
   requires: [],
+  uses: [],
   provides: [],
   dependsOn: {},
   limits: { memoryMib: 1024 },
