@@ -79,12 +79,14 @@ const ended = (i: number): MasterEvent => ({
   },
 });
 
+const ANY = { ip: '127.0.0.1', port: 0 };
+
 /** Runs in a process of its own: serves `tasks` tasks, and with `churn` ends and starts that many a second. Prints its port. */
 export async function serve(tasks: number, churnPerSecond: number): Promise<void> {
-  const server = new DnsServer(CONFIG, { listenIp: '127.0.0.1', portOffset: 0 }, silent);
+  const server = new DnsServer(CONFIG, { dns: ANY, http: ANY }, silent);
   await server.feed.take(snapshot(Array.from({ length: tasks }, (_, i) => task(i))));
   await server.listen('bench');
-  console.log(server.places.port);
+  console.log(server.places.dns.port);
   let next = 0;
   if (churnPerSecond > 0)
     setInterval(() => {
@@ -225,11 +227,11 @@ async function measure(servers: readonly Server[], queries: string): Promise<Map
 
 /** From the event to the first answer that tells of it. */
 async function freshness(report: Report): Promise<void> {
-  const server = new DnsServer(CONFIG, { listenIp: '127.0.0.1', portOffset: 0 }, silent);
+  const server = new DnsServer(CONFIG, { dns: ANY, http: ANY }, silent);
   await server.listen('bench');
   await server.feed.take(snapshot(Array.from({ length: 10_000 }, (_, i) => task(i))));
   const resolver = new Resolver({ timeout: 1000, tries: 1 });
-  resolver.setServers([`127.0.0.1:${server.places.port}`]);
+  resolver.setServers([`127.0.0.1:${server.places.dns.port}`]);
   const found = (i: number): Promise<boolean> =>
     resolver.resolve4(`app${i}.marathon.mesos`).then(
       () => true,

@@ -75,7 +75,14 @@ async function makeRouter(): Promise<Router> {
     portOffset: 0,
     stateDir: tmpdir(),
   } as const;
-  const router = new Router(CONFIG, { cluster, key: KEY, store: noStore, log: silent, version: 'bench' });
+  const router = new Router(CONFIG, {
+    cluster,
+    place: { ip: '127.0.0.1', port: 0 },
+    key: KEY,
+    store: noStore,
+    log: silent,
+    version: 'bench',
+  });
   await router.listen();
   return router;
 }

@@ -40,8 +40,8 @@ export class ControlClient {
     listener(this.status);
   }
 
-  stop(): void {
-    this.send({ type: 'stop' });
+  ask(type: 'stop' | 'drain'): void {
+    this.send({ type });
   }
 
   /** Prometheus text; empty when the plugin does not answer in time. */

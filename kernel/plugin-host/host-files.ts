@@ -10,12 +10,14 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { KeeperFiles } from './keeper.js';
 import type { OwnPluginFiles } from './own-plugin.js';
 import type { PluginDirs } from './sandbox.js';
 import { socketDirectory } from './unix-socket.js';
 
 export const API_SOCKET = 'kernel.sock';
-export const CONTROL_SOCKET = 'control.sock';
+/** Two, so that a process and the one that follows it can live at once. */
+export const CONTROL_SOCKETS = ['control.sock', 'control-2.sock'] as const;
 
 /** Where the host keeps what, below the daemon's work directory. */
 export class HostFiles {
@@ -47,6 +49,11 @@ export class HostFiles {
     return { record: join(this.run, `${id}.json`), log: join(this.logs, `${id}.log`) };
   }
 
+  /** Of whoever keeps its sockets open. */
+  keeper(id: string): KeeperFiles {
+    return { dir: join(this.run, id, 'keeper'), record: join(this.run, `${id}.keeper.json`) };
+  }
+
   /** `packageDir`: where the package is unpacked. */
   dirs(id: string, packageDir: string): PluginDirs {
     const own = join(this.run, id);
@@ -54,7 +61,7 @@ export class HostFiles {
       package: packageDir,
       state: this.stateDir(id),
       run: join(own, 'files'),
-      socket: socketDirectory(join(own, 'socket'), CONTROL_SOCKET),
+      socket: socketDirectory(join(own, 'socket'), CONTROL_SOCKETS[1]),
       api: this.apiDir,
     };
   }

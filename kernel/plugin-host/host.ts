@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   MezzoError,
@@ -17,6 +17,7 @@ import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { PluginCgroups } from './cgroups.js';
 import { API_SOCKET, HostFiles } from './host-files.js';
+import { Keeper } from './keeper.js';
 import { KernelPlugins } from './kernel-plugins.js';
 import { KernelSide } from './kernel-side.js';
 import { Life } from './life.js';
@@ -28,6 +29,7 @@ import { rowOf, type PluginPackage, type Shipped } from './registry.js';
 import { permitted, prepareRun, renewKernelToken, type RunOptions } from './runs.js';
 import { Sandbox } from './sandbox.js';
 import { Trials } from './trials.js';
+import { removeFile } from './whole-file.js';
 import { prunePackages, WantedFile, type Wanted } from './wanted.js';
 
 export interface PluginHostOptions {
@@ -324,16 +326,15 @@ export class PluginHost {
 
   /** Processes of plugins that are no longer wanted at all. */
   private async endStrangers(): Promise<void> {
-    const names = readdirSync(this.files.run).filter(
-      (name) => name.endsWith('.json') && !this.own.has(name.slice(0, -5)),
-    );
+    const ids = new Set(readdirSync(this.files.run).map((name) => name.split('.')[0]!));
+    const strangers = [...ids].filter((id) => !this.own.has(id));
     await Promise.all(
-      names.map(async (name) => {
-        const file = join(this.files.run, name);
-        const record = readRecord(file);
+      strangers.map(async (id) => {
+        const record = readRecord(this.files.of(id).record);
         if (record !== undefined)
           await Life.adopted(record, record.controlSocket, () => {}).stop(SUPERVISION.stopGraceMs);
-        rmSync(file, { force: true });
+        removeFile(this.files.of(id).record);
+        await Keeper.end(this.files.keeper(id));
       }),
     );
     for (const id of this.cgroups?.ids() ?? []) if (!this.own.has(id)) await this.cgroups?.end(id);
@@ -343,7 +344,7 @@ export class PluginHost {
     const { files, cgroups, sdk } = this;
     const { workDir, log, secretsDir, caFile, logLevel = 'info' } = this.options;
     const sandbox = await (this.sandbox ??= Sandbox.open({ workDir, sdk, cgroups, log }));
-    return { files, sandbox, cgroups, sdk, secretsDir, caFile, logLevel };
+    return { files, sandbox, cgroups, sdk, secretsDir, caFile, logLevel, log };
   }
 
   private renewTokens(): void {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunStatus } from '@mezzo/sdk/runtime';
 import { ControlClient } from './control-client.js';
-import { isAlive, killGroup, processOf, whenGone, type ProcessId } from './process.js';
+import { isAlive, isOf, killGroup, processOf, whenGone, type ProcessId } from './process.js';
 
 const CONNECT_EVERY_MS = 30;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -23,7 +23,7 @@ export class Life {
   readonly ended: Promise<LifeEnd>;
   private readonly sinceMs = performance.now();
   private control: ControlClient | undefined;
-  private stopping = false;
+  private asked: 'stop' | 'drain' | undefined;
   private detached = false;
 
   private constructor(
@@ -40,10 +40,12 @@ export class Life {
     }));
   }
 
-  static started(child: ChildProcess, socket: string, onStatus: (status: RunStatus) => void): Life | undefined {
-    child.on('error', () => {});
-    const id = child.pid === undefined ? undefined : (processOf(child.pid) ?? { pid: child.pid, startTime: 'gone' });
-    return id && new Life(id, socket, onStatus, child);
+  /** Throws when it has not even come to be. */
+  static started(of: ChildProcess | ProcessId, socket: string, onStatus: (status: RunStatus) => void): Life {
+    if ('startTime' in of) return Life.adopted(of, socket, onStatus);
+    of.on('error', () => {});
+    if (of.pid === undefined) throw new Error('there is no process');
+    return new Life(processOf(of.pid) ?? { pid: of.pid, startTime: 'gone' }, socket, onStatus, of);
   }
 
   static adopted(id: ProcessId, socket: string, onStatus: (status: RunStatus) => void): Life {
@@ -58,10 +60,10 @@ export class Life {
     return this.control?.metrics() ?? Promise.resolve('');
   }
 
-  /** Asks it to stop, and ends it by force after the grace. */
-  async stop(graceMs: number): Promise<void> {
-    this.stopping = true;
-    this.control?.stop();
+  /** Asks it to stop, or to do that once what it has begun has ended; and ends it by force after the grace. */
+  async stop(graceMs: number, how: 'stop' | 'drain' = 'stop'): Promise<void> {
+    this.asked = how;
+    this.control?.ask(how);
     if (!(await whenGone(this.process, graceMs))) await killGroup(this.process, 5_000);
   }
 
@@ -88,9 +90,26 @@ export class Life {
     if (this.detached) return client.close();
     this.control = client;
     client.onStatus(this.onStatus);
-    if (this.stopping) client.stop();
+    if (this.asked !== undefined) client.ask(this.asked);
     await client.closed;
   }
+}
+
+/** Who says at a control socket that it is a process of this plugin. `mark` is in its command line: a plugin is not to name the process of another. */
+export async function whoIsAt(
+  controlSocket: string,
+  mark: string,
+): Promise<{ readonly process: ProcessId; readonly status: RunStatus } | undefined> {
+  const client = await ControlClient.open(controlSocket, 2_000);
+  client?.close();
+  const process = client && processOf(client.status.pid);
+  return client && process && isOf(process, mark) ? { process, status: client.status } : undefined;
+}
+
+/** Ends whoever has that control socket. */
+export async function evict(controlSocket: string, mark: string, graceMs: number): Promise<void> {
+  const found = await whoIsAt(controlSocket, mark);
+  if (found !== undefined) await Life.adopted(found.process, controlSocket, () => {}).stop(graceMs);
 }
 
 function exitOf(child: ChildProcess): Promise<{ code?: number; signal?: string }> {

@@ -1,12 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, type Logger, type PluginManifest, type PluginState, type PluginStatus } from '@mezzo/sdk/contract';
 import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec, type RunStatus } from '@mezzo/sdk/runtime';
-import { ControlClient } from './control-client.js';
-import { Life, type LifeEnd } from './life.js';
-import { lastWords, openLog } from './log-file.js';
-import { isAlive, processOf, type ProcessId } from './process.js';
+import { evict, Life, whoIsAt, type LifeEnd } from './life.js';
+import { lastWords } from './log-file.js';
+import { isAlive, type ProcessId } from './process.js';
+import { Successor } from './successor.js';
 import { readJsonFile, removeFile, writeWhole } from './whole-file.js';
 
 export interface Supervision {
@@ -28,6 +27,8 @@ export const SUPERVISION: Supervision = {
 const FAILED_AFTER = 3;
 /** A runner that was started just before its host died may not listen yet. */
 const BOOT_MS = 3_000;
+/** Longer than a process may take to end what it has begun. */
+const LEAVES_WITHIN_MS = 90_000;
 
 export interface OwnPluginFiles {
   /** Who runs, for the next host. */
@@ -35,13 +36,22 @@ export interface OwnPluginFiles {
   readonly log: string;
 }
 
+/** A process has one of two control sockets, and the one that takes over from it the other. */
+export type Seat = 0 | 1;
+
 /** How its processes come to be, and where they listen. */
 export interface Launcher {
-  /** As we see it. */
-  readonly controlSocket: string;
+  /** By seat, as we see them. */
+  readonly controlSockets: readonly string[];
+  /** An argument that all of its processes have. */
+  readonly mark: string;
   /** Why it is not kept apart from others; undefined: it is. */
   readonly lack: string | undefined;
-  start(logFd: number): ChildProcess;
+  start(seat: Seat): Promise<ChildProcess | ProcessId>;
+  /** Its sockets are open whoever runs: two processes may serve at once. */
+  keepsSockets(): boolean;
+  /** Nobody listens for it any more. */
+  release(): Promise<void>;
   /** Ends whatever the plugin has left; answers whether it had taken all the memory that it may. */
   clean(): Promise<boolean>;
 }
@@ -60,6 +70,15 @@ export class OwnPlugin {
   private reason: string | undefined;
   private said: RunStatus | undefined;
   private life: Life | undefined;
+  private seat: Seat = 0;
+  /** What the process runs, when that is not what is wanted: what it was told at its start, until another has taken over. */
+  private runs: RunSpec | undefined;
+  private successor: Successor | undefined;
+  /** Until another process has taken over, or that is not to be any more. */
+  private handing: Promise<void> | undefined;
+  /** Ends what it has begun, while another serves in its place. */
+  private leaving: Life | undefined;
+  private taken = signal();
   private wanted = false;
   private detached = false;
   private replacing = false;
@@ -110,16 +129,18 @@ export class OwnPlugin {
     if (this.life !== undefined) return;
     const found = await this.findRunning();
     if (found === undefined) return;
-    const { process, status } = found;
+    const { process, status, seat } = found;
+    const { controlSockets } = this.launcher;
     if (status?.digest === this.spec.digest) {
       this.replacing = false;
-      this.life = Life.adopted(process, this.launcher.controlSocket, (said) => this.hear(said));
+      this.seat = seat;
+      this.life = this.follow((onStatus) => Life.adopted(process, controlSockets[seat]!, onStatus));
       this.hear(status);
       this.writeRecord(process);
       this.log.info('plugin runs already: adopted', { pid: process.pid });
     } else {
       this.log.info('plugin runs already, but not as it should: replaced', { pid: process.pid });
-      await Life.adopted(process, this.launcher.controlSocket, () => {}).stop(this.supervision.stopGraceMs);
+      await Life.adopted(process, controlSockets[seat]!, () => {}).stop(this.supervision.stopGraceMs);
     }
   }
 
@@ -134,26 +155,35 @@ export class OwnPlugin {
     this.wanted = false;
     this.wake.abort();
     if (this.life !== undefined) this.show('stopping');
-    await this.life?.stop(this.supervision.stopGraceMs);
+    const { stopGraceMs } = this.supervision;
+    await Promise.all([this.successor?.abandon(), this.leaving?.stop(stopGraceMs), this.life?.stop(stopGraceMs)]);
+    await this.handing;
     await this.loop;
     // It may have been adopted in the meantime.
-    await this.life?.stop(this.supervision.stopGraceMs);
+    await this.life?.stop(stopGraceMs);
     await this.launcher.clean();
-    this.life = undefined;
+    await this.launcher.release();
+    this.life = this.runs = undefined;
     removeFile(this.files.record);
     this.show('stopped', reason);
   }
 
-  /** Another version or configuration: the process is exchanged, without counting as a failure. */
+  /**
+   * Another version or configuration. Where its sockets are kept, its process takes over from the one that serves as soon as it is well, and while it does not
+   * become well that one serves on. Elsewhere the process is exchanged. Neither counts as a failure.
+   */
   async replace(spec: RunSpec, launcher: Launcher): Promise<void> {
     if (spec.digest === this.spec.digest) return;
+    if (this.life !== undefined) this.runs ??= this.spec;
     this.spec = spec;
     this.launcher = launcher;
     this.failures = 0;
-    this.replacing = this.life !== undefined;
     this.wake.abort();
-    if (this.replacing) this.show('discovered');
-    await this.life?.stop(this.supervision.stopGraceMs);
+    await this.successor?.abandon();
+    if (this.handing !== undefined) return;
+    if (this.isBack()) return this.goOn();
+    if (this.mayHandOver()) this.handing = this.handOver().finally(() => (this.handing = undefined));
+    else await this.exchange();
   }
 
   /** Lets it run on without us, for the next host to adopt. */
@@ -161,7 +191,7 @@ export class OwnPlugin {
     this.detached = true;
     this.wanted = false;
     this.wake.abort();
-    this.life?.detach();
+    for (const one of [this.life, this.successor, this.leaving]) one?.detach();
   }
 
   private async supervise(): Promise<void> {
@@ -169,30 +199,120 @@ export class OwnPlugin {
       this.wake = new AbortController();
       await this.adopt();
       if (!this.wanted) return;
-      const end = await (this.life ?? this.spawn())?.ended;
+      const life = this.life ?? (await this.spawn());
+      if (!this.wanted) await life?.stop(this.supervision.stopGraceMs);
+      const end = await Promise.race([life?.ended, this.taken.heard]);
       if (this.detached) return;
+      this.wake.abort();
+      await this.handing;
+      if (this.life !== life) continue;
       const outOfMemory = await this.launcher.clean();
-      this.life = this.said = undefined;
+      this.life = this.runs = this.said = undefined;
       this.onChange();
-      if (end !== undefined) await this.afterDeath(end, outOfMemory);
+      if (end) await this.afterDeath(end, outOfMemory);
       else await this.pause('the process cannot be started', this.nextDelayMs());
     }
   }
 
-  private spawn(): Life | undefined {
-    const { files, launcher } = this;
+  private async spawn(): Promise<Life | undefined> {
+    const { launcher, spec, seat } = this;
     this.replacing = false;
     if (this.failures === 0) this.show('discovered');
     try {
-      const log = openLog(files.log);
-      const child = launcher.start(log);
-      closeSync(log);
-      this.life = Life.started(child, launcher.controlSocket, (status) => this.hear(status));
-      if (this.life !== undefined) this.writeRecord(this.life.process);
+      this.life = await this.launch(launcher, seat);
+      this.writeRecord(this.life.process);
+      if (this.detached) this.life.detach();
+      // It was changed while the process came to be.
+      else if (this.spec !== spec) await this.exchange();
     } catch (error) {
       this.log.error(`plugin cannot be started: ${messageOf(error)}`);
     }
     return this.life;
+  }
+
+  private async launch(launcher: Launcher, seat: Seat, heard?: (status: RunStatus) => void): Promise<Life> {
+    const started = await launcher.start(seat);
+    return this.follow((onStatus) => Life.started(started, launcher.controlSockets[seat]!, onStatus), heard);
+  }
+
+  /** What a process says counts from when it is the one that serves. */
+  private follow(of: (onStatus: (status: RunStatus) => void) => Life, heard?: (status: RunStatus) => void): Life {
+    const life: Life = of((status) => {
+      heard?.(status);
+      if (this.life === life) this.hear(status);
+    });
+    return life;
+  }
+
+  private async exchange(): Promise<void> {
+    this.runs = undefined;
+    this.replacing = this.life !== undefined;
+    if (this.replacing) this.show('discovered');
+    await this.life?.stop(this.supervision.stopGraceMs);
+  }
+
+  /** What runs is what is wanted again. */
+  private isBack(): boolean {
+    return this.life !== undefined && this.runs?.digest === this.spec.digest;
+  }
+
+  private goOn(): void {
+    this.runs = undefined;
+    this.failures = 0;
+    if (this.said !== undefined) this.show(this.said.state, this.said.reason);
+  }
+
+  private mayHandOver(): boolean {
+    const { life, runs, spec, said, launcher } = this;
+    if (life === undefined || runs === undefined || !this.wanted || !isAlive(life.process)) return false;
+    if (said?.state !== 'active' && said?.state !== 'degraded') return false;
+    return JSON.stringify(runs.listeners) === JSON.stringify(spec.listeners) && launcher.keepsSockets();
+  }
+
+  private async handOver(): Promise<void> {
+    while (!this.isBack() && this.mayHandOver()) {
+      const { spec, launcher } = this;
+      const [seat, graceMs] = [(1 - this.seat) as Seat, this.supervision.stopGraceMs];
+      this.wake = new AbortController();
+      if (this.failures === 0) this.show('discovered');
+      this.successor = new Successor(
+        () => evict(launcher.controlSockets[seat]!, launcher.mark, graceMs),
+        (heard) => this.launch(launcher, seat, heard),
+        graceMs,
+      );
+      const outcome = await this.successor.run();
+      this.successor = undefined;
+      if (this.detached) return;
+      const isWanted = this.wanted && this.spec === spec;
+      if ('life' in outcome) {
+        if (isWanted) return this.takeOver(outcome.life, seat);
+        await outcome.life.stop(graceMs);
+      } else if (isWanted) {
+        if (outcome.skipped) break;
+        await this.pause(`${outcome.failure}; version ${this.runs?.manifest.version} serves on`, this.nextDelayMs());
+      }
+    }
+    if (!this.wanted || this.life === undefined) return;
+    if (this.isBack()) this.goOn();
+    else if (isAlive(this.life.process)) await this.exchange();
+  }
+
+  private takeOver(life: Life, seat: Seat): void {
+    const before = this.life;
+    this.life = life;
+    this.seat = seat;
+    this.runs = undefined;
+    this.failures = 0;
+    this.writeRecord(life.process);
+    this.handing = undefined;
+    if (life.status !== undefined) this.hear(life.status);
+    this.leaving = before;
+    void before?.stop(LEAVES_WITHIN_MS, 'drain').then(() => {
+      if (this.leaving === before) this.leaving = undefined;
+    });
+    this.log.info('another process has taken over', { pid: life.process.pid, before: before?.process.pid });
+    this.taken.tell();
+    this.taken = signal();
   }
 
   private async afterDeath(end: LifeEnd, outOfMemory: boolean): Promise<void> {
@@ -234,6 +354,8 @@ export class OwnPlugin {
   private hear(status: RunStatus): void {
     if (this.replacing) return;
     this.said = status;
+    // Another is about to take over: what becomes of that one is shown.
+    if (this.handing !== undefined) return this.onChange();
     const booting = status.state === 'discovered' || status.state === 'loaded' || status.state === 'configured';
     // While it comes back from a failure, the failure is what people need to see.
     if (!this.wanted && this.loop !== undefined) return;
@@ -247,21 +369,28 @@ export class OwnPlugin {
     this.onChange();
   }
 
-  private async findRunning(): Promise<{ process: ProcessId; status: RunStatus | undefined } | undefined> {
+  private async findRunning(): Promise<{ process: ProcessId; status: RunStatus | undefined; seat: Seat } | undefined> {
+    const { controlSockets, mark } = this.launcher;
     const recorded = readRecord(this.files.record);
+    const seat: Seat = recorded?.controlSocket === controlSockets[1] ? 1 : 0;
+    const other = (1 - seat) as Seat;
     for (const deadline = performance.now() + BOOT_MS; ; await sleep(50)) {
-      const client = await ControlClient.open(this.launcher.controlSocket, 2_000);
-      client?.close();
-      const running = client && processOf(client.status.pid);
-      if (client && running) return { process: running, status: client.status };
+      const found = await whoIsAt(controlSockets[seat]!, mark);
+      const beside = await whoIsAt(controlSockets[other]!, mark);
+      const leaves = beside?.status.state === 'stopping';
+      // One that was to take over, of which nobody knows any more.
+      if (found !== undefined && beside !== undefined && !leaves)
+        await evict(controlSockets[other]!, mark, this.supervision.stopGraceMs);
+      if (found !== undefined) return { ...found, seat };
+      if (beside !== undefined && !leaves) return { ...beside, seat: other };
       if (recorded === undefined || !isAlive(recorded)) return undefined;
-      if (performance.now() > deadline) return { process: recorded, status: undefined };
+      if (performance.now() > deadline) return { process: recorded, status: undefined, seat };
     }
   }
 
   private writeRecord(id: ProcessId): void {
     const { manifest } = this.spec;
-    const { controlSocket } = this.launcher;
+    const controlSocket = this.launcher.controlSockets[this.seat]!;
     const record: ProcessRecord = {
       id: manifest.id,
       version: manifest.version,
@@ -271,6 +400,12 @@ export class OwnPlugin {
     };
     writeWhole(this.files.record, JSON.stringify(record));
   }
+}
+
+function signal(): { readonly heard: Promise<undefined>; tell(): void } {
+  let tell = (): void => {};
+  const heard = new Promise<undefined>((resolve) => (tell = () => resolve(undefined)));
+  return { heard, tell };
 }
 
 /** Undefined when there is none, or a torn one. */

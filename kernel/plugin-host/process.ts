@@ -21,6 +21,15 @@ export function processOf(pid: number): ProcessId | undefined {
 
 export const isAlive = (id: ProcessId): boolean => processOf(id.pid)?.startTime === id.startTime;
 
+/** Its command line names this. */
+export function isOf({ pid }: ProcessId, mark: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(mark);
+  } catch {
+    return false;
+  }
+}
+
 /** Kills the process and all of its group. Resolves when it is gone, or after `timeoutMs`. */
 export async function killGroup(id: ProcessId, timeoutMs: number): Promise<void> {
   if (!isAlive(id)) return;

@@ -6,10 +6,12 @@ import { readPackage, requireSdk, unpackPackage } from '@mezzo/sdk/package';
 import { checkConfig, type RunSpec, type SdkPackage } from '@mezzo/sdk/runtime';
 import { clusterKey, mintToken } from '@mezzo/sdk/secrets';
 import type { PluginCgroups } from './cgroups.js';
-import { API_SOCKET, CONTROL_SOCKET, type HostFiles } from './host-files.js';
+import { API_SOCKET, CONTROL_SOCKETS, type HostFiles } from './host-files.js';
+import { Keeper } from './keeper.js';
+import type { Place } from './open-sockets.js';
 import type { Launcher } from './own-plugin.js';
 import type { PluginPackage } from './registry.js';
-import type { Sandbox } from './sandbox.js';
+import { spawnAlone, type Sandbox } from './sandbox.js';
 
 const KERNEL_TOKEN_SECONDS = 3 * 24 * 3600;
 
@@ -23,6 +25,7 @@ export interface RunOptions {
   /** PEM of the authority that the kernel's certificates come from. */
   readonly caFile: string | undefined;
   readonly logLevel: string;
+  readonly log: Logger;
 }
 
 export interface Prepared {
@@ -37,7 +40,7 @@ export async function prepareRun(
   { manifest, file, integrity }: PluginPackage,
   given: unknown,
   cluster: ClusterInfo,
-  { files, sandbox, cgroups, sdk, secretsDir, caFile: authority, logLevel }: RunOptions,
+  { files, sandbox, cgroups, sdk, secretsDir, caFile: authority, logLevel, log }: RunOptions,
 ): Promise<Prepared> {
   const { id } = manifest;
   requireSdk(manifest, sdk.version);
@@ -52,6 +55,7 @@ export async function prepareRun(
   };
   const caFile = authority === undefined ? undefined : give('ca.pem', readFileSync(authority, 'utf8'));
   const key = (): string => give('cluster.key', readFileSync(join(secretsDir, 'cluster.key'), 'utf8'));
+  const places = placesOf(manifest, config, cluster);
   const parts = {
     format: 1 as const,
     pluginDir: seen.package,
@@ -62,7 +66,8 @@ export async function prepareRun(
     tokenFile: give('token', token),
     kernelTokenFile: give('jwt', await kernelToken(manifest, secretsDir)),
     ...(caFile !== undefined && { caFile }),
-    controlSocket: join(seen.socket, CONTROL_SOCKET),
+    controlSocket: join(seen.socket, CONTROL_SOCKETS[0]),
+    listeners: places,
     logLevel,
     ...(manifest.requires.includes('cluster-key') && { clusterKeyFile: key() }),
   };
@@ -70,13 +75,22 @@ export async function prepareRun(
     .update(JSON.stringify([parts, integrity, sdk]))
     .digest('hex');
   const spec = { ...parts, digest };
+  const { log: logFile } = files.of(id);
+  const keeperFiles = files.keeper(id);
+  const hasPlaces = Object.keys(places).length > 0;
   const launcher: Launcher = {
-    controlSocket: join(dirs.socket, CONTROL_SOCKET),
+    controlSockets: CONTROL_SOCKETS.map((name) => join(dirs.socket, name)),
+    mark: dirs.run,
     lack: sandbox.lack,
-    start: (logFd) => {
-      give('spec', JSON.stringify(spec));
-      return sandbox.spawn(id, dirs, manifest.limits, logFd, caFile);
+    keepsSockets: () => hasPlaces && Keeper.find(keeperFiles, places) !== undefined,
+    start: async (seat) => {
+      const keeper = hasPlaces ? await Keeper.open(keeperFiles, places, log) : undefined;
+      const listeners = keeper?.listeners ?? places;
+      give('spec', JSON.stringify({ ...spec, listeners, controlSocket: join(seen.socket, CONTROL_SOCKETS[seat]) }));
+      const command = sandbox.command(id, dirs, manifest.limits, caFile);
+      return keeper === undefined ? spawnAlone(command, logFile) : keeper.run(command, logFile);
     },
+    release: () => Keeper.end(keeperFiles),
     clean: async () => {
       const outOfMemory = cgroups?.wasOutOfMemory(id) ?? false;
       await cgroups?.end(id);
@@ -84,6 +98,24 @@ export async function prepareRun(
     },
   };
   return { spec, launcher, token };
+}
+
+/** A port that is configured is taken as it is; the defaults move with the cluster's offset. */
+function placesOf(
+  { listens }: PluginManifest,
+  config: Readonly<Record<string, unknown>>,
+  { listenIp, portOffset }: ClusterInfo,
+): Record<string, Place> {
+  return Object.fromEntries(
+    Object.entries(listens).map(([name, { protocols, port, portKey, ipKey }]) => {
+      const [givenIp, givenPort] = [config[ipKey], config[portKey]];
+      const ip = typeof givenIp === 'string' ? givenIp : listenIp;
+      return [
+        name,
+        { ip, port: typeof givenPort === 'number' ? givenPort : port === 0 ? 0 : port + portOffset, protocols },
+      ];
+    }),
+  );
 }
 
 /** Before it expires. */

@@ -1,11 +1,13 @@
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import { withoutStrays, type SdkPackage } from '@mezzo/sdk/runtime';
 import type { PluginCgroups } from './cgroups.js';
+import type { Command } from './keeper.js';
+import { openLog } from './log-file.js';
 import { readJsonFile, writeWhole } from './whole-file.js';
 
 /** Directories of one plugin. */
@@ -127,11 +129,8 @@ export class Sandbox {
     if (this.lack === undefined) chownSync(file, 0, this.uidOf(id));
   }
 
-  /**
-   * Starts `node SCRIPT FILES...` in a session of its own, so that it outlives us and shares nothing with us but its log. The only place where
-   * the host spawns: it costs the event loop time in proportion to our memory.
-   */
-  spawn(id: string, dirs: PluginDirs, limits: PluginLimits, logFd: number, caFile: string | undefined): ChildProcess {
+  /** What runs the plugin: `node SCRIPT FILES...`. */
+  command(id: string, dirs: PluginDirs, limits: PluginLimits, caFile: string | undefined): Command {
     const { sdk, cgroups } = this.options;
     const procs = cgroups?.create(id, limits) ?? [];
     const heap = `--max-old-space-size=${Math.floor(Math.min(limits.memoryMib * HEAP_SHARE, MAX_HEAP_MIB))}`;
@@ -141,16 +140,14 @@ export class Sandbox {
     const node = this.lack === undefined ? '/mnt/node' : process.execPath;
     // The last one is for people who look at their processes, and for us.
     const run = [node, heap, script, join(seen.run, 'spec'), dirs.run];
-    const [command, ...args] =
-      this.lack === undefined ? this.enter(this.uidOf(id), procs, dirs, run) : joining(procs, run);
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
+    const argv = this.lack === undefined ? this.enter(this.uidOf(id), procs, dirs, run) : joining(procs, run);
+    const inherited = Object.entries(process.env).filter(
+      ([name, value]) => INHERITED.test(name) && value !== undefined,
+    );
+    const env = Object.fromEntries(inherited) as Record<string, string>;
     if (caFile !== undefined) env.NODE_EXTRA_CA_CERTS = caFile;
     if (this.lack === undefined) env.HOME = seen.state;
-    const child = withoutStrays(['ignore', logFd, logFd], (stdio) =>
-      spawn(command!, args, { detached: true, stdio, env, cwd: this.lack === undefined ? '/' : dirs.state }),
-    );
-    child.unref();
-    return child;
+    return { argv, env, cwd: this.lack === undefined ? '/' : dirs.state };
   }
 
   private enter(uid: number, procs: readonly string[], dirs: PluginDirs, run: readonly string[]): string[] {
@@ -225,5 +222,16 @@ const joining = (procs: readonly string[], run: readonly string[]): string[] =>
         procs.join('\n'),
         ...run,
       ];
+
+/** In a session of its own, so that it outlives us and shares nothing with us but its log. Spawning costs the event loop time in proportion to our memory. */
+export function spawnAlone({ argv: [command, ...args], env, cwd }: Command, logFile: string): ChildProcess {
+  const log = openLog(logFile);
+  const child = withoutStrays(['ignore', log, log], (stdio) =>
+    spawn(command!, args, { detached: true, stdio, env, cwd }),
+  );
+  closeSync(log);
+  child.unref();
+  return child;
+}
 
 const hashOf = (text: string): number => [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) >>> 0, 7);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLUSTER, ENDPOINTS, messageOf, type PluginContext } from '@mezzo/sdk/contract';
+import { CLUSTER, ENDPOINTS, LISTENERS, messageOf, type PluginContext } from '@mezzo/sdk/contract';
 import { leadingMasterUrl, MarathonHealth, OPERATOR_EVENTS, type OperatorEvents } from '@mezzo/sdk/framework';
 import { definePlugin } from '@mezzo/sdk/runtime';
 import { reachable, type DnsConfig } from './shell/config.js';
@@ -14,17 +14,23 @@ const KNOW_FIRST_MS = 3000;
 export default definePlugin<DnsConfig>({
   async activate(ctx, config) {
     const cluster = ctx.resolve(CLUSTER);
-    const server = ctx.own(new DnsServer(config, cluster, ctx.log));
+    const { dns, http } = ctx.resolve(LISTENERS);
+    const server = ctx.own(new DnsServer(config, { dns: dns!, http: http! }, ctx.log));
     const endpoints = ctx.resolve(ENDPOINTS);
     const health = ctx.own(new MarathonHealth((taskId, alive) => server.reportHealth(taskId, alive)));
     ctx.own(endpoints.watch((all) => health.urlIs(all.find(({ name }) => name === 'marathon')?.url)));
     // Stub resolvers ask again when nobody answers, but take SERVFAIL for an answer: better known first, for as long as that is short.
     await Promise.race([follow(ctx, server, cluster.kernelUrl), sleep(KNOW_FIRST_MS, undefined, { ref: false })]);
     await server.listen(VERSION);
-    const { port, httpPort, listenIp } = server.places;
-    ctx.log.info('answering', { port, httpPort, listenIp, domain: config.domain });
-    const host = reachable(listenIp, new URL(cluster.kernelUrl).hostname);
-    const url = `http://${host}:${httpPort}`;
+    const { places } = server;
+    ctx.log.info('answering', {
+      port: places.dns.port,
+      httpPort: places.http.port,
+      listenIp: places.dns.ip,
+      domain: config.domain,
+    });
+    const host = reachable(places.http.ip, new URL(cluster.kernelUrl).hostname);
+    const url = `http://${host}:${places.http.port}`;
     ctx.own(await endpoints.announce({ name: 'mesos_dns', url }));
   },
 });

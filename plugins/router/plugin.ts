@@ -3,6 +3,7 @@ import {
   CLUSTER,
   CLUSTER_KEY,
   ENDPOINTS,
+  LISTENERS,
   MezzoError,
   METRICS,
   messageOf,
@@ -33,6 +34,7 @@ export default definePlugin<RouterConfig>({
       .counter('mezzo_router_requests_total', 'Responses by kind of route', ['route', 'status']);
     const router = new Router(config, {
       cluster,
+      place: ctx.resolve(LISTENERS)['http']!,
       key: ctx.resolve(CLUSTER_KEY).secret,
       store: ctx.resolve(STORE),
       log: ctx.log,

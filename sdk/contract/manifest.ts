@@ -34,9 +34,24 @@ export interface PluginManifest {
   readonly dependsOn: Readonly<Record<string, string>>;
   /** What its token lets it do, besides what `requires` gives it. */
   readonly permissions: PluginPermissions;
+  /**
+   * Sockets that the host opens for a process of its own, by name, and keeps open while that process is exchanged: at an upgrade the new one serves beside the old one, which
+   * ends what it has begun. At most 3.
+   */
+  readonly listens: Readonly<Record<string, ManifestListener>>;
   readonly onFailure: OnFailure;
   /** Of a process of its own with all that it starts: bounded where there are cgroups, Node's heap in any case. */
   readonly limits: { readonly memoryMib: number; readonly cpus?: number };
+}
+
+export interface ManifestListener {
+  /** One number for all of them. Default: TCP. */
+  readonly protocols: readonly ('tcp' | 'udp')[];
+  /** Unless the configuration says otherwise; moves with the cluster's port offset. 0: any that is free. */
+  readonly port: number;
+  /** Keys of the plugin's configuration that say otherwise. Default: `port` and `listenIp`. */
+  readonly portKey: string;
+  readonly ipKey: string;
 }
 
 /** Defaults are filled in. */

@@ -4,6 +4,11 @@ import type { ExtensionPoint, Token } from './tokens.js';
 /** Anything that must be released. `dispose` is called once; it may fail, which is logged and blamed on the plugin. */
 export interface Disposable {
   dispose(): void | Promise<void>;
+  /**
+   * Called before `dispose` when another process of the plugin serves in its place (see `listens` of the manifest): takes nothing new, and resolves when what
+   * was begun has ended. It has a minute.
+   */
+  handOver?(): Promise<void>;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a constructor of any parameters is meant

@@ -29,6 +29,18 @@ export interface ClusterInfo {
 export const CLUSTER = token<ClusterInfo>('service/cluster');
 export const LOG = token<Logger>('service/log');
 
+/** A place of the manifest's `listens`, and the sockets that the host has open there: descriptors to listen on. */
+export interface Listener {
+  readonly ip: string;
+  /** 0 when it is any, and the host has not opened it. */
+  readonly port: number;
+  /** Undefined when the host could not open it: the plugin tries itself, and finds out why. */
+  readonly tcp?: number;
+  readonly udp?: number;
+}
+/** By the names in `listens`. Always there, needs no `requires`. */
+export const LISTENERS = token<Readonly<Record<string, Listener>>>('service/listeners');
+
 export type StoreWrite =
   | { readonly op: 'put'; readonly key: string; readonly value: string }
   | { readonly op: 'delete'; readonly key: string };

@@ -25,6 +25,7 @@ test('a manifest is read with its defaults, from package.json and from an index'
     uses: [],
     provides: [],
     dependsOn: {},
+    listens: {},
     limits: { memoryMib: 1024 },
     permissions: { roles: [], operator: 'none', endpoints: ['dns'] },
     onFailure: 'degrade',

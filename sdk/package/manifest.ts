@@ -7,6 +7,17 @@ const ids = { type: 'array', items: { type: 'string', maxLength: 128 }, uniqueIt
 /** What ids of plugins look like, besides that they have at most 64 characters. */
 export const PLUGIN_ID_PATTERN = '^[a-z][a-z0-9]*(-[a-z0-9]+)*$';
 
+const key = { type: 'string', pattern: '^[A-Za-z]+$', maxLength: 64 };
+const LISTENER = {
+  required: ['port'],
+  properties: {
+    protocols: { type: 'array', items: { enum: ['tcp', 'udp'] }, uniqueItems: true, minItems: 1, default: ['tcp'] },
+    port: { type: 'integer', minimum: 0, maximum: 65_535 },
+    portKey: { ...key, default: 'port' },
+    ipKey: { ...key, default: 'listenIp' },
+  },
+};
+
 /** The `mezzo` field of package.json. */
 const MEZZO_FIELD = {
   required: ['id', 'sdk', 'runsOn', 'entry'],
@@ -48,6 +59,7 @@ const MEZZO_FIELD = {
       },
       default: {},
     },
+    listens: { type: 'object', additionalProperties: LISTENER, maxProperties: 3, default: {} },
     onFailure: { enum: ['degrade', 'abort'], default: 'degrade' },
   },
 };
@@ -100,7 +112,7 @@ export function requireSdk(manifest: PluginManifest, sdkVersion: string): void {
 }
 
 function contradictions(manifest: PluginManifest) {
-  const { id, version, sdk, process, placement, runsOn, requires, uses, provides, dependsOn } = manifest;
+  const { id, version, sdk, process, placement, runsOn, requires, uses, provides, dependsOn, listens } = manifest;
   if (semver.valid(version) === null) return `"version" ${JSON.stringify(version)} is no semantic version`;
   if (semver.validRange(sdk) === null) return `"mezzo.sdk" ${JSON.stringify(sdk)} is no semver range`;
   for (const [other, range] of Object.entries(dependsOn)) {
@@ -112,6 +124,8 @@ function contradictions(manifest: PluginManifest) {
     return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';
   const twice = uses.find((point) => requires.includes(point));
   if (twice !== undefined) return `"mezzo.uses": ${twice} is in "mezzo.requires" already`;
+  if (process === 'kernel' && Object.keys(listens).length > 0)
+    return '"mezzo.listens" is for plugins in a process of their own';
   if (process === 'kernel') return undefined;
   if (uses.length > 0) return '"mezzo.uses": only plugins with "process": "kernel" take contributions';
   if (provides.length > 0) return '"mezzo.provides": only plugins with "process": "kernel" contribute to the kernel';

@@ -11,6 +11,8 @@ const MAX_ENDPOINTS = 64;
 
 export interface ControlHandlers {
   stop(): void;
+  /** As `stop`, when what was begun has ended. */
+  drain(): void;
   metrics(): Promise<string>;
 }
 
@@ -84,6 +86,7 @@ export class ControlServer {
     onJsonLines(socket, (message) => {
       const request = message as ControlRequest;
       if (request.type === 'stop') handlers.stop();
+      if (request.type === 'drain') handlers.drain();
       if (request.type === 'metrics') void answerMetrics(socket, request.id, handlers);
     });
     send(socket, { type: 'status', status: this.status });

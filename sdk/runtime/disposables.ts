@@ -22,6 +22,12 @@ export class DisposableList {
     return thing;
   }
 
+  /** Resolves when all has been handed over to another process, or at the latest after `timeoutMs`. */
+  async handOverAll(timeoutMs: number): Promise<void> {
+    const draining = this.things.map(async (thing) => (typeof thing === 'function' ? undefined : thing.handOver?.()));
+    await withDeadline(Promise.all(draining), timeoutMs, `plugin ${this.owner}: handing over`).catch(this.onError);
+  }
+
   async releaseAll(): Promise<void> {
     this.released = true;
     for (let thing = this.things.pop(); thing !== undefined; thing = this.things.pop()) await this.release(thing);

@@ -30,6 +30,7 @@ const manifest = (more: Partial<PluginManifest> = {}): PluginManifest => ({
   uses: [],
   provides: [],
   dependsOn: {},
+  listens: {},
   limits: { memoryMib: 1024 },
   permissions: { roles: [], operator: 'none', endpoints: [] },
   onFailure: 'degrade',

@@ -1,6 +1,7 @@
 import {
   CLUSTER,
   hasCode,
+  LISTENERS,
   LOG,
   messageOf,
   MezzoError,
@@ -42,7 +43,7 @@ export interface PluginRunOptions {
   readonly onReleaseError?: (error: unknown) => void;
 }
 
-const ALWAYS: ReadonlySet<Token<unknown>> = new Set<Token<unknown>>([CLUSTER, LOG]);
+const ALWAYS: ReadonlySet<Token<unknown>> = new Set<Token<unknown>>([CLUSTER, LISTENERS, LOG]);
 
 /** One life of one plugin: load -> configure -> activate -> release. Nothing it does throws: the state tells. */
 export class PluginRun {
@@ -86,6 +87,13 @@ export class PluginRun {
   stop(): Promise<void> {
     this.stopping ??= this.release('stopped');
     return this.stopping;
+  }
+
+  /** Lets what was begun end, since another process serves in its place; then releases all. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.setState('stopping');
+    await this.owned.handOverAll(timeoutMs);
+    await this.stop();
   }
 
   /** What it contributes to a point, built at the first call. */

@@ -4,6 +4,7 @@ import {
   CLUSTER_KEY,
   ENDPOINTS,
   hasCode,
+  LISTENERS,
   LOG,
   METRICS,
   messageOf,
@@ -24,6 +25,7 @@ import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec } from './run-spec.js';
 
 const STOP_TIMEOUT_MS = 20_000;
 const LAST_WORDS_MS = 1_000;
+const DRAIN_MS = 60_000;
 
 async function main(specFile: string): Promise<void> {
   const spec = JSON.parse(readFileSync(specFile, 'utf8')) as RunSpec;
@@ -83,7 +85,11 @@ class Runner {
       startedAt: new Date().toISOString(),
       endpoints: {},
     };
-    return ControlServer.listen(controlSocket, status, { stop: () => this.stop(), metrics: () => this.metricsText() });
+    return ControlServer.listen(controlSocket, status, {
+      stop: () => this.stop(),
+      drain: () => void this.run?.drain(DRAIN_MS).then(() => this.stop()),
+      metrics: () => this.metricsText(),
+    });
   }
 
   private async services(control: ControlServer): Promise<RootContainer> {
@@ -96,6 +102,7 @@ class Runner {
       .value(LOG, this.log)
       .value(STORE, new HostPluginStore(this.host))
       .value(ENDPOINTS, endpoints)
+      .value(LISTENERS, this.spec.listeners)
       .withhold(METRICS, CLUSTER_KEY, SCHEDULER, OPERATOR_EVENTS);
     if (requires('scheduler') || requires('operator-events')) {
       const urls = [cluster.kernelUrl];

@@ -1,4 +1,4 @@
-import type { ClusterInfo, PluginManifest, PluginState } from '../contract/index.js';
+import type { ClusterInfo, Listener, PluginManifest, PluginState } from '../contract/index.js';
 
 /** What a plugin in a process of its own may ask for in `requires`. */
 export const OWN_PROCESS_SERVICES = [
@@ -30,9 +30,11 @@ export interface RunSpec {
   readonly controlSocket: string;
   /** Only for plugins that require `cluster-key`. */
   readonly clusterKeyFile?: string;
+  /** Where it is to listen, with the descriptors that it has been started with. */
+  readonly listeners: Readonly<Record<string, Listener>>;
   /** debug, info, warn or error. */
   readonly logLevel: string;
-  /** Fingerprint of all of the above: a running plugin with another one is replaced. */
+  /** Fingerprint of all of the above but descriptors and control socket: a running plugin with another one is replaced. */
   readonly digest: string;
 }
 
@@ -50,7 +52,7 @@ export interface RunStatus {
 }
 
 // The control socket speaks newline-separated JSON. A status comes upon connecting and with each change.
-export type ControlRequest = { readonly type: 'stop' } | { readonly type: 'metrics'; readonly id: number };
+export type ControlRequest = { readonly type: 'stop' | 'drain' } | { readonly type: 'metrics'; readonly id: number };
 export type ControlMessage =
   | { readonly type: 'status'; readonly status: RunStatus }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string };

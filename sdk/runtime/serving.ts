@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Metrics, PluginContext } from '../contract/index.js';
+import { createServer, type IncomingMessage, type RequestListener, type Server as HttpServer } from 'node:http';
+import { Server as NetServer, type AddressInfo } from 'node:net';
+import type { Listener, Metrics, PluginContext } from '../contract/index.js';
 
 // What plugins need that serve an API of their own.
 
@@ -9,18 +9,26 @@ const REQUEST_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 10_000;
 /** For answers under way when it ends. */
 const LAST_ANSWERS_MS = 200;
+/** A connection on which nothing comes for so long may be closed without harm. */
+const SILENT_MS = 5_000;
 const GAUGES_EVERY_MS = 1_000;
 
 export interface Served {
   readonly port: number;
+  handOver?(): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** Serves HTTP within bounds. To be disposed: answers under way get a moment. Rejects as `listen` of node does. */
-export async function serveHttp(listener: RequestListener, host: string, port: number): Promise<Served> {
+/**
+ * Serves HTTP within bounds, on `fd` where there is one (see LISTENERS). To be disposed: answers under way get a moment. Rejects as `listen` of
+ * node does.
+ */
+export async function serveHttp(listener: RequestListener, host: string, port: number, fd?: number): Promise<Served> {
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }, listener);
   server.maxConnections = MAX_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  const handOver = handingOver(server);
+  const place = placeOf({ ip: host, port, ...(fd !== undefined && { tcp: fd }) });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(place, resolve));
   const dispose = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
@@ -28,7 +36,30 @@ export async function serveHttp(listener: RequestListener, host: string, port: n
     await closed;
     clearTimeout(forced);
   };
-  return { port: (server.address() as AddressInfo).port, dispose };
+  return { port: (server.address() as AddressInfo).port, handOver, dispose };
+}
+
+/** For `listen` of a server of node. */
+export const placeOf = ({ ip, port, tcp }: Listener): { host: string; port: number } | { fd: number } =>
+  tcp === undefined ? { host: ip, port } : { fd: tcp };
+
+/**
+ * Call before the server listens. The answer is for `handOver` of Disposable: no connection is accepted from then on, one that is open ends with
+ * its next answer, or when it has been silent for a while; resolves when there is none.
+ */
+export function handingOver(server: HttpServer): () => Promise<void> {
+  let draining = false;
+  server.prependListener('request', (_, response) => {
+    if (draining) response.shouldKeepAlive = false;
+  });
+  return async () => {
+    draining = true;
+    // Node's own `close` of an HTTP server would cut silent connections at once: a client may be about to ask.
+    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+    const silent = setInterval(() => server.closeIdleConnections(), SILENT_MS);
+    await closed;
+    clearInterval(silent);
+  };
 }
 
 /** For an API that asks for no credentials: off loopback it is the router's business, unless the operator says otherwise. */

@@ -1,6 +1,7 @@
 import {
   CLUSTER,
   ENDPOINTS,
+  LISTENERS,
   LOG,
   MezzoError,
   STORE,
@@ -9,6 +10,7 @@ import {
   type EndpointAnnouncement,
   type Endpoints,
   type ExtensionPoint,
+  type Listener,
   type Logger,
   type PluginDefinition,
   type PluginManifest,
@@ -99,7 +101,8 @@ export class PluginHarness {
       .value(LOG, log)
       .value(CLUSTER, { ...CLUSTER_INFO, ...options.cluster })
       .value(STORE, this.store)
-      .value(ENDPOINTS, this.endpoints);
+      .value(ENDPOINTS, this.endpoints)
+      .value(LISTENERS, anywhere(options.manifest?.listens ?? {}));
     options.services?.(services);
     this.run = new PluginRun({
       manifest: { ...MANIFEST, ...options.manifest },
@@ -135,6 +138,9 @@ export class PluginHarness {
   }
 }
 
+const anywhere = (listens: PluginManifest['listens']): Record<string, Listener> =>
+  Object.fromEntries(Object.keys(listens).map((name) => [name, { ip: '127.0.0.1', port: 0 }]));
+
 const MANIFEST: PluginManifest = {
   id: 'under-test',
   name: 'under-test',
@@ -150,6 +156,7 @@ const MANIFEST: PluginManifest = {
   uses: [],
   provides: [],
   dependsOn: {},
+  listens: {},
   limits: { memoryMib: 1024 },
   permissions: { roles: [], operator: 'none', endpoints: [] },
   onFailure: 'degrade',

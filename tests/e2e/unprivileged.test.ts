@@ -52,7 +52,8 @@ describeIf(lack(), 'without root', () => {
     expect((await cluster.mezzo(['app', 'scale', '/hello', '3'])).code).toBe(0);
     expect(await tasks()).toHaveLength(3);
     expect((await cluster.mezzo(['down'])).code).toBe(0);
-    expect((await cluster.start()).code).toBe(0);
+    const again = await cluster.start();
+    expect(again.code, again.stderr).toBe(0);
     await until('three instances again', async () => (await tasks()).length === 3, 30_000);
   });
 

@@ -33,8 +33,13 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
 });
 
+const places = ({ listenIp: ip = '127.0.0.1', port = 0, httpPort = 0 }: Partial<DnsConfig>) => ({
+  dns: { ip, port },
+  http: { ip, port: httpPort },
+});
+
 async function start(config: Partial<DnsConfig> = {}): Promise<DnsServer> {
-  const server = new DnsServer({ ...DEFAULTS, ...config }, { listenIp: '127.0.0.1', portOffset: 0 }, silentLog);
+  const server = new DnsServer({ ...DEFAULTS, ...config }, places(config), silentLog);
   await server.listen('1.2.3');
   opened.push(() => server.dispose());
   return server;
@@ -78,7 +83,7 @@ const snapshot = (tasks: ReturnType<typeof task>[]) => ({
 
 const resolverOf = (server: DnsServer): Resolver => {
   const resolver = new Resolver({ timeout: 2000, tries: 1 });
-  resolver.setServers([`127.0.0.1:${server.places.port}`]);
+  resolver.setServers([`127.0.0.1:${server.places.dns.port}`]);
   return resolver;
 };
 
@@ -110,7 +115,7 @@ describe('over sockets', () => {
   });
 
   test('many queries on one TCP connection are all answered, and the rest of a split one is awaited', async () => {
-    const socket = connect(server.places.port, '127.0.0.1');
+    const socket = connect(server.places.dns.port, '127.0.0.1');
     opened.push(() => socket.destroy());
     const query = (id: number): Buffer =>
       streamEncode({ type: 'query', id, questions: [{ name: 'web.marathon.mesos', type: 'A' }] });
@@ -131,7 +136,7 @@ describe('over sockets', () => {
   });
 
   test('garbage over TCP ends the connection and nothing else', async () => {
-    const socket = connect(server.places.port, '127.0.0.1');
+    const socket = connect(server.places.dns.port, '127.0.0.1');
     opened.push(() => socket.destroy());
     socket.write(Buffer.from([0, 5, 1, 2, 3, 4, 5]));
     await once(socket, 'close');
@@ -141,7 +146,7 @@ describe('over sockets', () => {
 
 test('an idle TCP connection is closed', async () => {
   const server = await start({ tcpIdleTimeoutMs: 100 });
-  const socket = connect(server.places.port, '127.0.0.1');
+  const socket = connect(server.places.dns.port, '127.0.0.1');
   opened.push(() => socket.destroy());
   await once(socket, 'close');
 });
@@ -229,7 +234,7 @@ describe('other names', () => {
     await once(tcp, 'listening');
     opened.push(() => tcp.close());
     const server = await forwarding({ resolvers: [`127.0.0.1:${(tcp.address() as AddressInfo).port}`] });
-    const socket = connect(server.places.port, '127.0.0.1');
+    const socket = connect(server.places.dns.port, '127.0.0.1');
     opened.push(() => socket.destroy());
     socket.write(streamEncode({ type: 'query', id: 77, questions: [{ name: 'example.org', type: 'A' }] }));
     const [bytes] = (await once(socket, 'data')) as [Buffer];
@@ -243,7 +248,7 @@ describe('the HTTP API', () => {
     path: string,
     headers: Record<string, string> = {},
   ): Promise<{ status: number; body: unknown }> => {
-    const response = await fetch(`http://127.0.0.1:${server.places.httpPort}${path}`, { headers });
+    const response = await fetch(`http://127.0.0.1:${server.places.http.port}${path}`, { headers });
     const text = await response.text();
     return { status: response.status, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text };
   };
@@ -265,7 +270,7 @@ describe('the HTTP API', () => {
       },
     ]);
     expect((await get('/v1/services/_no._tcp.mesos')).body).toEqual([{ service: '', host: '', ip: '', port: '' }]);
-    expect((await get('/v1/config')).body).toMatchObject({ domain: 'mesos', port: server.places.port });
+    expect((await get('/v1/config')).body).toMatchObject({ domain: 'mesos', port: server.places.dns.port });
   });
 
   test('enumerates what it knows', async () => {
@@ -288,7 +293,7 @@ describe('the HTTP API', () => {
     expect((await get('/v1/nope')).status).toBe(404);
     expect((await get('/v1/version', { accept: 'text/xml' })).status).toBe(406);
     expect((await get('/v1/hosts/web.mesos/ports')).status).toBe(501);
-    const post = await fetch(`http://127.0.0.1:${server.places.httpPort}/v1/version`, { method: 'POST' });
+    const post = await fetch(`http://127.0.0.1:${server.places.http.port}/v1/version`, { method: 'POST' });
     expect(post.status).toBe(405);
   });
 });

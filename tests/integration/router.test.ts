@@ -105,6 +105,7 @@ async function start(config: Partial<RouterConfig> = {}): Promise<Router> {
         portOffset: 0,
         stateDir,
       },
+      place: { ip: config.listenIp ?? '127.0.0.1', port: config.port ?? 0 },
       key: KEY,
       store,
       log: silentLog,

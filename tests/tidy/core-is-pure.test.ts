@@ -30,13 +30,13 @@ test('the pure rooms hold no clock, no randomness, no promises and no I/O', () =
 });
 
 /** docs/adr/0005: what the bounds are, and why they are not the first ones. */
-test('the kernel stays small: under 30,500 lines, its core under 13,250', () => {
+test('the kernel stays small: under 31,500 lines, its core under 13,250', () => {
   const lines = (room: string) =>
     productFiles()
       .filter((file) => file.startsWith(room))
       .reduce((sum, file) => sum + textOf(file).split('\n').length, 0);
   expect(lines('kernel/core/')).toBeLessThan(13_250);
-  expect(lines('kernel/')).toBeLessThan(30_500);
+  expect(lines('kernel/')).toBeLessThan(31_500);
 });
 
 test("the kernel knows no plugin's name", () => {

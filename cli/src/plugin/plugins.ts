@@ -137,7 +137,8 @@ const notActive = (
 
 /** What a plugin is and may do, for people. */
 export function describe(manifest: PluginManifest): string[] {
-  const { id, version, description, process, runsOn, placement, requires, provides, dependsOn, permissions } = manifest;
+  const { id, version, description, process, runsOn, placement, requires, provides, dependsOn, permissions, listens } =
+    manifest;
   const where = runsOn.map((one) => (placement === 'leader' ? `the leading ${one}` : `every ${one}`)).join(' and ');
   const depends = Object.entries(dependsOn).map(([other, range]) => `${other} ${range}`);
   return [
@@ -153,6 +154,10 @@ export function describe(manifest: PluginManifest): string[] {
     ...(permissions.endpoints.join() === id
       ? []
       : [`  may serve as: ${permissions.endpoints.join(', ') || 'nothing'}`]),
+    ...Object.values(listens).map(
+      ({ protocols, port, portKey }) =>
+        `  listens on port ${port} (${protocols.join(', ')}) unless "${portKey}" says otherwise`,
+    ),
     ...(provides.length > 0 ? [`  brings: ${provides.join(', ')}`] : []),
     ...(depends.length > 0 ? [`  depends on: ${depends.join(', ')}`] : []),
     ...(requires.includes('cluster-key') ? ['  may act for the administrator: it gets the key of the cluster'] : []),

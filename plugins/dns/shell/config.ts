@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { MezzoError, type ClusterInfo } from '@mezzo/sdk/contract';
+import { MezzoError, type Listener } from '@mezzo/sdk/contract';
 import type { HostPort } from '../core/cluster.js';
 import type { NamingRules } from '../core/records.js';
 
@@ -25,22 +25,10 @@ export interface DnsConfig {
   readonly masters: readonly string[];
 }
 
+/** Where it listens, as the manifest's `listens` names them. */
 export interface DnsPlaces {
-  readonly listenIp: string;
-  readonly port: number;
-  readonly httpPort: number;
-}
-
-const DEFAULT_PORT = 8053;
-const DEFAULT_HTTP_PORT = 8123;
-
-/** A port that is configured is taken as it is; the defaults move with the cluster's offset. */
-export function placesOf(config: DnsConfig, cluster: Pick<ClusterInfo, 'listenIp' | 'portOffset'>): DnsPlaces {
-  return {
-    listenIp: config.listenIp ?? cluster.listenIp,
-    port: config.port ?? DEFAULT_PORT + cluster.portOffset,
-    httpPort: config.httpPort ?? DEFAULT_HTTP_PORT + cluster.portOffset,
-  };
+  readonly dns: Listener;
+  readonly http: Listener;
 }
 
 export function parseHostPort(text: string): HostPort {

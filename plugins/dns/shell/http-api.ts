@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import Router from 'koa-router';
 import Koa from 'koa';
-import type { Disposable } from '@mezzo/sdk/contract';
+import type { Disposable, Listener } from '@mezzo/sdk/contract';
+import { handingOver, placeOf } from '@mezzo/sdk/runtime';
 import type { ClusterZone } from '../core/cluster.js';
 import { enumerateFrameworks, hostRows, serviceRows, transferRows } from '../core/lookups.js';
 import type { Zone } from '../core/zone.js';
@@ -25,16 +26,17 @@ export interface HttpApi extends Disposable {
   readonly port: number;
 }
 
-export async function serveHttpApi(host: string, port: number, sources: HttpApiSources): Promise<HttpApi> {
+export async function serveHttpApi(place: Listener, sources: HttpApiSources): Promise<HttpApi> {
   const server = createServer(application(sources).callback());
   server.requestTimeout = 10_000;
+  const handOver = handingOver(server);
   try {
-    server.listen({ host, port });
+    server.listen(placeOf(place));
     await once(server, 'listening');
   } catch (error) {
-    throw listenError(error, 'HTTP', host, port, 'httpPort');
+    throw listenError(error, 'HTTP', place.ip, place.port, 'httpPort');
   }
-  return { port: (server.address() as AddressInfo).port, dispose: () => close(server) };
+  return { port: (server.address() as AddressInfo).port, handOver, dispose: () => close(server) };
 }
 
 async function close(server: Server): Promise<void> {

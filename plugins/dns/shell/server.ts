@@ -1,10 +1,10 @@
-import type { ClusterInfo, Disposable, Logger } from '@mezzo/sdk/contract';
+import type { Disposable, Logger } from '@mezzo/sdk/contract';
 import { ClusterZone } from '../core/cluster.js';
 import { rfc1123Label, rfc952Label } from '../core/labels.js';
 import { Responder } from '../core/responder.js';
 import { RCODE } from '../core/wire.js';
 import { Zone } from '../core/zone.js';
-import { parseHostPort, placesOf, type DnsConfig, type DnsPlaces } from './config.js';
+import { parseHostPort, type DnsConfig, type DnsPlaces } from './config.js';
 import { Feed } from './feed.js';
 import { Forwarder } from './forwarder.js';
 import { serveHttpApi } from './http-api.js';
@@ -27,10 +27,10 @@ export class DnsServer implements Disposable {
 
   constructor(
     private readonly config: DnsConfig,
-    cluster: Pick<ClusterInfo, 'listenIp' | 'portOffset'>,
+    places: DnsPlaces,
     log: Logger,
   ) {
-    this.places = placesOf(config, cluster);
+    this.places = places;
     this.zone = new Zone(config.domain.toLowerCase());
     const { domain } = this.zone;
     const label = config.enforceRfc952 ? rfc952Label : rfc1123Label;
@@ -51,14 +51,15 @@ export class DnsServer implements Disposable {
     const handler = this.handler();
     try {
       await this.listenDns(handler);
-      const api = await serveHttpApi(this.places.listenIp, this.places.httpPort, this.apiSources(version));
+      const { http } = this.places;
+      const api = await serveHttpApi(http, this.apiSources(version));
       this.owned.push(api);
-      this.places = { ...this.places, httpPort: api.port };
+      this.places = { ...this.places, http: { ...http, port: api.port } };
     } catch (error) {
       await this.dispose();
       throw error;
     }
-    this.cluster.nameServerIs(`ns1.${this.zone.domain}`, listenerAddresses(this.places.listenIp));
+    this.cluster.nameServerIs(`ns1.${this.zone.domain}`, listenerAddresses(this.places.dns.ip));
     this.feed.changed();
   }
 
@@ -77,20 +78,25 @@ export class DnsServer implements Disposable {
     this.feed.changed();
   }
 
+  async handOver(): Promise<void> {
+    await Promise.all(this.owned.map(async (thing) => thing.handOver?.()));
+  }
+
   async dispose(): Promise<void> {
     for (const thing of this.owned.splice(0).reverse()) await thing.dispose();
   }
 
   /** UDP and TCP share a number: when it is ours to choose, UDP's choice may be taken for TCP, so a few are tried. */
   private async listenDns(handler: DnsHandler): Promise<void> {
-    const { listenIp, port } = this.places;
+    const { dns } = this.places;
     const { tcpMaxConnections: maxConnections, tcpIdleTimeoutMs: idleTimeoutMs } = this.config;
-    for (let triesLeft = port === 0 ? 10 : 1; ; triesLeft--) {
-      const udp = await serveUdp(listenIp, port, handler);
+    for (let triesLeft = dns.port === 0 ? 10 : 1; ; triesLeft--) {
+      const udp = await serveUdp(dns, handler);
       try {
         const rules = { maxConnections, idleTimeoutMs, maxPending: TCP_MAX_PENDING };
-        this.owned.push(await serveTcp(listenIp, udp.port, handler, rules), udp);
-        this.places = { ...this.places, port: udp.port };
+        const place = { ...dns, port: udp.port };
+        this.owned.push(await serveTcp(place, handler, rules), udp);
+        this.places = { ...this.places, dns: place };
         return;
       } catch (error) {
         await udp.dispose();
@@ -101,7 +107,7 @@ export class DnsServer implements Disposable {
 
   private handler(): DnsHandler {
     const { config, responder } = this;
-    const own = { ip: this.places.listenIp, port: this.places.port };
+    const { dns: own } = this.places;
     const given = withoutSelf(config.resolvers.map(parseResolver), own);
     const resolvers = config.resolvers.length > 0 ? () => given : systemResolvers(own);
     const forwarder = new Forwarder(resolvers, {
@@ -121,7 +127,8 @@ export class DnsServer implements Disposable {
   private apiSources(version: string) {
     const { zone, cluster, config, responder } = this;
     const soa = { ttlSeconds: config.ttlSeconds, mname: `ns1.${zone.domain}.`, rname: `root.ns1.${zone.domain}.` };
-    const shown = { ...config, ...this.places };
+    const { dns, http } = this.places;
+    const shown = { ...config, listenIp: dns.ip, port: dns.port, httpPort: http.port };
     return {
       zone,
       cluster,

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import type { Disposable } from '@mezzo/sdk/contract';
+import type { Disposable, Listener } from '@mezzo/sdk/contract';
+import { placeOf } from '@mezzo/sdk/runtime';
 import { listenError } from './listen.js';
 import type { DnsHandler } from './udp-server.js';
 
@@ -13,7 +14,7 @@ export interface TcpRules {
 
 const OUTPUT_MAX_BYTES = 256 << 10;
 
-export async function serveTcp(host: string, port: number, handler: DnsHandler, rules: TcpRules): Promise<Disposable> {
+export async function serveTcp(place: Listener, handler: DnsHandler, rules: TcpRules): Promise<Disposable> {
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
@@ -22,12 +23,14 @@ export async function serveTcp(host: string, port: number, handler: DnsHandler, 
   });
   server.maxConnections = rules.maxConnections;
   try {
-    server.listen({ host, port });
+    server.listen(placeOf(place));
     await once(server, 'listening');
   } catch (error) {
-    throw listenError(error, 'TCP', host, port, 'port');
+    throw listenError(error, 'TCP', place.ip, place.port, 'port');
   }
   return {
+    // Clients close, or are silent for too long.
+    handOver: () => new Promise((resolve) => server.close(() => resolve())),
     dispose: async () => {
       for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import type { ClusterInfo } from '@mezzo/sdk/contract';
 
 /** As the manifest's schema describes it, defaults filled in. */
 export interface RouterConfig {
@@ -16,15 +15,6 @@ export interface RouterConfig {
   readonly bodyMaxMib: number;
   readonly maxConnections: number;
 }
-
-const DEFAULT_PORT = 8000;
-
-export const listenIpOf = (config: RouterConfig, cluster: Pick<ClusterInfo, 'listenIp'>): string =>
-  config.listenIp ?? cluster.listenIp;
-
-/** A port that is configured is taken as it is; the default moves with the cluster's offset. */
-export const portOf = (config: RouterConfig, cluster: Pick<ClusterInfo, 'portOffset'>): number =>
-  config.port ?? DEFAULT_PORT + cluster.portOffset;
 
 /** Host part of a URL under which the router is reached: a wildcard address is no place to connect to. */
 export function reachableHost(listenIp: string, kernelUrl: string): string {

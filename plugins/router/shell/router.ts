@@ -1,7 +1,7 @@
-import type { ClusterInfo, Disposable, Logger, PluginStore } from '@mezzo/sdk/contract';
+import type { ClusterInfo, Disposable, Listener, Logger, PluginStore } from '@mezzo/sdk/contract';
 import { MarathonHealth } from '@mezzo/sdk/framework';
 import { RouteTable } from '../core/table.js';
-import { listenIpOf, portOf, reachableHost, type RouterConfig } from './config.js';
+import { reachableHost, type RouterConfig } from './config.js';
 import { Feed } from './feed.js';
 import { ensureFirstLogin } from './first-login.js';
 import { LiveSummary } from './live-summary.js';
@@ -17,6 +17,8 @@ const HEALTH_TOKEN_TTL_SECONDS = 3600;
 
 export interface RouterServices {
   readonly cluster: ClusterInfo;
+  /** Where it listens. */
+  readonly place: Listener;
   readonly key: Uint8Array;
   readonly store: PluginStore;
   readonly log: Logger;
@@ -43,7 +45,7 @@ export class Router implements Disposable {
   private readonly owned: Disposable[] = [];
 
   constructor(
-    private readonly config: RouterConfig,
+    config: RouterConfig,
     private readonly services: RouterServices,
   ) {
     const { cluster, key, store, log, version } = services;
@@ -66,7 +68,7 @@ export class Router implements Disposable {
       }),
     );
     const iam = { users: this.users, passwords: this.passwords, tokens: this.tokens, login, tokenTtlSeconds };
-    const publicIp = reachableHost(listenIpOf(config, cluster), cluster.kernelUrl);
+    const publicIp = reachableHost(services.place.ip, cluster.kernelUrl);
     const own = ownApplication({ iam, cluster, live, log, publicIp, version }).callback();
     const bodyMaxBytes = bodyMaxMib * 1_048_576;
     const engine = new HttpProxyEngine({ ...config, bodyMaxBytes });
@@ -87,11 +89,10 @@ export class Router implements Disposable {
   }
 
   async listen(): Promise<void> {
-    const { cluster } = this.services;
-    const listenIp = listenIpOf(this.config, cluster);
+    const { cluster, place } = this.services;
     try {
-      const port = await this.server.listen(listenIp, portOf(this.config, cluster));
-      this.url = `http://${reachableHost(listenIp, cluster.kernelUrl)}:${port}`;
+      const port = await this.server.listen(place);
+      this.url = `http://${reachableHost(place.ip, cluster.kernelUrl)}:${port}`;
     } catch (error) {
       await this.dispose();
       throw error;
@@ -111,6 +112,10 @@ export class Router implements Disposable {
     await ensureFirstLogin({ users, passwords, url, log, signal, stateDir: cluster.stateDir });
     if (signal.aborted) return;
     for (const [uid, atSeconds] of await users.revocations()) this.tokens.revoke(uid, atSeconds);
+  }
+
+  handOver(): Promise<void> {
+    return this.server.handOver();
   }
 
   async dispose(): Promise<void> {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MezzoError, messageOf, type Disposable, type Logger } from '@mezzo/sdk/contract';
+import { MezzoError, messageOf, type Disposable, type Listener, type Logger } from '@mezzo/sdk/contract';
+import { handingOver, placeOf } from '@mezzo/sdk/runtime';
 import { clientHeaders, rewriteLocation, upstreamHeaders, type Headers } from '../core/headers.js';
 import { decide, type Action, type Decision, type RouteRules } from '../core/routes.js';
 import type { Upstream } from '../core/service.js';
@@ -47,6 +48,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 
 /** The front door: decides, checks who asks, and passes on. */
 export class RouterServer implements Disposable {
+  /** WebSockets may go on for as long as it takes them. */
+  readonly handOver: () => Promise<void>;
   private readonly server: Server;
   private readonly suspects = new Suspects(SUSPECT_FOR_MS);
 
@@ -61,6 +64,7 @@ export class RouterServer implements Disposable {
       keepAliveTimeout: IDLE_TIMEOUT_MS,
     });
     this.server.maxConnections = limits.maxConnections;
+    this.handOver = handingOver(this.server);
     this.server.on('request', (req, res) => {
       this.serve(req, res).catch((error: unknown) => this.broken(req, res, error));
     });
@@ -73,12 +77,12 @@ export class RouterServer implements Disposable {
     });
   }
 
-  async listen(host: string, port: number): Promise<number> {
+  async listen(place: Listener): Promise<number> {
     try {
-      this.server.listen({ host, port });
+      this.server.listen(placeOf(place));
       await once(this.server, 'listening');
     } catch (error) {
-      throw listenError(error, host, port);
+      throw listenError(error, place.ip, place.port);
     }
     return (this.server.address() as AddressInfo).port;
   }

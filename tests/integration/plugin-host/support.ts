@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MezzoError, type PluginStatus, type StoreEntry } from '@mezzo/sdk/contract';
@@ -127,6 +128,14 @@ export function hostOptions(workDir: string, registryDir: string, store: HostSto
     store,
   };
 }
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 
 export const newDir = (): string => mkdtempSync(join(tmpdir(), 'mezzo-ph-'));
 
