@@ -41,7 +41,7 @@ export interface ContainerSpec {
   readonly resources: ContainerResources;
   /**
    * The running container of the same owner that this one lives in: it shares the parent's network, hostname and ipc, has processes of its
-   * own, is counted and bounded together with the outermost one (`resources` is not looked at), and ends at the latest with its parent.
+   * own, is counted and bounded together with the outermost one (`resources` is not looked at), and ends at the latest with its parent, in whose sandbox its own is.
    */
   readonly parent?: string;
   /**
@@ -67,8 +67,8 @@ export interface ContainerExit {
   readonly code?: number;
   /** Name of the signal that ended it: 'SIGKILL'. */
   readonly signal?: string;
-  /** `oom`: killed for its memory limit. `disk`: over its disk quota. `unknown`: ended while nobody could watch. */
-  readonly limitation?: 'oom' | 'disk' | 'unknown';
+  /** `oom`: killed for its memory limit. `disk`: over its disk quota. `other`: for a bound that the message names. `unknown`: ended while nobody could watch. */
+  readonly limitation?: 'oom' | 'disk' | 'other' | 'unknown';
   /** For people: 'Command exited with status 3', 'Memory limit exceeded: 32 MiB'. */
   readonly message: string;
 }

@@ -33,7 +33,8 @@ export class Bench {
   /** Its own, so that two runs of the suite on one machine do not take each other's containers for orphans. */
   readonly owner: string;
   private launched = 0;
-  private readonly ids: string[] = [];
+  /** Of those that were launched, by their ids. */
+  private readonly sandboxes = new Map<string, string>();
 
   private constructor(
     private readonly options: ContainerizerSuiteOptions,
@@ -62,7 +63,7 @@ export class Bench {
       containerId,
       owner: this.owner,
       resources: { cpusMilli: 100, memMib: 64 },
-      sandbox: join(home, 'sandboxes', containerId),
+      sandbox: join(this.sandboxes.get(more.parent ?? '') ?? home, 'sandboxes', containerId),
       ...(options.container !== undefined && { container: options.container }),
       ...more,
       command: { ...command, env: { [MARK]: home, ...command.env } },
@@ -71,7 +72,7 @@ export class Bench {
 
   async launchSpec(spec: ContainerSpec): Promise<LaunchedContainer> {
     await mkdir(spec.sandbox, { recursive: true });
-    this.ids.push(spec.containerId);
+    this.sandboxes.set(spec.containerId, spec.sandbox);
     return this.containerizer.launch(spec);
   }
 
@@ -136,7 +137,7 @@ export class Bench {
 
   private async cleanUp(): Promise<void> {
     try {
-      for (const id of this.ids) await this.containerizer.remove(id);
+      for (const id of this.sandboxes.keys()) await this.containerizer.remove(id);
       await eventually('every process has ended', async () => (await this.processes()) === 0);
       assert.deepEqual((await this.options.residue?.(this.home, this.owner)) ?? [], []);
     } finally {

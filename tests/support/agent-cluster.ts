@@ -11,6 +11,7 @@ import type {
   TaskState,
   TaskStatus,
 } from '@mezzo/sdk/api';
+import type { Isolator } from '@mezzo/sdk/points/isolator';
 import { connectScheduler, type SchedulerClient } from '@mezzo/sdk/framework';
 import { agentFlags } from '../../kernel/main/agent-flags.js';
 import { startAgent, type AgentDaemon } from '../../kernel/main/agent.js';
@@ -33,10 +34,17 @@ export class AgentCluster {
   private readonly schedulers: TestScheduler[] = [];
 
   masterArgs: readonly string[] = [];
+  /** What the next agent's containerizer takes. */
+  isolators: readonly Isolator[] = [];
 
-  static async start(agentArgs: readonly string[] = [], masterArgs: readonly string[] = []): Promise<AgentCluster> {
+  static async start(
+    agentArgs: readonly string[] = [],
+    masterArgs: readonly string[] = [],
+    isolators: readonly Isolator[] = [],
+  ): Promise<AgentCluster> {
     const cluster = new AgentCluster();
     cluster.masterArgs = masterArgs;
+    cluster.isolators = isolators;
     await cluster.startMaster();
     await cluster.startAgent(agentArgs);
     return cluster;
@@ -62,14 +70,15 @@ export class AgentCluster {
       '--resources=cpus:2;mem:512;disk:1024;ports:[41000-41009]',
       ...args,
     ];
+    const log = createLog({ daemon: 'agent', level: 'DEBUG', quiet: true, dir: `${this.home}/logs` });
     const containerizer = new MesosContainerizer({
       runtimeDir: join(this.home, 'run'),
-      ...{ namespaces: true, cgroups: true, cfs: false },
+      ...{ namespaces: true, cgroups: true, cfs: false, isolatorTimeoutMs: 500, log },
     });
-    await containerizer.start();
+    await containerizer.start(this.isolators);
     this.agent = await startAgent(loadFlags(agentFlags, { argv, env: {} }), {
       containerizers: [containerizer],
-      log: createLog({ daemon: 'agent', level: 'DEBUG', quiet: true, dir: `${this.home}/logs` }),
+      log,
       onExit: (...exit) => void this.exits.push(exit),
     });
     this.agentPort = this.agent.port;

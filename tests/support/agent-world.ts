@@ -160,7 +160,12 @@ export class AgentWorld {
     this.launched();
   }
 
-  exited(exit: { code?: number; signal?: string; limitation?: 'oom' | 'unknown'; message?: string }): AgentEffect[] {
+  exited(exit: {
+    code?: number;
+    signal?: string;
+    limitation?: ContainerExit['limitation'];
+    message?: string;
+  }): AgentEffect[] {
     const { containerId } = this;
     return this.dispatch({ type: 'containerEnded', containerId, exit: { message: 'm', ...exit } });
   }

@@ -1,3 +1,4 @@
+import type { TaskStatus } from '@mezzo/sdk/api';
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import { retireIfDone } from './books.js';
 import { forgetContainer } from './checkpoint.js';
@@ -86,6 +87,21 @@ export function exitMessage(exit: ContainerExit): string {
   if (exit.signal === undefined) return exit.message;
   return `Command terminated with signal ${SIGNALS[exit.signal]?.[1] ?? exit.signal}`;
 }
+
+export interface Limitation {
+  /** Of the resource that was outgrown, or ''. */
+  readonly name: string;
+  readonly reason: NonNullable<TaskStatus['reason']>;
+}
+
+const LIMITATIONS: Readonly<Record<string, Limitation>> = {
+  oom: { name: 'mem', reason: 'REASON_CONTAINER_LIMITATION_MEMORY' },
+  disk: { name: 'disk', reason: 'REASON_CONTAINER_LIMITATION_DISK' },
+  other: { name: '', reason: 'REASON_CONTAINER_LIMITATION' },
+};
+
+/** Undefined when no bound ended it. */
+export const limitationOf = ({ limitation }: ContainerExit): Limitation | undefined => LIMITATIONS[limitation ?? ''];
 
 /** As wait(2) encodes it. */
 export const waitStatus = (exit: ContainerExit): number =>

@@ -7,7 +7,7 @@ import { answerWaits } from './container-replies.js';
 import { dropEndedIn } from './containers.js';
 import { executorLaunched } from './custom-executors.js';
 import { DISCARD_TIMER, killVessel, killTask } from './kill.js';
-import { dropContainer, exitMessage, failLaunch, runOver, waitStatus } from './ends.js';
+import { dropContainer, exitMessage, failLaunch, limitationOf, runOver, waitStatus, type Limitation } from './ends.js';
 import { isOver, launchWaiting } from './pods.js';
 import { startProbes } from './probes.js';
 import { durationMs } from './spec.js';
@@ -105,16 +105,15 @@ export function commandEnd(run: Run, task: Task, exit: ContainerExit): End {
   if (run.ended !== undefined) return executorEnd(run, exit);
   const message = exitMessage(exit);
   if (task.tooLong) return { state: 'TASK_FAILED', details: { message, reason: 'REASON_MAX_COMPLETION_TIME_REACHED' } };
-  if (exit.limitation === 'oom' || exit.limitation === 'disk') return limitEnd(task, exit);
+  const limitation = limitationOf(exit);
+  if (limitation !== undefined) return limitEnd(task, exit, limitation);
   if (task.killing) return { state: 'TASK_KILLED', details: { message } };
   if (exit.limitation === 'unknown')
     return { state: 'TASK_FAILED', details: { message, reason: 'REASON_EXECUTOR_TERMINATED', byAgent: true } };
   return { state: exit.code === 0 ? 'TASK_FINISHED' : 'TASK_FAILED', details: { message } };
 }
 
-function limitEnd(task: Task, exit: ContainerExit): End {
-  const name = exit.limitation === 'oom' ? 'mem' : 'disk';
-  const reason = exit.limitation === 'oom' ? 'REASON_CONTAINER_LIMITATION_MEMORY' : 'REASON_CONTAINER_LIMITATION_DISK';
+function limitEnd(task: Task, exit: ContainerExit, { name, reason }: Limitation): End {
   const limit = task.info.limits?.[name]?.value ?? task.info.resources?.find((r) => r.name === name)?.scalar?.value;
   const resources = limit === undefined ? [] : [{ name, type: 'SCALAR' as const, scalar: { value: limit } }];
   return {
@@ -128,7 +127,7 @@ function executorEnd(run: Run, exit: ContainerExit): End {
     const { state, reason, message } = run.ended;
     return { state, details: { reason, message, byAgent: true } };
   }
-  const reason = exit.limitation === 'oom' ? 'REASON_CONTAINER_LIMITATION_MEMORY' : 'REASON_EXECUTOR_TERMINATED';
-  const message = exit.limitation === 'oom' ? exit.message : 'Executor terminated';
+  const reason = limitationOf(exit)?.reason ?? 'REASON_EXECUTOR_TERMINATED';
+  const message = limitationOf(exit) === undefined ? 'Executor terminated' : exit.message;
   return { state: 'TASK_FAILED', details: { message, reason, byAgent: true } };
 }

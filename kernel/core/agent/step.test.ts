@@ -114,6 +114,7 @@ describe('a command task', () => {
     [{ code: 3 }, 'TASK_FAILED', 'Command exited with status 3', undefined],
     [{ signal: 'SIGKILL' }, 'TASK_FAILED', 'Command terminated with signal Killed', undefined],
     [{ limitation: 'oom' as const, message: 'big' }, 'TASK_FAILED', 'big', 'REASON_CONTAINER_LIMITATION_MEMORY'],
+    [{ limitation: 'other' as const, message: 'no' }, 'TASK_FAILED', 'no', 'REASON_CONTAINER_LIMITATION'],
     [{ limitation: 'unknown' as const, message: 'lost' }, 'TASK_FAILED', 'lost', 'REASON_EXECUTOR_TERMINATED'],
   ])('that ends with %j is %s', (exit, state, message, reason) => {
     world.run(task('t'));

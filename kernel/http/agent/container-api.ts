@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AgentCall, AgentResponse, AgentResponseWaitContainer, ContainerID } from '@mezzo/sdk/api';
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
 import type { ContainerCall } from '../../core/agent/container-messages.js';
-import { waitStatus } from '../../core/agent/ends.js';
+import { limitationOf, waitStatus } from '../../core/agent/ends.js';
 import { idError } from '../../core/master/names.js';
 import { resourceError } from '../../core/resources/index.js';
 import { replyAnswer, type Answer } from '../answer.js';
@@ -111,9 +111,9 @@ function machineCall({ type, payload }: Asked, path: readonly string[]): Contain
 
 function waitedFor(exit: ContainerExit): AgentResponseWaitContainer {
   const known = exit.code !== undefined || exit.signal !== undefined;
-  const isOom = exit.limitation === 'oom';
+  const reason = limitationOf(exit)?.reason;
   return {
     ...(known && { exitStatus: waitStatus(exit) }),
-    ...(isOom && { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LIMITATION_MEMORY', message: exit.message }),
+    ...(reason && { state: 'TASK_FAILED', reason, message: exit.message }),
   };
 }

@@ -1,4 +1,5 @@
 import type { ContainerCheckpoint } from '@mezzo/sdk/points/containerizer';
+import type { IsolatorNote } from './isolation.js';
 
 export const CHECKPOINT_VERSION = 1;
 
@@ -29,6 +30,7 @@ export interface Facts {
   readonly runAs?: { readonly uid: number; readonly gid: number; readonly groups: boolean };
   readonly cpusLimitMilli: number;
   memLimitMib?: number;
+  readonly isolators?: readonly IsolatorNote[];
 }
 
 export const toCheckpoint = (containerId: string, facts: Facts): ContainerCheckpoint => ({

@@ -9,7 +9,13 @@ import { runScript, type RunScript } from './run-script.js';
 
 const tools = {
   ...{ env: '/usr/bin/env', setpriv: '/usr/bin/setpriv', unshare: '/usr/bin/unshare', nsenter: '/usr/bin/nsenter' },
-  ...{ timeout: '/usr/bin/timeout', tail: '/usr/bin/tail', setsid: '/usr/bin/setsid', script: '/usr/bin/script' },
+  ...{
+    timeout: '/usr/bin/timeout',
+    tail: '/usr/bin/tail',
+    setsid: '/usr/bin/setsid',
+    mount: '/usr/bin/mount',
+    script: '/usr/bin/script',
+  },
 };
 
 let sandbox: string;

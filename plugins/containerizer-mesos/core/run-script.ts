@@ -1,4 +1,5 @@
 import type { TerminalSize } from '@mezzo/sdk/points/containerizer';
+import { commandLines, mountLines, type Prepared } from './isolation.js';
 import { checkExecutable, quote, quoteAll } from './quote.js';
 
 /** Who a task runs as: numbers, since names were looked up before. Only users of the machine have supplementary groups. */
@@ -16,6 +17,7 @@ export interface Tools {
   readonly timeout: string;
   readonly tail: string;
   readonly setsid: string;
+  readonly mount: string;
   /** Gives a program a terminal; not on every machine. */
   readonly script: string;
 }
@@ -44,6 +46,16 @@ export interface RunScript extends Program {
   readonly mode: 'namespaces' | 'user-namespaces' | 'group';
   readonly hostname?: string;
   readonly streams?: Streams;
+  readonly isolation?: RunIsolation;
+}
+
+export interface RunIsolation extends Pick<Prepared, 'mounts' | 'commands'> {
+  /** Path of the named pipe out of which the script reads a line when the isolators have had their turn. */
+  readonly gate: string;
+  /** Path of a script with `insideScript`, which begins in mounts of its own. */
+  readonly inside: string;
+  /** Directories that are seen whatever is mounted above them, besides the sandbox. */
+  readonly keep: readonly string[];
 }
 
 /** Paths of the named pipes that take the place of files. With a terminal there is no stderr. */
@@ -54,26 +66,58 @@ export interface Streams {
   readonly tty?: TerminalSize;
 }
 
-/** What the shim's innermost shell reads to become the task. `refuse` and `ready` are the shim's. */
+/** What the shim's innermost shell reads to become the task. `refuse`, `ready` and `key` are the shim's. */
 export function runScript(run: RunScript): string {
-  const { streams, tools } = run;
-  const argv = streams?.tty === undefined ? command(run) : onTerminal(command(run), tools, streams.tty);
-  checkExecutable(argv, run.env);
-  const { plain, odd } = splitEnv({ ...run.env, MESOS_SANDBOX: run.sandbox });
+  const { streams, tools, isolation } = run;
+  const becoming = becomeTask(run);
   return lines(
     ...joins(run.cgroups, "|| refuse 'cannot enter a cgroup'"),
     streams !== undefined && `mkfifo -m 600 ${quoteAll(pipes(streams))} || refuse 'cannot make its streams'`,
+    isolation !== undefined && closeGate(isolation),
     `cd ${quote(run.sandbox)} || refuse 'cannot enter the sandbox'`,
     run.hostname !== undefined && run.mode !== 'group' && setHostname(quote(run.hostname)),
     'ready',
+    isolation !== undefined && `read -r gate <&8\nexec 8<&-`,
+    ...(hasMounts(run)
+      ? [`exec ${quoteAll([tools.unshare, '--mount', '--', '/bin/sh', isolation!.inside])} "$key"`]
+      : becoming),
+  );
+}
+
+/** What `runScript` goes on with once it has mounts of its own; undefined when it needs none. $1 = key of the container. */
+export function insideScript(run: RunScript): string | undefined {
+  const { isolation, sandbox, tools } = run;
+  if (isolation === undefined || !hasMounts(run)) return undefined;
+  return lines(
+    'key=$1',
+    'refuse() {\n  echo "failed $key $*"\n  exit 125\n}',
+    ...mountLines(isolation.mounts, tools.mount, [sandbox, ...isolation.keep]),
+    `cd ${quote(sandbox)} || refuse 'cannot enter the sandbox'`,
+    ...becomeTask(run),
+  );
+}
+
+const hasMounts = ({ isolation }: RunScript): boolean => isolation !== undefined && isolation.mounts.length > 0;
+
+/** The script holds both ends, so that the agent finds a reader when it opens it, and what it writes does not get lost. */
+const closeGate = ({ gate }: RunIsolation): string =>
+  `mkfifo -m 600 ${quote(gate)} && exec 8<>${quote(gate)} || refuse 'cannot make its gate'`;
+
+function becomeTask(run: RunScript): string[] {
+  const { streams, tools, isolation } = run;
+  const argv = streams?.tty === undefined ? command(run) : onTerminal(command(run), tools, streams.tty);
+  checkExecutable(argv, run.env);
+  const { plain, odd } = splitEnv({ ...run.env, MESOS_SANDBOX: run.sandbox });
+  return [
+    ...(isolation === undefined ? [] : [...commandLines(isolation.commands), 'echo "isolated $key"']),
     streams === undefined
       ? `exec </dev/null >>${quote(`${run.sandbox}/stdout`)} 2>>${quote(`${run.sandbox}/stderr`)} 9<&-`
       : redirection(streams),
     'umask 022',
     'unset PWD OLDPWD',
     ...plain,
-    `exec ${quoteAll([...enclosure(run), ...privileges(run), ...(odd.length > 0 ? [run.tools.env, '--', ...odd] : []), ...argv])}`,
-  );
+    `exec ${quoteAll([...enclosure(run), ...privileges(run), ...(odd.length > 0 ? [tools.env, '--', ...odd] : []), ...argv])}`,
+  ];
 }
 
 const pipes = ({ stdin, stdout, stderr }: Streams): string[] => [

@@ -1,4 +1,4 @@
-import { MezzoError } from '@mezzo/sdk/contract';
+import { MezzoError, type Blame } from '@mezzo/sdk/contract';
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 
 const ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
@@ -44,6 +44,6 @@ function unshared(container: ContainerSpec['container']): string | undefined {
 
 export const launchFailed = (
   message: string,
-  blame: 'user' | 'operator' | 'kernel' | 'environment',
+  blame: Blame,
   more: { next?: string; retryable?: boolean; cause?: unknown } = {},
 ): MezzoError => new MezzoError('CONTAINER_LAUNCH_FAILED', message, { blame, ...more });

@@ -1,4 +1,5 @@
 import type { ContainerExit } from '@mezzo/sdk/points/containerizer';
+import type { ContainerLimitation } from '@mezzo/sdk/points/isolator';
 import type { Facts } from '../core/checkpoint.js';
 import { signal, signalGroup } from './processes.js';
 import type { PipeStreams } from './streams.js';
@@ -18,6 +19,7 @@ export class Container {
   exit: ContainerExit | undefined;
   /** True once SIGKILL was sent: what ended it is known even if its shim cannot tell. */
   forced = false;
+  private outgrown: ContainerLimitation | undefined;
   private resolve!: (exit: ContainerExit) => void;
   private killTimer: NodeJS.Timeout | undefined;
   private killAtMs = Infinity;
@@ -37,7 +39,7 @@ export class Container {
   finish(exit: ContainerExit): void {
     clearTimeout(this.killTimer);
     this.streams?.finish();
-    this.exit ??= exit;
+    this.exit ??= { ...exit, ...this.outgrown };
     this.resolve(this.exit);
   }
 
@@ -50,6 +52,12 @@ export class Container {
     this.killAtMs = atMs;
     clearTimeout(this.killTimer);
     this.killTimer = setTimeout(() => this.force(), Math.min(graceMs, MAX_TIMER_MS));
+  }
+
+  /** Ends it for a bound that it has outgrown. */
+  limit({ limitation, message }: ContainerLimitation): void {
+    this.outgrown ??= { limitation, message };
+    this.force();
   }
 
   /** SIGKILL to everything in it, now. */

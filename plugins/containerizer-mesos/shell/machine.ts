@@ -50,7 +50,7 @@ async function findTools(): Promise<Tools> {
     for (const dir of DIRS) if (await isExecutable(`${dir}/${name}`)) return `${dir}/${name}`;
     return `/usr/bin/${name}`;
   };
-  const names = ['env', 'setpriv', 'unshare', 'nsenter', 'timeout', 'tail', 'setsid', 'script'] as const;
+  const names = ['env', 'setpriv', 'unshare', 'nsenter', 'timeout', 'tail', 'setsid', 'mount', 'script'] as const;
   const paths = await Promise.all(names.map(async (name) => [name, await find(name)] as const));
   return Object.fromEntries(paths) as unknown as Tools;
 }
@@ -61,6 +61,7 @@ const COSTS = {
   nsenter: 'neither commands (health checks) nor further containers can enter a container',
   timeout: 'commands (health checks) cannot be run',
   tail: 'commands (health checks) tell no output',
+  mount: 'isolators cannot mount anything into containers',
   script: 'sessions in containers have no terminal',
 };
 

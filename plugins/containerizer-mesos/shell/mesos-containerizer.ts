@@ -14,6 +14,7 @@ import type {
   LaunchedContainer,
   TerminalSize,
 } from '@mezzo/sdk/points/containerizer';
+import type { Isolator } from '@mezzo/sdk/points/isolator';
 import { fromCheckpoint, toCheckpoint, type Facts } from '../core/checkpoint.js';
 import { containerExit, UNKNOWN_EXIT, type ExitLine } from '../core/exit.js';
 import { memLimitMib } from '../core/limits.js';
@@ -22,6 +23,7 @@ import { Container, killTask } from './container.js';
 import { exec } from './exec.js';
 import { ExitWatch } from './exit-watch.js';
 import { ForkServer } from './fork-server.js';
+import { Isolators } from './isolators.js';
 import { launch, type Host, type LaunchDeps } from './launch.js';
 import { exploreMachine, isExecutable, type MachineOptions } from './machine.js';
 import { allPids, bootId, isAlive } from './processes.js';
@@ -34,10 +36,13 @@ export interface MesosContainerizerOptions extends MachineOptions {
   readonly runtimeDir: string;
   /** Bounds cpu time also of containers that set no limit. */
   readonly cfs: boolean;
+  /** How long an isolator may take for one call. Default 10 s. */
+  readonly isolatorTimeoutMs?: number;
   readonly log?: Logger;
 }
 
 const LAUNCH_TIMEOUT_MS = 10_000;
+const ISOLATOR_TIMEOUT_MS = 10_000;
 const RESIZE_MS = 2_000;
 /** How soon after its parent a container is looked for. */
 const VANISH_MS = 20;
@@ -56,14 +61,17 @@ export class MesosContainerizer implements Containerizer {
   constructor(private readonly options: MesosContainerizerOptions) {}
 
   /** Looks what the machine can do and starts the shell that will start everything else. */
-  async start(): Promise<void> {
+  async start(contributed: readonly Isolator[] = []): Promise<void> {
     const runtime = new RuntimeDir(this.options.runtimeDir);
     const [machine] = await Promise.all([exploreMachine(this.options), runtime.prepare()]);
     const { tools, unshare } = machine;
     const server = new ForkServer(['/bin/sh', runtime.forkServer, runtime.root, tools.setsid, ...unshare]);
     server.start();
-    const limits = { cfs: this.options.cfs };
-    this.started = { machine, runtime, server, limits, bootId: bootId(), launchTimeoutMs: LAUNCH_TIMEOUT_MS };
+    const { cfs, isolatorTimeoutMs = ISOLATOR_TIMEOUT_MS, log } = this.options;
+    const isolators = new Isolators(contributed, isolatorTimeoutMs, log);
+    const limits = { cfs };
+    const launchTimeoutMs = LAUNCH_TIMEOUT_MS;
+    this.started = { machine, runtime, server, limits, bootId: bootId(), launchTimeoutMs, isolators };
   }
 
   async capabilities(): Promise<ContainerizerCapabilities> {
@@ -91,6 +99,9 @@ export class MesosContainerizer implements Containerizer {
     for (const inner of this.containers.values())
       if (inner.facts.parent !== undefined && !this.isRunning(inner.facts.parent)) this.endWithParent(inner);
     await this.destroyOrphans(owner);
+    const mine = [...this.containers.values()].filter(({ facts }) => facts.owner === owner);
+    await this.deps.isolators.recover(owner, mine);
+    for (const container of mine) this.watchBounds(container);
     return known;
   }
 
@@ -105,6 +116,7 @@ export class MesosContainerizer implements Containerizer {
       const { facts, streams } = await launch(this.deps, spec, this.hostOf(spec));
       const container = new Container(containerId, facts, streams);
       this.track(container);
+      this.watchBounds(container);
       return { checkpoint: toCheckpoint(containerId, facts), pid: facts.main.pid };
     } finally {
       this.launching.delete(containerId);
@@ -128,6 +140,7 @@ export class MesosContainerizer implements Containerizer {
     await this.deps.machine.cgroups?.update(facts.owner, containerId, resources, this.deps.limits);
     const mem = memLimitMib(resources);
     if (mem !== undefined) facts.memLimitMib = Math.max(mem, facts.memLimitMib ?? 0);
+    await this.deps.isolators.update(facts.isolators ?? [], containerId, resources);
   }
 
   async statistics(containerId: string): Promise<ContainerStatistics> {
@@ -172,6 +185,7 @@ export class MesosContainerizer implements Containerizer {
     this.containers.delete(containerId);
     if (container.facts.root === undefined)
       await this.deps.machine.cgroups?.destroy(container.facts.owner, containerId);
+    await this.deps.isolators.cleanUp(container.facts.isolators ?? [], containerId);
     await this.deps.runtime.remove(container.key);
   }
 
@@ -196,6 +210,10 @@ export class MesosContainerizer implements Containerizer {
   private track(container: Container): void {
     this.containers.set(container.id, container);
     this.lookAtExit(container);
+  }
+
+  private watchBounds({ id, facts }: Container): void {
+    this.deps.isolators.watch(facts.isolators ?? [], id, (limit) => this.containers.get(id)?.limit(limit));
   }
 
   private lookAtExit(container: Container): boolean {

@@ -13,14 +13,14 @@ import { bootId } from './processes.js';
 const write = promisify(writeFileCallback);
 const remove = promisify(unlink);
 
-const SUFFIX = /\.(run|log|enter|stdin|stdout|stderr|exec-\d+(\.out)?)$/;
+const SUFFIX = /\.(run|log|enter|gate|stdin|stdout|stderr|exec-\d+(\.out)?)$/;
 
 /** Files longer than this are not of the shim's making. */
 const MAX_EXIT_BYTES = 4096;
 
 /**
  * What outlives the agent, in a private directory that no task can write to (unless it runs as the agent's own user):
- * `containers/OWNER/ID.{run,enter,log,stdin,stdout,stderr}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
+ * `containers/OWNER/ID.{run,enter,log,gate,stdin,stdout,stderr}` and `exits/OWNER/ID`. A container's key is OWNER/ID.
  */
 export class RuntimeDir {
   constructor(readonly root: string) {}
@@ -58,7 +58,7 @@ export class RuntimeDir {
     }
   }
 
-  /** Beside the script that `create` made: how the shim gets into another container. */
+  /** Beside the script that `create` made: how the shim gets into another container, or what goes on in mounts of its own. */
   async createEnter(key: string, script: string): Promise<void> {
     await write(this.path(key, 'enter'), script, { mode: 0o600 });
   }
@@ -100,7 +100,9 @@ export class RuntimeDir {
   }
 
   async remove(key: string): Promise<void> {
-    const suffixes = ['run', 'enter', 'log', 'stdin', 'stdout', 'stderr'].map((suffix) => this.path(key, suffix));
+    const suffixes = ['run', 'enter', 'log', 'gate', 'stdin', 'stdout', 'stderr'].map((suffix) =>
+      this.path(key, suffix),
+    );
     const paths = [...suffixes, join(this.root, 'exits', key)];
     await Promise.all(paths.map((path) => remove(path).catch(() => {})));
   }
