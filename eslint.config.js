@@ -35,6 +35,7 @@ export default tseslint.config(
       '*.config.ts',
       'plugins/*/plugin.ts',
       'cli/templates/*/plugin.ts',
+      'cli/templates/*/commands.ts',
       'examples/**/*.ts',
     ],
     rules: { 'no-restricted-exports': 'off' },

@@ -58,14 +58,15 @@ export class Installer {
 
   /**
    * Takes the bytes of a tarball in; answers what is installed, and whether it is brought to the nodes one after the other. Rejects with
-   * PLUGIN_PACKAGE_INVALID, PLUGIN_MANIFEST_INVALID, PLUGIN_SDK_MISMATCH, PLUGIN_UNSIGNED, PLUGIN_VERSION_EXISTS, PLUGIN_BUSY,
-   * PLUGIN_DEPENDENCY or PLUGIN_CONFIG_INVALID; nothing has changed then.
+   * PLUGIN_PACKAGE_INVALID, PLUGIN_MANIFEST_INVALID, PLUGIN_FOR_NO_NODE, PLUGIN_SDK_MISMATCH, PLUGIN_UNSIGNED, PLUGIN_VERSION_EXISTS,
+   * PLUGIN_BUSY, PLUGIN_DEPENDENCY or PLUGIN_CONFIG_INVALID; nothing has changed then.
    */
   install(bytes: Buffer, signatures: readonly PackageSignature[], allowUnsigned: boolean) {
     return this.inTurn(async () => {
       const { records, fleet, dir, sdkVersion, others } = this.options;
       const manifest = await inspectPackage(bytes);
       const { id, name, version, process } = manifest;
+      if (manifest.runsOn.length === 0) throw forNoNode(manifest);
       const integrity = integrityOf(bytes);
       requireSdk(manifest, sdkVersion);
       const isShipped = others.some((one) => one.integrity === integrity);
@@ -222,6 +223,12 @@ export class Installer {
 }
 
 const isService = (id: string): boolean => (OWN_PROCESS_SERVICES as readonly string[]).includes(id);
+
+const forNoNode = ({ id }: PluginManifest): MezzoError =>
+  new MezzoError('PLUGIN_FOR_NO_NODE', `plugin ${id} brings commands alone, which are for people's machines`, {
+    blame: 'user',
+    next: 'install it with `mezzo plugin install` where they are wanted',
+  });
 
 const notFound = (id: string): MezzoError =>
   new MezzoError('PLUGIN_NOT_FOUND', `there is no plugin ${id}`, { blame: 'user', next: 'mezzo plugin list' });

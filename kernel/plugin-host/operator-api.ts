@@ -56,7 +56,7 @@ export function operatorApi(host: PluginHost, authenticate: Authenticate, log: L
   });
   if (leader !== undefined) {
     clusterRoutes(router, leader, people, idOf);
-    nodeRoutes(router, leader, only('operator', 'agent'));
+    nodeRoutes(router, leader, only('operator', 'agent'), only('operator', 'user', 'agent'));
   }
 
   const app = new Koa();
@@ -125,7 +125,12 @@ function clusterRoutes(
 }
 
 /** For the daemons of the cluster. */
-function nodeRoutes(router: Router, { fleet, records }: PluginLeader, machines: Koa.Middleware): void {
+function nodeRoutes(
+  router: Router,
+  { fleet, records }: PluginLeader,
+  machines: Koa.Middleware,
+  all: Koa.Middleware,
+): void {
   router.post('/sync', machines, async (ctx) => {
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
@@ -141,7 +146,8 @@ function nodeRoutes(router: Router, { fleet, records }: PluginLeader, machines: 
     if (pkg === undefined) throw new MezzoError('NOT_FOUND', 'no such package is installed', { blame: 'user' });
     return pkg;
   };
-  router.get('/packages/:file', machines, (ctx) => {
+  // People, too: for the commands that it may bring.
+  router.get('/packages/:file', all, (ctx) => {
     const { file } = packageIn(ctx);
     // It may be on its way here from a node that has it.
     if (!existsSync(file))

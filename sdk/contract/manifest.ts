@@ -15,12 +15,13 @@ export interface PluginManifest {
   readonly description: string;
   /** Semver range of the SDK it was written for. */
   readonly sdk: string;
+  /** Empty: it brings commands alone, and no node ever has it. */
   readonly runsOn: readonly RunsOn[];
   /** `own` (default): a process of its own. `kernel`: only for contributions that the kernel calls. */
   readonly process: PluginProcess;
   /** `every` master (default), or only the leading one. */
   readonly placement: Placement;
-  /** Module with the plugin definition as its default export, relative to the package. */
+  /** Module with the plugin definition as its default export, relative to the package. Where `runsOn` is empty: that of the commands. */
   readonly entry: string;
   /** JSON Schema of its configuration; unknown keys are rejected. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -42,6 +43,16 @@ export interface PluginManifest {
   readonly onFailure: OnFailure;
   /** Of a process of its own with all that it starts: bounded where there are cgroups, Node's heap in any case. */
   readonly limits: { readonly memoryMib: number; readonly cpus?: number };
+  /** Commands that it adds to `mezzo` on the machines of those who want them. */
+  readonly cli?: PluginCommands;
+}
+
+/** What is known of a plugin's commands before any of its code is loaded. */
+export interface PluginCommands {
+  /** Module with the commands by their names as its default export, relative to the package. */
+  readonly entry: string;
+  /** What each does, by its name: `jobs run`. */
+  readonly commands: Readonly<Record<string, string>>;
 }
 
 export interface ManifestListener {

@@ -59,6 +59,27 @@ test.each<[object, object, RegExp]>([
   ],
   [{ placement: 'leader', runsOn: ['agent'] }, {}, /"mezzo\.placement"/],
   [{ placement: 'leader', process: 'kernel' }, {}, /"mezzo\.placement"/],
+  [{ runsOn: [], entry: undefined }, {}, /"mezzo\.entry" is missing/],
+  [
+    { cli: { entry: 'plugin.js', commands: { jobs: 'x' } } },
+    {},
+    /"mezzo\.cli\.entry" "plugin\.js" is "mezzo\.entry", too/,
+  ],
+  [{ cli: { entry: '../c.js', commands: { jobs: 'x' } } }, {}, /"mezzo\.cli\.entry" must match/],
+  [{ cli: { entry: 'c.js', commands: {} } }, {}, /"mezzo\.cli\.commands" must NOT have fewer/],
+  [
+    { cli: { entry: 'c.js', commands: { 'Jobs!': 'x' } } },
+    {},
+    /"mezzo\.cli\.commands": "Jobs!" is no name of a command/,
+  ],
+  [{ cli: { entry: 'c.js', commands: { '--help': 'x' } } }, {}, /"--help" is no name of a command/],
+  [{ cli: { entry: 'c.js', commands: { jobs: 'x\u001b[2K\rInstall it? [y/N] y' } } }, {}, /commands\.jobs" must match/],
+  [{ runsOn: [], cli: { entry: 'c.js', commands: { jobs: 'x' } } }, {}, /a package of commands alone/],
+  [
+    { runsOn: [], entry: undefined, requires: ['store'], cli: { entry: 'c.js', commands: { jobs: 'x' } } },
+    {},
+    /a package of commands alone/,
+  ],
   [{}, { version: '1' }, /"version" "1" is no semantic version/],
   [{}, { version: '../../1.0.0' }, /"version".*is no semantic version/],
   [{}, { mezzo: undefined }, /"mezzo" is missing/],
@@ -71,6 +92,15 @@ test.each<[object, object, RegExp]>([
 
 test.each([undefined, null, 3, [], 'x', {}])('nonsense is refused: %j', (json) => {
   expect(() => manifestOf(json)).toThrow(expect.objectContaining({ code: 'PLUGIN_MANIFEST_INVALID' }));
+});
+
+test('a package may bring commands, and nothing else', () => {
+  const cli = { entry: 'commands.js', commands: { 'jobs run': 'Run one', jobs: 'List them' } };
+  expect(manifestOf(packageJson({ cli })).cli).toEqual(cli);
+  const alone = manifestOf(JSON.parse(JSON.stringify(packageJson({ cli, runsOn: [], entry: undefined }))));
+  expect(alone).toMatchObject({ runsOn: [], entry: 'commands.js', cli });
+  // As registries and nodes hand it on.
+  expect(manifestOfEntry(alone)).toEqual(alone);
 });
 
 test('a plugin for another SDK is refused', () => {

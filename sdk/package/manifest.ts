@@ -18,20 +18,25 @@ const LISTENER = {
   },
 };
 
+const MODULE = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$',
+  maxLength: 256,
+};
+
+/** One to three words. */
+const COMMAND_NAME = /^[a-z][a-z0-9-]{0,63}( [a-z][a-z0-9-]{0,63}){0,2}$/;
+
 /** The `mezzo` field of package.json. */
 const MEZZO_FIELD = {
-  required: ['id', 'sdk', 'runsOn', 'entry'],
+  required: ['id', 'sdk', 'runsOn'],
   properties: {
     id: { type: 'string', pattern: PLUGIN_ID_PATTERN, maxLength: 64 },
     sdk: { type: 'string', maxLength: 128 },
-    runsOn: { type: 'array', items: { enum: ['master', 'agent'] }, uniqueItems: true, minItems: 1 },
+    runsOn: { type: 'array', items: { enum: ['master', 'agent'] }, uniqueItems: true },
     process: { enum: ['own', 'kernel'], default: 'own' },
     placement: { enum: ['every', 'leader'], default: 'every' },
-    entry: {
-      type: 'string',
-      pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$',
-      maxLength: 256,
-    },
+    entry: MODULE,
     config: { type: 'object', additionalProperties: true, default: {} },
     requires: ids,
     uses: ids,
@@ -61,6 +66,19 @@ const MEZZO_FIELD = {
     },
     listens: { type: 'object', additionalProperties: LISTENER, maxProperties: 3, default: {} },
     onFailure: { enum: ['degrade', 'abort'], default: 'degrade' },
+    cli: {
+      required: ['entry', 'commands'],
+      properties: {
+        entry: MODULE,
+        // Shown at terminals before anybody has said yes: nothing that steers them.
+        commands: {
+          type: 'object',
+          additionalProperties: { type: 'string', pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$', maxLength: 200 },
+          minProperties: 1,
+          maxProperties: 64,
+        },
+      },
+    },
   },
 };
 
@@ -83,7 +101,10 @@ export function manifestOf(packageJson: unknown): PluginManifest {
     typeof mezzo?.id === 'string' ? mezzo.id.slice(0, 64) : String(name ?? 'of an unnamed package').slice(0, 64);
   if (problems.length > 0) throw invalid(who, problems.join('; '));
   const permissions = { ...impliedPermissions(mezzo), ...mezzo.permissions };
-  const manifest: PluginManifest = { ...mezzo, permissions, name: name!, version: version!, description: description! };
+  const entry = mezzo.entry ?? (mezzo.runsOn.length === 0 ? mezzo.cli?.entry : undefined);
+  if (entry === undefined) throw invalid(who, '"mezzo.entry" is missing');
+  const about = { name: name!, version: version!, description: description! };
+  const manifest: PluginManifest = { ...mezzo, entry, permissions, ...about };
   const nonsense = contradictions(manifest);
   if (nonsense !== undefined) throw invalid(who, nonsense);
   return manifest;
@@ -102,7 +123,7 @@ export function manifestOfEntry(entry: unknown): PluginManifest {
 }
 
 /** Throws PLUGIN_SDK_MISMATCH when the plugin was written for another SDK. */
-export function requireSdk(manifest: PluginManifest, sdkVersion: string): void {
+export function requireSdk(manifest: Pick<PluginManifest, 'id' | 'version' | 'sdk'>, sdkVersion: string): void {
   if (semver.satisfies(sdkVersion, manifest.sdk, { includePrerelease: true })) return;
   throw new MezzoError(
     'PLUGIN_SDK_MISMATCH',
@@ -120,6 +141,8 @@ function contradictions(manifest: PluginManifest) {
       return `"mezzo.dependsOn.${other}" ${JSON.stringify(range)} is no semver range`;
     if (other === id) return `"mezzo.dependsOn.${other}": a plugin cannot depend on itself`;
   }
+  const wrong = wrongCommands(manifest);
+  if (wrong !== undefined) return wrong;
   if (placement === 'leader' && (process === 'kernel' || !runsOn.includes('master')))
     return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';
   const twice = uses.find((point) => requires.includes(point));
@@ -132,6 +155,19 @@ function contradictions(manifest: PluginManifest) {
   const foreign = requires.filter((id) => !(OWN_PROCESS_SERVICES as readonly string[]).includes(id));
   if (foreign.length === 0) return undefined;
   return `"mezzo.requires": a process of its own has no ${foreign.join(', ')}; there are ${OWN_PROCESS_SERVICES.join(', ')}`;
+}
+
+function wrongCommands({ runsOn, entry, cli, requires, provides }: PluginManifest): string | undefined {
+  if (runsOn.length === 0 && cli === undefined)
+    return '"mezzo.runsOn" must NOT have fewer than 1 items, unless "mezzo.cli" brings commands';
+  if (cli === undefined) return undefined;
+  if (runsOn.length === 0 && (entry !== cli.entry || requires.length + provides.length > 0))
+    return 'a package of commands alone ("mezzo.runsOn": []) has no "entry", "requires" or "provides" but that of "mezzo.cli"';
+  if (runsOn.length > 0 && entry === cli.entry)
+    return `"mezzo.cli.entry" ${JSON.stringify(entry)} is "mezzo.entry", too: plugin and commands are two modules`;
+  const bad = Object.keys(cli.commands).find((name) => !COMMAND_NAME.test(name));
+  if (bad === undefined) return undefined;
+  return `"mezzo.cli.commands": ${JSON.stringify(bad.slice(0, 100))} is no name of a command, which is one to three words of small letters, digits and "-"`;
 }
 
 /**

@@ -63,7 +63,7 @@ export async function unpackPackage(
   bytes: Buffer,
   integrity: string,
 ): Promise<string> {
-  const { id, version, entry } = manifest;
+  const { id, version, entry, cli } = manifest;
   requireIntegrity(id, bytes, integrity);
   const target = join(pluginsDir, id, version);
   if (stampOf(target) === integrity) return target;
@@ -86,7 +86,8 @@ export async function unpackPackage(
       filter: plain,
     });
     await feed(unpack, bytes);
-    if (!statSync(join(staging, entry), { throwIfNoEntry: false })?.isFile()) throw refused(`it holds no ${entry}`);
+    for (const module of [entry, cli?.entry ?? entry])
+      if (!statSync(join(staging, module), { throwIfNoEntry: false })?.isFile()) throw refused(`it holds no ${module}`);
     writeFileSync(join(staging, STAMP), integrity);
     replaceDirectory(staging, target);
   } finally {

@@ -5,6 +5,8 @@ export { authenticatorSuite, type AuthenticatorSuiteOptions } from './authentica
 export { authorizerSuite, type AuthorizerSuiteOptions, type Verdict } from './authorizer-suite.js';
 export { FakeIsolator, type FakeIsolatorOptions } from './fake-isolator.js';
 export { isolatorSuite, type IsolatorSuiteOptions } from './isolator-suite.js';
+export { cliCommandsSuite, type CliCommandsSuiteOptions } from './cli-commands-suite.js';
+export * from './command-harness.js';
 export { FakeCluster, type FakeAgent, type FakeTask } from './fake-cluster.js';
 export * from './plugin-harness.js';
 export * from './virtual-time.js';

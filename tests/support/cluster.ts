@@ -61,6 +61,7 @@ export class TestCluster {
         NO_COLOR: '1',
         MEZZO_WORK_DIR: workDir,
         MEZZO_CONTEXTS: join(workDir, 'contexts.json'),
+        MEZZO_DATA_DIR: join(workDir, 'data'),
         ...env,
       },
       uid,

@@ -4,9 +4,12 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, messageOf, type MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
 import { manifestOf } from '@mezzo/sdk/package';
+import type { Interfaces } from '@oclif/core';
 import type { Cluster } from '../lib/cluster.js';
 import { listNodes } from '../lib/nodes.js';
+import { installedCommands, type InstalledCommands } from './commands-index.js';
 import { sendPlugin } from './install.js';
+import { addCommands, builtInWords, putBackCommands } from './local-commands.js';
 import { followLog, readable, readLog } from './log-tail.js';
 import { packPlugin, readPackageJson, type Packed } from './pack.js';
 import { callPlugins, listPlugins, watchVersion } from './plugins.js';
@@ -18,6 +21,8 @@ export interface DevOptions {
   /** For how long a version is watched on its way to the nodes. */
   readonly timeoutMs: number;
   readonly say: (line: string) => void;
+  /** Commands of the plugin are added to those of this `mezzo`. */
+  readonly commandsOf: Interfaces.Config;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -33,12 +38,13 @@ export async function developPlugin(cluster: Cluster, dir: string, options: DevO
   const { keep, say, signal } = options;
   const manifest = manifestOf(readPackageJson(resolve(dir)));
   const { id } = manifest;
-  const before = await packageOf(cluster, id);
+  const before = manifest.runsOn.length === 0 ? undefined : await packageOf(cluster, id);
+  const commands = installedCommands().find((one) => one.id === id);
   const saves = new SourceWatch(resolve(dir));
   const log = showLog(cluster, manifest, options).catch((error: unknown) => say(`no log: ${messageOf(error)}`));
   try {
     while (!signal.aborted) {
-      await hurried(takeIn(cluster, dir, id, options), cluster, id, signal);
+      await hurried(takeIn(cluster, dir, id, options, commands), cluster, id, signal);
       if (!signal.aborted) say(`waiting for changes in ${resolve(dir)} (Ctrl-C ends)`);
       await saves.next(signal);
     }
@@ -47,12 +53,21 @@ export async function developPlugin(cluster: Cluster, dir: string, options: DevO
     await log;
   }
   if (keep) say(`${id} stays; to remove it: mezzo plugin remove ${id}`);
-  else await putBack(cluster, id, before, options);
+  else {
+    putBackCommands(id, commands);
+    await putBack(cluster, id, before, options);
+  }
 }
 
 /** Packs and installs; says what goes wrong. */
-async function takeIn(cluster: Cluster, dir: string, id: string, options: DevOptions): Promise<void> {
-  const { say, signal } = options;
+async function takeIn(
+  cluster: Cluster,
+  dir: string,
+  id: string,
+  options: DevOptions,
+  before: InstalledCommands | undefined,
+): Promise<void> {
+  const { say, signal, commandsOf } = options;
   const staging = mkdtempSync(join(tmpdir(), 'mezzo-dev-'));
   try {
     const packageJson = readPackageJson(dir);
@@ -61,7 +76,11 @@ async function takeIn(cluster: Cluster, dir: string, id: string, options: DevOpt
     const packed = await packPlugin(dir, staging, undefined, version);
     if (packed.manifest.id !== id)
       throw new Error(`"mezzo.id" is ${packed.manifest.id} now, and ${id} runs: start again`);
-    await patiently(() => send(cluster, packed, options));
+    const { runsOn, cli } = packed.manifest;
+    if (runsOn.length > 0) await patiently(() => send(cluster, packed, options));
+    if (cli === undefined) return;
+    await addCommands(packed, builtInWords(commandsOf), before);
+    say(`mezzo has ${Object.keys(cli.commands).join(', ')} of ${version}`);
   } catch (error) {
     if (!signal.aborted) for (const line of wordsOf(error)) say(line);
   } finally {
@@ -136,6 +155,7 @@ async function showLog(
   { id, process, runsOn }: PluginManifest,
   { say, signal }: DevOptions,
 ): Promise<void> {
+  if (runsOn.length === 0) return;
   if (process === 'kernel') return say(`${id} runs inside the ${runsOn.join(' and ')}, and writes into the log there`);
   const agent = runsOn.includes('master') ? undefined : (await listNodes(cluster)).at(0)?.id;
   const log = { cluster, id, at: agent === undefined ? '/mesos' : `/agent/${agent}` };

@@ -1,6 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
+import type { Interfaces } from '@oclif/core';
 import type { PluginManifest } from '@mezzo/sdk/contract';
 import type { Cluster } from '../lib/cluster.js';
+import { installedCommands } from './commands-index.js';
+import { addCommands, builtInWords, requireNames, requireSigned } from './local-commands.js';
 import { readPacked, type Packed } from './pack.js';
 import { callPlugins, describe, watchVersion } from './plugins.js';
 import { fetchPlugin, findPlugin, openRegistry } from './registry.js';
@@ -22,13 +25,35 @@ export interface InstallOptions {
   readonly wait: boolean;
   readonly timeoutMs: number;
   readonly say: (line: string) => void;
-  /** Asked before a byte of it goes to the cluster; rejects when it is not wanted. */
+  /** Asked before a byte of it goes to the cluster, or stays here; rejects when it is not wanted. */
   readonly confirm: () => Promise<void>;
+  /** Whose commands it may add to: those of this `mezzo`. Undefined: its commands are not wanted here. */
+  readonly commandsOf: Interfaces.Config | undefined;
 }
 
-/** From a file, or by its name from a registry: judged by what is said of it, fetched, verified, sent to the leader, watched. */
+/**
+ * From a file, or by its name from a registry: judged by what is said of it, fetched, verified, sent to the leader, watched. Commands that it
+ * brings are added on this machine.
+ */
 export async function installPlugin(cluster: Cluster, wanted: string, options: InstallOptions): Promise<Installed> {
-  return sendPlugin(cluster, await choose(wanted, options), options);
+  const { commandsOf, allowUnsigned, say } = options;
+  const packed = await choose(wanted, options);
+  const { id, version, runsOn, cli } = packed.manifest;
+  const forNodes = runsOn.length > 0;
+  const signer = forNodes || allowUnsigned ? undefined : await requireSigned(cluster, packed);
+  const from = forNodes ? undefined : installedCommands().find((one) => one.id === id)?.version;
+  const here = {
+    id,
+    version,
+    ...(from !== undefined && { from }),
+    ...(signer !== undefined && { signer }),
+    rollout: false,
+  };
+  const installed = forNodes ? await sendPlugin(cluster, packed, options) : here;
+  if (cli === undefined || commandsOf === undefined) return installed;
+  await addCommands(packed, builtInWords(commandsOf));
+  say(`mezzo has ${Object.keys(cli.commands).join(', ')} on this machine`);
+  return installed;
 }
 
 /** To the leader, and watched on its way to the nodes. */
@@ -53,9 +78,13 @@ export async function sendPlugin(
   return installed;
 }
 
-async function choose(name: string, { registry: where, say, confirm }: InstallOptions): Promise<Packed> {
+async function choose(name: string, { registry: where, say, confirm, commandsOf }: InstallOptions): Promise<Packed> {
   const ask = async ({ manifest }: { readonly manifest: PluginManifest }): Promise<void> => {
+    const { cli } = manifest;
     for (const line of describe(manifest)) say(line);
+    if (commandsOf !== undefined) requireNames(manifest, builtInWords(commandsOf));
+    if (cli !== undefined && commandsOf !== undefined)
+      say('  its commands are added to mezzo on this machine, where they may do all that you may');
     await confirm();
   };
   if (/\.t(ar\.)?gz$/.test(name) || (existsSync(name) && statSync(name).isFile())) {

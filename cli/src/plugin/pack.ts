@@ -20,7 +20,7 @@ type Json = Record<string, unknown>;
 /** What goes along when it is there, besides what `files` of package.json names. */
 const ALWAYS = ['README.md', 'LICENSE', 'LICENSE.md', 'NOTICE'];
 /**
- * Packs the plugin of a directory: its entry and what that imports bundled into one module, the SDK left out, no scripts and no
+ * Packs the plugin of a directory: each entry and what that imports bundled into one module, the SDK left out, no scripts and no
  * dependencies. The same sources give the same bytes. Throws PLUGIN_MANIFEST_INVALID or PLUGIN_SOURCE_INVALID.
  *
  * @param out A file, or a directory that gets `<id>-<version>.tgz`.
@@ -33,7 +33,13 @@ export async function packPlugin(dir: string, out: string, privatePem?: string, 
   try {
     const pkg = join(staging, 'package');
     mkdirSync(pkg);
-    await bundle({ entryPoints: [sourceOf(dir, manifest)], outfile: join(pkg, manifest.entry) });
+    const { entry, cli } = manifest;
+    const modules = new Map([
+      ...(cli ? [[cli.entry, 'mezzo.cli.entry'] as const] : []),
+      [entry, 'mezzo.entry'] as const,
+    ]);
+    for (const [module, key] of modules)
+      await bundle({ entryPoints: [sourceOf(dir, module, key)], outfile: join(pkg, module) });
     for (const name of [...ALWAYS, ...(((packageJson as Json)['files'] as string[] | undefined) ?? [])])
       if (existsSync(join(dir, name))) cpSync(join(dir, name), join(pkg, name), { recursive: true });
     const { dependencies: _, devDependencies: __, scripts: ___, ...packed } = packageJson as Json;
@@ -86,13 +92,13 @@ export function readPackageJson(dir: string): Json {
   }
 }
 
-/** `plugin.js` comes from src/plugin.ts, plugin.ts, dist/plugin.js, or is there itself. */
-function sourceOf(dir: string, { entry }: PluginManifest): string {
+/** `key`: what names it. `plugin.js` comes from src/plugin.ts, plugin.ts, dist/plugin.js, or is there itself. */
+function sourceOf(dir: string, entry: string, key: string): string {
   const typescript = basename(entry).replace(/\.m?js$/, '.ts');
   const candidates = [join('src', typescript), typescript, join('src', entry), entry];
   const found = candidates.map((name) => join(dir, name)).find((file) => existsSync(file));
   if (found !== undefined) return found;
   throw sourceInvalid(
-    `there is no source of "mezzo.entry" ${JSON.stringify(entry)} in ${dir}: none of ${candidates.join(', ')}`,
+    `there is no source of "${key}" ${JSON.stringify(entry)} in ${dir}: none of ${candidates.join(', ')}`,
   );
 }

@@ -137,12 +137,27 @@ const notActive = (
 
 /** What a plugin is and may do, for people. */
 export function describe(manifest: PluginManifest): string[] {
-  const { id, version, description, process, runsOn, placement, requires, provides, dependsOn, permissions, listens } =
-    manifest;
+  const {
+    id,
+    version,
+    description,
+    process,
+    runsOn,
+    placement,
+    requires,
+    provides,
+    dependsOn,
+    permissions,
+    listens,
+    cli,
+  } = manifest;
   const where = runsOn.map((one) => (placement === 'leader' ? `the leading ${one}` : `every ${one}`)).join(' and ');
   const depends = Object.entries(dependsOn).map(([other, range]) => `${other} ${range}`);
+  const about = `${id} ${version}${description === '' ? '' : `: ${description}`}`;
+  const commands = Object.entries(cli?.commands ?? {}).map(([name, what]) => `  brings \`mezzo ${name}\`: ${what}`);
+  if (runsOn.length === 0) return [plain(about), '  runs on no node', ...commands];
   return [
-    `${id} ${version}${description === '' ? '' : `: ${description}`}`,
+    plain(about),
     process === 'own'
       ? `  runs in a process of its own on ${where}`
       : `  runs inside the daemon on ${where}: it is trusted with all that the daemon may do`,
@@ -159,10 +174,14 @@ export function describe(manifest: PluginManifest): string[] {
         `  listens on port ${port} (${protocols.join(', ')}) unless "${portKey}" says otherwise`,
     ),
     ...(provides.length > 0 ? [`  brings: ${provides.join(', ')}`] : []),
+    ...commands,
     ...(depends.length > 0 ? [`  depends on: ${depends.join(', ')}`] : []),
     ...(requires.includes('cluster-key') ? ['  may act for the administrator: it gets the key of the cluster'] : []),
   ];
 }
+
+/** What a stranger wrote must not steer the terminal that somebody says yes at. */
+const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 
 const frameworkLine = ({ roles }: PluginManifest['permissions']): string[] => {
   if (roles === 'any') return ['  may run tasks under any role'];

@@ -9,7 +9,7 @@ const SAME_SIGNAL_MS = 1000;
 export default class PluginDev extends MezzoCommand {
   static override summary = 'Run the plugin of a directory in the cluster, anew after each save';
   static override description =
-    'Installs it unsigned under versions of its own (1.0.0-dev.N) and shows what it writes. Ctrl-C puts back what was installed before, or removes it.';
+    'Installs it unsigned under versions of its own (1.0.0-dev.N) and shows what it writes. Its commands are on mezzo of this machine meanwhile. Ctrl-C puts back what was installed before, or removes it.';
   static override examples = ['<%= config.bin %> plugin dev ./squares'];
   static override args = { dir: Args.directory({ default: '.', description: 'holds package.json' }) };
   static override flags = {
@@ -23,6 +23,7 @@ export default class PluginDev extends MezzoCommand {
     await developPlugin(await this.cluster(flags), args.dir, {
       keep: flags.keep,
       timeoutMs: flags.timeout * 1000,
+      commandsOf: this.config,
       say: (line) => this.log(line),
       signal: interrupted(),
     });

@@ -7,7 +7,7 @@ import { installPlugin, type Installed } from '../../plugin/install.js';
 export default class PluginInstall extends MezzoCommand {
   static override summary = 'Install or upgrade a plugin on all nodes that it is for';
   static override description =
-    'A new version goes to one node first, and to the others when it is well there; it is taken back everywhere when it is not. Says what the plugin may do, and asks.';
+    'A new version goes to one node first, and to the others when it is well there; it is taken back everywhere when it is not. Commands that it brings are added to mezzo on this machine. Says what the plugin may do, and asks.';
   static override examples = [
     '<%= config.bin %> plugin install ./my-plugin-1.0.0.tgz --allow-unsigned',
     '<%= config.bin %> plugin install metronome@^1 --registry https://registry.example.com',
@@ -21,6 +21,7 @@ export default class PluginInstall extends MezzoCommand {
     ...registryFlag,
     ...yesFlag,
     'allow-unsigned': Flags.boolean({ description: 'also when no trusted key has signed it' }),
+    'no-commands': Flags.boolean({ description: 'leave mezzo on this machine without the commands that it brings' }),
     ...watchFlags,
   };
 
@@ -31,6 +32,7 @@ export default class PluginInstall extends MezzoCommand {
       allowUnsigned: flags['allow-unsigned'],
       wait: !flags['no-wait'],
       timeoutMs: flags.timeout * 1000,
+      commandsOf: flags['no-commands'] ? undefined : this.config,
       say: (line) => this.log(line),
       confirm: () => (flags.yes ? Promise.resolve() : confirm('Install it?', '--yes')),
     });

@@ -1,5 +1,6 @@
 import type { PluginStatus } from '@mezzo/sdk/contract';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { installedCommands } from '../../plugin/commands-index.js';
 import { listNodes, listPlugins } from '../../plugin/plugins.js';
 
 type Row = PluginStatus & { readonly host: string };
@@ -39,6 +40,11 @@ export default class PluginList extends MezzoCommand {
         this.log(`\n${id} ${rollout.to ?? 'without a version'} ${what}: ${done} of ${rollout.turns.length} nodes`);
       }
       if (failure !== undefined) this.log(`\n${id} ${failure.version} was taken back: ${failure.reason}`);
+    }
+    for (const { id, version, commands } of installedCommands()) {
+      const there = plugins.find((one) => one.id === id)?.version ?? version;
+      const other = there === version ? '' : `; the cluster has ${there}: mezzo plugin commands add ${id}`;
+      this.log(`\n${id} ${version} adds to mezzo on this machine: ${Object.keys(commands).join(', ')}${other}`);
     }
     return rows;
   }

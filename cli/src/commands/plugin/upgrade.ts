@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import semver from 'semver';
 import { confirm } from '../../lib/ask.js';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
+import { installedCommands } from '../../plugin/commands-index.js';
 import { registryFlag, watchFlags, yesFlag } from '../../plugin/flags.js';
 import { installPlugin, type Installed } from '../../plugin/install.js';
 import { findEntry, listPlugins } from '../../plugin/plugins.js';
@@ -28,7 +29,13 @@ export default class PluginUpgrade extends MezzoCommand {
     const { args, flags } = await this.parse(PluginUpgrade);
     const cluster = await this.cluster(flags);
     const where = flags.registry;
-    const all = args.id === undefined ? await listPlugins(cluster) : [await findEntry(cluster, args.id)];
+    const here = installedCommands();
+    const onCluster = await listPlugins(cluster);
+    const alone = here
+      .filter(({ id }) => !onCluster.some((one) => one.id === id))
+      .map(({ id, name, version }) => ({ id, version, manifest: { name }, builtIn: false }));
+    const all = [...onCluster, ...alone].filter(({ id }) => args.id === undefined || id === args.id);
+    if (all.length === 0) await findEntry(cluster, args.id ?? '');
     const done = [];
     for (const { id, version, manifest, builtIn } of all) {
       if (manifest === undefined || (builtIn && args.id === undefined)) continue;
@@ -48,6 +55,7 @@ export default class PluginUpgrade extends MezzoCommand {
           allowUnsigned: flags['allow-unsigned'],
           wait: !flags['no-wait'],
           timeoutMs: flags.timeout * 1000,
+          commandsOf: here.some((one) => one.id === id) ? this.config : undefined,
           say: (line) => this.log(line),
           confirm: () => (flags.yes ? Promise.resolve() : confirm(`Upgrade it from ${version ?? 'none'}?`, '--yes')),
         }),
