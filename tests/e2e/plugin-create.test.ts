@@ -18,7 +18,7 @@ function run(cwd: string, command: string, ...args: string[]) {
 }
 const mezzo = (...args: string[]) => run(dir, process.execPath, join(root, 'cli/bin/mezzo.js'), ...args);
 
-test.each([['framework', '--js'], ['framework'], ['routes'], ['discovery'], ['containerizer'], ['cli']])(
+test.each([['framework', '--js'], ['framework'], ['routes'], ['discovery'], ['containerizer'], ['isolator'], ['cli']])(
   'the tests of a new package pass, with nothing installed: %j',
   async (kind, ...js: string[]) => {
     const made = await mezzo('plugin', 'create', 'mine', '--kind', kind, ...js);
@@ -49,9 +49,9 @@ test('a test that fails, and one that cannot be bundled, fail the command', asyn
 });
 
 test('what cannot be created or tested is refused in words', async () => {
-  const unknown = await mezzo('plugin', 'create', 'mine', '--kind', 'isolator');
+  const unknown = await mezzo('plugin', 'create', 'mine', '--kind', 'teapot');
   expect(unknown.code).toBe(1);
-  expect(unknown.out).toMatch(/isolator[^]*framework, routes, discovery, containerizer, cli/);
+  expect(unknown.out).toMatch(/teapot[^]*framework, routes, discovery, containerizer, isolator, cli/);
   const none = await mezzo('plugin', 'test', '.');
   expect(none.code).toBe(1);
   expect(none.out).toMatch(/no \*\.test\.ts/);

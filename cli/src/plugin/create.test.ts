@@ -58,7 +58,7 @@ test('an empty directory is taken', async () => {
 });
 
 test('an unknown kind is refused, and says which there are', async () => {
-  const made = createPlugin(join(dir, 'one'), { kind: 'isolator', js: false });
+  const made = createPlugin(join(dir, 'one'), { kind: 'teapot', js: false });
   await expect(made).rejects.toMatchObject({ code: 'PLUGIN_KIND_UNKNOWN', next: expect.stringContaining('framework') });
   expect(readdirSync(dir)).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { MezzoError } from '@mezzo/sdk/contract';
 import { PLUGIN_ID_PATTERN } from '@mezzo/sdk/package';
 import { sdkPackage } from '@mezzo/sdk/runtime';
 
-export const PLUGIN_KINDS = ['framework', 'routes', 'discovery', 'containerizer', 'cli'] as const;
+export const PLUGIN_KINDS = ['framework', 'routes', 'discovery', 'containerizer', 'isolator', 'cli'] as const;
 export type PluginKind = (typeof PLUGIN_KINDS)[number];
 
 export interface CreateOptions {
