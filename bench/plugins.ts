@@ -8,6 +8,8 @@ import type { PluginStatus } from '@mezzo/sdk/contract';
 import { clusterKey, mintToken } from '@mezzo/sdk/secrets';
 import { TestCluster } from '../tests/support/cluster.js';
 import { until } from '../tests/support/poll.js';
+import { repacked } from '../tests/support/repacked.js';
+import { httpRequests, udpQueries } from '../tests/support/steady-load.js';
 import { root } from '../tests/tidy/sources.js';
 import { median, percentile, type Report, round } from './row.js';
 
@@ -18,7 +20,7 @@ const CALLS = 2_000;
 class Cluster {
   constructor(
     readonly up: TestCluster,
-    private readonly token: string,
+    readonly token: string,
   ) {}
 
   static async start(): Promise<Cluster> {
@@ -140,6 +142,8 @@ export async function run(report: Report): Promise<void> {
       await cluster.timed('inside', '1.0.0', AGENTS, () => cluster.install(inKernel)),
     ]);
     await cluster.idle('inside');
+    await downtime(cluster, dir, report);
+    await firstTask(cluster, dir, report);
     await boundary(cluster, dir, report);
     await memory(cluster, report);
   } finally {
@@ -159,6 +163,46 @@ async function bareStarts(dir: string): Promise<number> {
     times.push(performance.now() - start);
   }
   return median(times);
+}
+
+/** An upgrade, and the removal that brings the old version back, while somebody asks all the time. */
+async function downtime(cluster: Cluster, dir: string, report: Report): Promise<void> {
+  const loads = {
+    dns: () => udpQueries(cluster.up.port(8053), 'leader.mesos'),
+    router: () =>
+      httpRequests(cluster.up.url(8000, '/service/marathon/ping'), { authorization: `token=${cluster.token}` }),
+  };
+  for (const [id, start] of Object.entries(loads)) {
+    const load = start();
+    const file = repacked(id, '0.1.1', dir);
+    await cluster.timed(id, '0.1.1', 1, () => cluster.install(file));
+    await cluster.idle(id);
+    const { sent, lost, problems, longestGapMs } = await load.end();
+    if (problems.length > 0) console.error(`${id}: ${problems.join('; ')}`);
+    report({ name: `upgrade of ${id}, lost of ${sent}`, value: lost, unit: 'requests' });
+    report({ name: `upgrade of ${id}, longest silence`, value: round(longestGapMs), unit: 'ms' });
+  }
+}
+
+/** From `plugin create` to a task that runs: what somebody types, without the pauses to think. */
+async function firstTask({ up, token }: Cluster, dir: string, report: Report): Promise<void> {
+  const start = performance.now();
+  const source = join(dir, 'first');
+  for (const args of [
+    ['create', source, '--kind', 'framework'],
+    ['pack', source, '--out', `${source}.tgz`],
+    ['install', `${source}.tgz`, '--yes', '--allow-unsigned'],
+  ]) {
+    const { code, stderr } = await up.mezzo(['plugin', ...args]);
+    if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
+  }
+  const headers = { authorization: `Bearer ${token}` };
+  await until('a task', async () => {
+    const response = await fetch(`http://127.0.0.1:${up.port(5050)}/tasks?limit=1000`, { headers });
+    const { tasks } = (await response.json()) as { tasks: { state: string }[] };
+    return tasks.some(({ state }) => state === 'TASK_RUNNING' || state === 'TASK_FINISHED');
+  });
+  report({ name: 'create, pack, install: a task runs', value: round(performance.now() - start), unit: 'ms' });
 }
 
 async function boundary(cluster: Cluster, dir: string, report: Report): Promise<void> {
