@@ -1,6 +1,7 @@
 export * from './base64.js';
 export * from './errors.js';
 export * from './ids.js';
+export * from './ip.js';
 export * from './manifest.js';
 export * from './pattern.js';
 export * from './plugin.js';

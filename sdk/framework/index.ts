@@ -3,6 +3,15 @@ export * from './clock.js';
 export { factsOf, fieldValue, renderAttribute, type AgentFacts } from './core/agent-facts.js';
 export { CONSTRAINT_OPERATORS, constraintProblem, satisfies, type Constraint } from './core/constraints.js';
 export type { TaskEvent } from './core/events.js';
+export {
+  namedAgent,
+  namedTask,
+  withStatus,
+  type DiscoveryPort,
+  type IpSource,
+  type NamedAgent,
+  type NamedTask,
+} from './core/named-task.js';
 export { OfferPool, portResources, type Needs, type TakenPort } from './core/offer-pool.js';
 export type { Launch, Outcome } from './core/state.js';
 export type { Amounts, FullWant, Placement, Retry, TaskSpec, Want } from './core/want.js';

@@ -1,4 +1,4 @@
-import { ip4Bytes, ip6Bytes } from './ip.js';
+import { ip4Bytes, ip6Bytes } from '@mezzo/sdk/contract';
 import {
   CLASS_IN,
   HEADER_BYTES,

@@ -1,4 +1,4 @@
-import { isTerminal } from '@mezzo/sdk/contract';
+import { isIp, isTerminal } from '@mezzo/sdk/contract';
 import type {
   MasterEvent,
   MasterResponseGetAgentsAgent,
@@ -6,7 +6,6 @@ import type {
   MasterResponseGetState,
   Task,
 } from '@mezzo/sdk/api';
-import { isIp } from './ip.js';
 import {
   agentRecords,
   addresses,
@@ -16,7 +15,7 @@ import {
   type MasterAddress,
   type NamingRules,
 } from './records.js';
-import { namedAgent, namedTask, withStatus, type NamedAgent, type NamedTask } from './tasks.js';
+import { namedAgent, namedTask, withStatus, type NamedAgent, type NamedTask } from '@mezzo/sdk/framework';
 import type { Zone } from './zone.js';
 
 interface NamedFramework {

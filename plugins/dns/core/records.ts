@@ -1,7 +1,7 @@
-import { ip4Bytes, isIp } from './ip.js';
+import { ip4Bytes, isIp } from '@mezzo/sdk/contract';
 import { shortHash } from './hash.js';
 import { domainFragment, type LabelRule } from './labels.js';
-import type { DiscoveryPort, IpSource, NamedTask } from './tasks.js';
+import type { DiscoveryPort, IpSource, NamedTask } from '@mezzo/sdk/framework';
 import type { DnsRecord } from './zone.js';
 
 export interface NamingRules {

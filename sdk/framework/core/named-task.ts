@@ -1,5 +1,5 @@
-import type { MasterResponseGetAgentsAgent, Task, TaskStatus } from '@mezzo/sdk/api';
-import { isIp } from './ip.js';
+import type { MasterResponseGetAgentsAgent, Task, TaskStatus } from '../../api/messages.js';
+import { isIp } from '../../contract/ip.js';
 
 export type IpSource = 'host' | 'netinfo' | 'docker' | 'mesos';
 
