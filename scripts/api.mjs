@@ -20,7 +20,7 @@ const POINTS = readdirSync(join(SDK, 'points'))
 const all = join(SDK, 'dist', 'all.d.ts');
 const lines = [
   ...ENTRIES.map((name) => [name, `./${name}/index.js`]),
-  ...POINTS.map((name) => [`points_${name}`, `./points/${name}.js`]),
+  ...POINTS.map((name) => [`points_${name.replaceAll('-', '_')}`, `./points/${name}.js`]),
 ].map(([name, file]) => `import * as ${name} from '${file}';\nexport { ${name} };`);
 writeFileSync(all, lines.join('\n'));
 

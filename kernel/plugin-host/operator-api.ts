@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { parseJson } from '@mezzo/sdk/api';
 import { MezzoError, type Logger } from '@mezzo/sdk/contract';
 import { keyIdOf, MAX_PACKAGE_BYTES, parseSignatures, requireIntegrity } from '@mezzo/sdk/package';
+import type { TokenClaims, TokenScope } from '@mezzo/sdk/secrets';
 import Koa from 'koa';
 import Router from 'koa-router';
 import { readBody, readJson } from '../http/body.js';
@@ -19,26 +20,27 @@ const MAX_WAIT_MS = 60_000;
 const DEFAULT_LOG_BYTES = 64 * 1024;
 
 /** Who may call: the scope of a bearer token. Rejects with TOKEN_INVALID. */
-export type Authenticate = (token: string, ...scopes: readonly ('operator' | 'user' | 'agent')[]) => Promise<unknown>;
-
-type Scope = Parameters<Authenticate>[1];
+export type Authenticate = (token: string, ...scopes: readonly TokenScope[]) => Promise<TokenClaims>;
 
 /** `/plugins/v1` of a daemon: an application of its own, to be handed requests whose path starts so. What concerns the cluster is the leader's. */
 export function operatorApi(host: PluginHost, authenticate: Authenticate, log: Logger, leader?: PluginLeader): Koa {
   const router = new Router({ prefix: '/plugins/v1' });
   const only =
-    (...scopes: Scope[]): Koa.Middleware =>
+    (...scopes: TokenScope[]): Koa.Middleware =>
     async (ctx, next) => {
-      ctx.state['caller'] = await authenticate(tokenIn(ctx.get('authorization')), ...scopes);
+      const caller = await authenticate(tokenIn(ctx.get('authorization')), ...scopes);
+      if (caller.may?.operator === 'none') throw notFor('a plugin that may not read the operator API');
+      ctx.state['caller'] = caller;
       await next();
     };
   const people = only('operator', 'user');
+  const readers = only('operator', 'user', 'plugin');
   const idOf = (ctx: { params: Record<string, string> }): string => ctx.params['id'] ?? '';
 
-  router.get('/plugins', people, (ctx) => {
+  router.get('/plugins', readers, (ctx) => {
     ctx.body = { plugins: host.statuses() };
   });
-  router.get('/plugins/:id/metrics', people, async (ctx) => {
+  router.get('/plugins/:id/metrics', readers, async (ctx) => {
     ctx.type = 'text/plain; version=0.0.4; charset=utf-8';
     ctx.body = await host.metrics(idOf(ctx));
   });
@@ -137,7 +139,7 @@ function nodeRoutes(
     const { waitMs, ...says } = nodeSays(await readJson(ctx.req, MAX_REPORT_BYTES));
     // Masters are told how all plugins are configured; whoever holds the token of agents is no master.
     const { scope } = Object(ctx.state['caller']) as { scope?: string };
-    if (says.kind === 'master' && scope === 'agent') throw noMaster();
+    if (says.kind === 'master' && scope === 'agent') throw notFor('a master, with the token of an agent');
     const { wanted, ...told } = await fleet.sync(says, Math.min(waitMs, MAX_WAIT_MS), gone.signal);
     ctx.body = { ...told, ...(wanted && { wanted: wireOf(wanted) }) };
   });
@@ -186,8 +188,8 @@ function nodeSays(json: unknown): NodeSays & { readonly waitMs: number } {
   };
 }
 
-const noMaster = (): MezzoError =>
-  new MezzoError('TOKEN_INVALID', 'the token of an agent does not speak for a master', { blame: 'user' });
+const notFor = (whom: string): MezzoError =>
+  new MezzoError('TOKEN_INVALID', `this is not for ${whom}`, { blame: 'user' });
 
 const invalidBody = (wanted: string): MezzoError =>
   new MezzoError('BODY_INVALID', `expecting ${wanted}`, {

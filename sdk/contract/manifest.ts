@@ -69,7 +69,7 @@ export interface ManifestListener {
 export interface PluginPermissions {
   /** Roles that it may be a framework under. Default: `*` for those that require `scheduler`, none for others. */
   readonly roles: 'any' | readonly string[];
-  /** The operator API of masters and agents. Default: `read` for those that require `operator-events`, nothing for others. */
+  /** The operator API of masters and agents. Default: `read` for those that require `operator-events` or contribute a sink, nothing for others. */
   readonly operator: 'none' | 'read' | 'write';
   /** Names of endpoints that it may announce, and thereby routes below /service that it gets. Default: its id. */
   readonly endpoints: readonly string[];

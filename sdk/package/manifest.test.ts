@@ -51,6 +51,8 @@ test.each<[object, object, RegExp]>([
     /"mezzo\.requires": a process of its own has no isolator\.v1; there are scheduler/,
   ],
   [{ provides: ['containerizer.v1'] }, {}, /"mezzo\.provides": only plugins with "process": "kernel"/],
+  [{ process: 'kernel', provides: ['event-sink.v1'] }, {}, /event-sink\.v1 is for plugins in a process of their own/],
+  [{ runsOn: ['master', 'agent'], provides: ['discovery-sink.v1'] }, {}, /run on masters alone/],
   [{ uses: ['isolator.v1'] }, {}, /"mezzo\.uses": only plugins with "process": "kernel" take contributions/],
   [
     { process: 'kernel', uses: ['a.v1'], requires: ['a.v1'] },
@@ -141,4 +143,9 @@ test('a plugin may do what it says, and of what it does not say only what its se
   expect(permissions({ permissions: own })).toEqual(own);
   expect(() => permissions({ permissions: { operator: 'all' } })).toThrow('"mezzo.permissions.operator"');
   expect(() => permissions({ permissions: { root: true } })).toThrow('unknown key "mezzo.permissions.root"');
+});
+
+test('who contributes a sink may read the operator API', () => {
+  const { provides, permissions } = manifestOf(packageJson({ provides: ['metrics-sink.v1'] }));
+  expect([provides, permissions.operator]).toEqual([['metrics-sink.v1'], 'read']);
 });

@@ -1,5 +1,5 @@
 import { MezzoError, type PluginManifest, type PluginPermissions } from '../contract/index.js';
-import { checkSchema, OWN_PROCESS_SERVICES } from '../runtime/index.js';
+import { checkSchema, OWN_PROCESS_POINTS, OWN_PROCESS_SERVICES } from '../runtime/index.js';
 import semver from 'semver';
 
 const ids = { type: 'array', items: { type: 'string', maxLength: 128 }, uniqueItems: true, maxItems: 64, default: [] };
@@ -110,9 +110,9 @@ export function manifestOf(packageJson: unknown): PluginManifest {
   return manifest;
 }
 
-const impliedPermissions = ({ id, requires }: PluginManifest): PluginPermissions => ({
+const impliedPermissions = ({ id, requires, provides }: PluginManifest): PluginPermissions => ({
   roles: requires.includes('scheduler') ? ['*'] : [],
-  operator: requires.includes('operator-events') ? 'read' : 'none',
+  operator: requires.includes('operator-events') || provides.some(isSink) ? 'read' : 'none',
   endpoints: [id],
 });
 
@@ -132,6 +132,8 @@ export function requireSdk(manifest: Pick<PluginManifest, 'id' | 'version' | 'sd
   );
 }
 
+const isSink = (id: string): boolean => (OWN_PROCESS_POINTS as readonly string[]).includes(id);
+
 function contradictions(manifest: PluginManifest) {
   const { id, version, sdk, process, placement, runsOn, requires, uses, provides, dependsOn, listens } = manifest;
   if (semver.valid(version) === null) return `"version" ${JSON.stringify(version)} is no semantic version`;
@@ -147,11 +149,15 @@ function contradictions(manifest: PluginManifest) {
     return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';
   const twice = uses.find((point) => requires.includes(point));
   if (twice !== undefined) return `"mezzo.uses": ${twice} is in "mezzo.requires" already`;
+  const sink = provides.find(isSink);
+  if (sink !== undefined && (process === 'kernel' || runsOn.join() !== 'master'))
+    return `"mezzo.provides": ${sink} is for plugins in a process of their own that run on masters alone`;
   if (process === 'kernel' && Object.keys(listens).length > 0)
     return '"mezzo.listens" is for plugins in a process of their own';
   if (process === 'kernel') return undefined;
   if (uses.length > 0) return '"mezzo.uses": only plugins with "process": "kernel" take contributions';
-  if (provides.length > 0) return '"mezzo.provides": only plugins with "process": "kernel" contribute to the kernel';
+  if (!provides.every(isSink))
+    return `"mezzo.provides": only plugins with "process": "kernel" contribute to the kernel; others to ${OWN_PROCESS_POINTS.join(', ')}`;
   const foreign = requires.filter((id) => !(OWN_PROCESS_SERVICES as readonly string[]).includes(id));
   if (foreign.length === 0) return undefined;
   return `"mezzo.requires": a process of its own has no ${foreign.join(', ')}; there are ${OWN_PROCESS_SERVICES.join(', ')}`;

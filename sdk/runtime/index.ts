@@ -9,7 +9,13 @@ export { promMetrics } from './clients.js';
 export { withDeadline } from './deadline.js';
 export { RootContainer, type PluginContainer } from './di.js';
 export { DisposableList, type Owned } from './disposables.js';
-export { DEFAULT_TIMEOUTS, PluginRun, type PhaseTimeouts, type PluginRunOptions } from './plugin-run.js';
+export {
+  DEFAULT_TIMEOUTS,
+  PluginRun,
+  type Contributed,
+  type PhaseTimeouts,
+  type PluginRunOptions,
+} from './plugin-run.js';
 export { loadEntry, removeSocket } from './load-entry.js';
 export { onJsonLines } from './json-lines.js';
 export * from './run-spec.js';

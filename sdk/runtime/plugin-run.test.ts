@@ -10,7 +10,9 @@ import {
 } from '../contract/index.js';
 import { definePlugin, skipped } from './define-plugin.js';
 import { RootContainer } from './di.js';
-import { PluginRun, type PluginRunOptions } from './plugin-run.js';
+import { EVENT_SINK } from '../points/event-sink.js';
+import { PluginRun, type Contributed, type PluginRunOptions } from './plugin-run.js';
+import { driveSinks } from './sinks/index.js';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 const NUMBERS = extensionPoint<number>('numbers.v1');
@@ -207,4 +209,49 @@ test('contributions are built with the services of their plugin', async () => {
   expect(run.contributions(NUMBERS)).toEqual([]);
   await run.start();
   expect(run.contributions(NUMBERS)).toEqual([6]);
+});
+
+test('what it contributes is put to work as it becomes active, says what troubles it, and ends first', async () => {
+  const order: string[] = [];
+  let trouble: Contributed['trouble'] = () => {};
+  const { run } = make(
+    {
+      configure: (bind) => bind.contribute(NUMBERS, { useValue: 7 }),
+      activate: (ctx) => void ctx.own(() => void order.push('plugin')),
+    },
+    {
+      manifest: manifest({ provides: ['numbers.v1'] }),
+      drive: (contributed) => {
+        order.push(`drives ${contributed.to(NUMBERS).join()}`);
+        trouble = contributed.trouble;
+        return { dispose: () => void order.push('driver') };
+      },
+    },
+  );
+  await run.start();
+  trouble('a', 'slow');
+  trouble('b', 'broken');
+  expect([run.state, run.reason]).toEqual(['degraded', 'slow; broken']);
+  trouble('a', undefined);
+  expect([run.state, run.reason]).toEqual(['degraded', 'broken']);
+  trouble('b', undefined);
+  expect([run.state, run.reason]).toEqual(['active', undefined]);
+  await run.stop();
+  trouble('a', 'late');
+  expect([run.state, order]).toEqual(['stopped', ['drives 7', 'driver', 'plugin']]);
+});
+
+test('a contribution that cannot be driven fails the plugin, and what it owned is released', async () => {
+  const { run, states } = make(
+    { configure: (bind) => bind.contribute(EVENT_SINK, { useValue: {} as never }), activate: () => {} },
+    {
+      manifest: manifest({ provides: ['event-sink.v1'] }),
+      drive: (contributed) => driveSinks(contributed, {} as never),
+    },
+  );
+  await run.start();
+  expect(states.at(-1)).toBe('failed');
+  expect(run.reason).toMatch(
+    /what is contributed to event-sink.v1 has no "write" \(see @mezzo\/sdk\/points\/event-sink\)/,
+  );
 });

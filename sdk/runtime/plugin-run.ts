@@ -7,6 +7,7 @@ import {
   MezzoError,
   PLUGIN_SKIPPED,
   type Binder,
+  type Disposable,
   type ExtensionPoint,
   type Logger,
   type PluginContext,
@@ -38,9 +39,18 @@ export interface PluginRunOptions {
   readonly timeouts?: Partial<PhaseTimeouts>;
   /** Contributions of the other plugins in this process to a point. */
   readonly contributionsTo?: (pointId: string) => readonly unknown[];
+  /** Puts to work what it contributes to points that no kernel calls; owned by the plugin from then on. */
+  readonly drive?: (contributed: Contributed) => Disposable;
   readonly onState?: (state: PluginState, reason: string | undefined) => void;
   /** Each thing that went wrong while releasing. Default: logged. */
   readonly onReleaseError?: (error: unknown) => void;
+}
+
+/** What a plugin contributes, once it is about to be active. */
+export interface Contributed {
+  to<T>(point: ExtensionPoint<T>): readonly T[];
+  /** As `degraded` of a plugin's context, with a reason for each thing that it is about. */
+  trouble(about: string, reason: string | undefined): void;
 }
 
 const ALWAYS: ReadonlySet<Token<unknown>> = new Set<Token<unknown>>([CLUSTER, LISTENERS, LOG]);
@@ -56,7 +66,8 @@ export class PluginRun {
   private readonly abort = new AbortController();
   private readonly contributed = new Map<string, ExtensionPoint<unknown>>();
   private readonly timeouts: PhaseTimeouts;
-  private trouble: string | undefined;
+  /** By what it is about; '' is what the plugin says itself. */
+  private readonly troubles = new Map<string, string>();
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly options: PluginRunOptions) {
@@ -136,8 +147,10 @@ export class PluginRun {
       await withDeadline(work, this.timeouts.activateMs, 'activation');
       // A contribution that cannot be built fails here and not in the middle of the kernel's work.
       for (const point of this.contributed.values()) this.container.resolveAll(point.token);
+      const drive = this.stopping === undefined ? this.options.drive : undefined;
+      if (drive !== undefined && this.contributed.size > 0) this.owned.own(drive(this.contributedOnes()));
     });
-    if (this.stopping === undefined) this.setState(this.trouble === undefined ? 'active' : 'degraded', this.trouble);
+    if (this.stopping === undefined) this.showHealth();
   }
 
   private async unwind(error: unknown): Promise<void> {
@@ -194,11 +207,27 @@ export class PluginRun {
         return (this.options.contributionsTo?.(point.id) ?? []) as readonly T[];
       },
       own: <T extends Owned>(thing: T) => this.owned.own(thing),
-      degraded: (reason) => {
-        this.trouble = reason;
-        if (this.serves) this.setState(reason === undefined ? 'active' : 'degraded', reason);
-      },
+      degraded: (reason) => this.setTrouble('', reason),
     };
+  }
+
+  private contributedOnes(): Contributed {
+    return {
+      to: (point) => this.container.resolveAll(point.token),
+      trouble: (about, reason) => this.setTrouble(about, reason),
+    };
+  }
+
+  private setTrouble(about: string, reason: string | undefined): void {
+    if (this.troubles.get(about) === reason) return;
+    if (reason === undefined) this.troubles.delete(about);
+    else this.troubles.set(about, reason);
+    if (this.serves) this.showHealth();
+  }
+
+  private showHealth(): void {
+    const reason = this.troubles.size === 0 ? undefined : [...this.troubles.values()].join('; ');
+    this.setState(reason === undefined ? 'active' : 'degraded', reason);
   }
 
   private requireDeclared(keys: readonly ('requires' | 'uses' | 'provides')[], pointId: string, verb: string): void {

@@ -18,8 +18,8 @@ import { RootContainer } from './di.js';
 import { HostClient } from './host-client.js';
 import { loadEntry } from './load-entry.js';
 import { jsonLogger } from './log.js';
-import { PluginRun } from './plugin-run.js';
-import { EXIT_OCCUPIED, EXIT_SKIPPED, type RunSpec } from './run-spec.js';
+import { PluginRun, type PluginRunOptions } from './plugin-run.js';
+import { EXIT_OCCUPIED, EXIT_SKIPPED, OWN_PROCESS_POINTS, type RunSpec } from './run-spec.js';
 
 // Runs one plugin in this process: node run-plugin.js SPECFILE. Ends with 0 when it was asked to stop.
 
@@ -61,6 +61,7 @@ class Runner {
       load: () => loadEntry(pluginDir, manifest.entry),
       config,
       services: await this.services(control),
+      ...(await this.sinks()),
       log: this.log,
       onState: (state, reason) => {
         this.log[state === 'failed' ? 'error' : 'info'](`plugin ${state}${reason === undefined ? '' : `: ${reason}`}`);
@@ -93,7 +94,7 @@ class Runner {
   }
 
   private async services(control: ControlServer): Promise<RootContainer> {
-    const { cluster, clusterKeyFile, kernelTokenFile, caFile } = this.spec;
+    const { cluster, clusterKeyFile } = this.spec;
     const requires = (id: string) => this.spec.manifest.requires.includes(id);
     const endpoints = new HostEndpoints(this.host, control);
     this.stoppers.push(() => endpoints.close());
@@ -105,14 +106,8 @@ class Runner {
       .value(LISTENERS, this.spec.listeners)
       .withhold(METRICS, CLUSTER_KEY, SCHEDULER, OPERATOR_EVENTS);
     if (requires('scheduler') || requires('operator-events')) {
-      const urls = [cluster.kernelUrl];
       const { connectScheduler, subscribeOperatorEvents } = await import('../framework/index.js');
-      const ca = caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') };
-      const own = {
-        urls,
-        ...ca,
-        headers: () => ({ authorization: `Bearer ${readFileSync(kernelTokenFile, 'utf8')}` }),
-      };
+      const own = this.connection();
       root.value(SCHEDULER, { connect: (options) => connectScheduler({ ...own, ...options }) });
       root.value(OPERATOR_EVENTS, { subscribe: (options) => subscribeOperatorEvents({ ...own, ...options }) });
     }
@@ -124,6 +119,28 @@ class Runner {
     if (requires('cluster-key') && clusterKeyFile !== undefined)
       root.value(CLUSTER_KEY, { secret: parseClusterKey(readFileSync(clusterKeyFile, 'utf8')) });
     return root;
+  }
+
+  /** Loaded only for plugins that contribute one. */
+  private async sinks(): Promise<Pick<PluginRunOptions, 'drive'>> {
+    const { manifest, cluster } = this.spec;
+    if (!OWN_PROCESS_POINTS.some((id) => manifest.provides.includes(id))) return {};
+    const { clusterHttp, driveSinks, Scraper } = await import('./sinks/index.js');
+    const { subscribeOperatorEvents } = await import('../framework/operator-events.js');
+    const own = this.connection();
+    const scraper = new Scraper(cluster.kernelUrl, clusterHttp(own));
+    const events = { subscribe: (options?: object) => subscribeOperatorEvents({ ...own, ...options }) };
+    return { drive: (contributed) => driveSinks(contributed, { events, scraper }) };
+  }
+
+  /** How it speaks to masters in its own name. */
+  private connection() {
+    const { cluster, kernelTokenFile, caFile } = this.spec;
+    return {
+      urls: [cluster.kernelUrl],
+      ...(caFile !== undefined && { ca: readFileSync(caFile, 'utf8') }),
+      headers: () => ({ authorization: `Bearer ${readFileSync(kernelTokenFile, 'utf8')}` }),
+    };
   }
 
   private stop(): void {

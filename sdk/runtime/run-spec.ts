@@ -10,6 +10,9 @@ export const OWN_PROCESS_SERVICES = [
   'metrics',
 ] as const;
 
+/** What a plugin in a process of its own may contribute: sinks, which the runner drives. */
+export const OWN_PROCESS_POINTS = ['event-sink.v1', 'metrics-sink.v1', 'discovery-sink.v1'] as const;
+
 /** The file (0600) that tells the runner what to run. */
 export interface RunSpec {
   readonly format: 1;

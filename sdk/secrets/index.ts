@@ -65,8 +65,9 @@ export async function mintExecutorToken(
 
 /** Rejects with TOKEN_INVALID: forged, expired, or of another scope. */
 export async function verifyToken(key: Uint8Array, jwt: string, ...scopes: TokenScope[]): Promise<TokenClaims> {
-  const { uid, scope } = ((await readToken(key, jwt)) ?? {}) as Partial<TokenClaims>;
-  if (typeof uid === 'string' && scope !== undefined && scopes.includes(scope)) return { uid, scope };
+  const { uid, scope, may } = ((await readToken(key, jwt)) ?? {}) as Partial<TokenClaims>;
+  if (typeof uid === 'string' && scope !== undefined && scopes.includes(scope))
+    return { uid, scope, ...(may && { may }) };
   throw new MezzoError('TOKEN_INVALID', 'the token is not valid here', {
     blame: 'user',
     next: 'log in again, or use the token file of this cluster',

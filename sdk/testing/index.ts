@@ -7,6 +7,21 @@ export { FakeIsolator, type FakeIsolatorOptions } from './fake-isolator.js';
 export { isolatorSuite, type IsolatorSuiteOptions } from './isolator-suite.js';
 export { cliCommandsSuite, type CliCommandsSuiteOptions } from './cli-commands-suite.js';
 export * from './command-harness.js';
+export {
+  discoverySinkSuite,
+  type DiscoverySinkSuiteOptions,
+  type DiscoverySinkUnderTest,
+  type ShownTask,
+} from './discovery-sink-suite.js';
+export { eventSinkSuite, type EventSinkSuiteOptions, type EventSinkUnderTest } from './event-sink-suite.js';
 export { FakeCluster, type FakeAgent, type FakeTask } from './fake-cluster.js';
+export * from './fake-operator-events.js';
+export * from './fake-sinks.js';
+export {
+  metricsSinkSuite,
+  type ArrivedSample,
+  type MetricsSinkSuiteOptions,
+  type MetricsSinkUnderTest,
+} from './metrics-sink-suite.js';
 export * from './plugin-harness.js';
 export * from './virtual-time.js';

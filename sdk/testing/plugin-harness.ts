@@ -20,6 +20,7 @@ import {
   type StoreWrite,
 } from '../contract/index.js';
 import { PluginRun, RootContainer, type PhaseTimeouts } from '../runtime/index.js';
+import { driveSinks, type SinkSources } from '../runtime/sinks/index.js';
 
 /** A plugin's store in memory. */
 export class MemoryPluginStore implements PluginStore {
@@ -85,6 +86,8 @@ export interface PluginHarnessOptions {
   readonly cluster?: Partial<ClusterInfo>;
   readonly log?: Logger;
   readonly timeouts?: Partial<PhaseTimeouts>;
+  /** What its sinks are filled from: `events` of a script, for one. Without it they are not driven. */
+  readonly sinks?: Partial<SinkSources>;
   /** Adds services, such as a scripted scheduler: `(root) => root.value(SCHEDULER, fake)`. */
   readonly services?: (root: RootContainer) => void;
 }
@@ -111,6 +114,7 @@ export class PluginHarness {
       services,
       log,
       ...(options.timeouts && { timeouts: options.timeouts }),
+      ...(options.sinks && { drive: (contributed) => driveSinks(contributed, { ...NO_SOURCES, ...options.sinks }) }),
     });
   }
 
@@ -137,6 +141,24 @@ export class PluginHarness {
     return this.run.stop();
   }
 }
+
+/** Nothing ever happens, and nobody is there. */
+const NO_SOURCES: SinkSources = {
+  events: {
+    subscribe() {
+      let close = (): void => {};
+      const closed = new Promise<void>((resolve) => (close = resolve));
+      return {
+        connected: false,
+        close: async () => close(),
+        async *[Symbol.asyncIterator]() {
+          await closed;
+        },
+      };
+    },
+  },
+  scraper: { daemons: async () => [], scrape: async () => [] },
+};
 
 const anywhere = (listens: PluginManifest['listens']): Record<string, Listener> =>
   Object.fromEntries(Object.keys(listens).map((name) => [name, { ip: '127.0.0.1', port: 0 }]));

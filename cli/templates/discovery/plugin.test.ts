@@ -4,108 +4,48 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MasterEvent, Task, TaskState } from '@mezzo/sdk/api';
 import type { PluginManifest } from '@mezzo/sdk/contract';
-import { OPERATOR_EVENTS, type OperatorEventsFactory } from '@mezzo/sdk/framework';
-import { PluginHarness } from '@mezzo/sdk/testing';
+import type { RunningTask } from '@mezzo/sdk/points/discovery-sink';
+import { discoverySinkSuite, FakeOperatorEvents, PluginHarness } from '@mezzo/sdk/testing';
 import plugin from './plugin.js';
-import { hostsText, RunningTasks } from './running-tasks.js';
+import { WrittenTasks } from './written-tasks.js';
 
 const { mezzo: manifest } = JSON.parse(readFileSync('package.json', 'utf8')) as { mezzo: Partial<PluginManifest> };
 
-const task = (id: string, state: TaskState): Task => ({
-  taskId: { value: id },
-  name: `The ${id}`,
-  frameworkId: { value: 'F1' },
-  agentId: { value: 'S1' },
-  state,
-  resources: [],
-});
-const snapshot: MasterEvent = {
-  type: 'SUBSCRIBED',
-  subscribed: {
-    getState: {
-      getAgents: { agents: [{ agentInfo: { id: { value: 'S1' }, hostname: '10.0.0.1' }, active: true, version: '1' }] },
-      getFrameworks: {
-        frameworks: [
-          {
-            frameworkInfo: { id: { value: 'F1' }, name: 'marathon', user: 'root' },
-            ...{ active: true, connected: true, recovered: false },
-          },
-        ],
-      },
-      getTasks: { tasks: [task('web', 'TASK_RUNNING'), task('soon', 'TASK_STAGING')] },
-    },
-  },
+// The laws that every sink of its kind keeps.
+const create = async () => {
+  const dir = mkdtempSync(join(tmpdir(), '__ID__-'));
+  const shown = async () => {
+    const { tasks } = JSON.parse(readFileSync(join(dir, 'tasks.json'), 'utf8')) as { tasks: RunningTask[] };
+    return tasks.map(({ key, addresses: [address = ''] }) => ({ key, address }));
+  };
+  const open = () => new WrittenTasks(dir, 'cluster');
+  return { sink: open(), shown, reopen: async () => open(), close: async () => rmSync(dir, { recursive: true }) };
 };
-const update = (id: string, state: TaskState, ip?: string): MasterEvent => ({
-  type: 'TASK_UPDATED',
-  taskUpdated: {
-    frameworkId: { value: 'F1' },
-    state,
-    status: {
-      taskId: { value: id },
-      state,
-      ...(ip && { containerStatus: { networkInfos: [{ ipAddresses: [{ ipAddress: ip }] }] } }),
-    },
-  },
-});
-
-test('what runs has a line, under its own address or that of its agent', () => {
-  const running = new RunningTasks();
-  running.take(snapshot);
-  assert.equal(hostsText(running.places(), 'cluster'), '10.0.0.1 the-web.marathon.cluster\n');
-  running.take(update('soon', 'TASK_RUNNING', '172.16.0.2'));
-  assert.equal(
-    hostsText(running.places(), 'cluster'),
-    '172.16.0.2 the-soon.marathon.cluster\n10.0.0.1 the-web.marathon.cluster\n',
-  );
-});
-
-test('what has ended, or was on an agent that is gone, has none', () => {
-  const running = new RunningTasks();
-  running.take(snapshot);
-  running.take(update('web', 'TASK_FINISHED'));
-  assert.deepEqual(running.places(), []);
-  running.take(snapshot);
-  running.take({ type: 'AGENT_REMOVED', agentRemoved: { agentId: { value: 'S1' } } });
-  assert.deepEqual(running.places(), []);
-});
+for (const { title, timeoutMs, skip, run } of discoverySinkSuite({ create, unbreakable: 'disks do not fail to order' }))
+  test(title, { timeout: timeoutMs, skip }, run);
 
 test('the plugin writes into its state directory what it serves', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), '__ID__-'));
-  const harness = await PluginHarness.start(plugin, {
-    manifest,
-    cluster: { stateDir },
-    services: (root) => root.value(OPERATOR_EVENTS, scripted([snapshot])),
-  });
+  const events = new FakeOperatorEvents();
+  events.addAgent('S1', '10.0.0.1');
+  const harness = await PluginHarness.start(plugin, { manifest, cluster: { stateDir }, sinks: { events } });
   assert.equal(harness.state, 'active', harness.reason);
   const { url } = harness.endpoints.list[0]!;
-  const expected = '10.0.0.1 the-web.marathon.cluster\n';
-  await eventually(async () => (await (await fetch(`${url}/hosts`)).text()) === expected);
-  await eventually(() => readFileSync(join(stateDir, 'hosts'), 'utf8') === expected);
+  const says = (expected: string): Promise<void> =>
+    eventually(
+      async () =>
+        (await (await fetch(`${url}/hosts`)).text()) === expected &&
+        readFileSync(join(stateDir, 'hosts'), 'utf8') === expected,
+    );
+  events.addTask('web', { name: 'The web' });
+  await says('10.0.0.1 the-web.marathon.cluster\n');
+  events.updateTask('web', 'TASK_FINISHED');
+  await says('');
   assert.equal((await fetch(`${url}/health`)).status, 200);
   await harness.stop();
   rmSync(stateDir, { recursive: true });
 });
-
-/** A stream of these events, that stays open until it is closed. */
-function scripted(events: readonly MasterEvent[]): OperatorEventsFactory {
-  return {
-    subscribe() {
-      let close = (): void => {};
-      const closed = new Promise<void>((resolve) => (close = resolve));
-      return {
-        connected: true,
-        close: async () => close(),
-        async *[Symbol.asyncIterator]() {
-          yield* events;
-          await closed;
-        },
-      };
-    },
-  };
-}
 
 async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 10_000; ; await sleep(20)) {

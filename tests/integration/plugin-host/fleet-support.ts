@@ -33,7 +33,12 @@ export class TestFleet {
     this.leader = await leadPlugins({ ...options, store: this.store, node: 'leader', pace: PACE, gatherMs: 1_500 });
     await this.leader.host.setLeading(true);
     this.server = createServer(
-      operatorApi(this.leader.host, async () => ({ uid: 'admin' }), silentLog, this.leader).callback(),
+      operatorApi(
+        this.leader.host,
+        async () => ({ uid: 'admin', scope: 'operator' }),
+        silentLog,
+        this.leader,
+      ).callback(),
     );
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
   }

@@ -19,10 +19,12 @@ import {
 } from './support.js';
 import { until } from '../../support/poll.js';
 
-/** The scope is the token. */
+/** The scope is the token: of a plugin with what it may do. */
 const authenticate: Authenticate = async (token, ...scopes) => {
-  if (!scopes.some((scope) => scope === token)) throw new MezzoError('TOKEN_INVALID', 'no', { blame: 'user' });
-  return { uid: token, scope: token };
+  const [name, operator] = token.split(':');
+  const scope = scopes.find((one) => one === name);
+  if (scope === undefined) throw new MezzoError('TOKEN_INVALID', 'no', { blame: 'user' });
+  return { uid: name!, scope, ...(operator && { may: { roles: [], operator: operator as 'read' } }) };
 };
 
 let dir: string;
@@ -74,7 +76,11 @@ test('nobody gets in without a token of the right scope', async () => {
   ] as const) {
     expect(await call(method, path, '')).toMatchObject({ status: 401, json: { code: 'TOKEN_INVALID' } });
     expect(await call(method, path, 'agent')).toMatchObject({ status: 401 });
+    expect(await call(method, path, 'plugin:none')).toMatchObject({ status: 401 });
+    const isReading = method === 'GET' && ['/plugins', '/plugins/hello/metrics'].includes(path);
+    if (!isReading) expect(await call(method, path, 'plugin:write')).toMatchObject({ status: 401 });
   }
+  expect(await call('GET', '/plugins', 'plugin:read')).toMatchObject({ status: 200 });
   const asRouter = await fetch(`${url}/plugins`, { headers: { authorization: 'token=user' } });
   expect(asRouter.status).toBe(200);
   expect(await call('POST', '/sync', 'user')).toMatchObject({ status: 401 });
