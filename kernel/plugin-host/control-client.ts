@@ -1,12 +1,16 @@
 import { connect, type Socket } from 'node:net';
+import { TokenBucket, type Rate } from '../http/auth/rate-limits.js';
 import { onJsonLines, type ControlMessage, type ControlRequest, type RunStatus } from '@mezzo/sdk/runtime';
 
 const METRICS_TIMEOUT_MS = 3_000;
+const STATUSES: Rate = { perSecond: 10, burst: 20 };
 
 /** The host's end of a runner's control socket. */
 export class ControlClient {
   private readonly waiting = new Map<number, (text: string) => void>();
   private nextId = 1;
+  private pausing: NodeJS.Timeout | undefined;
+  private readonly rate = new TokenBucket(STATUSES, performance.now());
   private listener: ((status: RunStatus) => void) | undefined;
 
   private constructor(
@@ -62,7 +66,19 @@ export class ControlClient {
   private hear(said: ControlMessage): void {
     if (said.type === 'metrics') return this.waiting.get(said.id)?.(said.text);
     this.status = said.status;
-    this.listener?.(said.status);
+    if (this.pausing === undefined) this.tell();
+  }
+
+  /** Of what comes too fast only the last is told, and nothing more is read meanwhile: a plugin cannot keep its host busy. */
+  private tell(): void {
+    const waitMs = this.rate.take(performance.now());
+    if (waitMs <= 0) return this.listener?.(this.status);
+    this.socket.pause();
+    this.pausing = setTimeout(() => {
+      this.pausing = undefined;
+      this.socket.resume();
+      this.tell();
+    }, waitMs);
   }
 
   private send(request: ControlRequest): void {

@@ -58,7 +58,8 @@ export interface PluginHostOptions {
   readonly supervision?: Partial<Supervision>;
 }
 
-const TRIM_EVERY_MS = 30_000;
+/** What a plugin writes at its fastest in this time must not fill a disk. */
+const TRIM_EVERY_MS = 1_000;
 const RENEW_EVERY_MS = 12 * 3_600_000;
 
 /** All plugins of one daemon. Knows none of them by name. */
@@ -81,6 +82,7 @@ export class PluginHost {
   private readonly wantedFile: WantedFile;
   private readonly changed = new Set<() => void>();
   private readonly trimming: NodeJS.Timeout;
+  private isTrimming = false;
   private readonly renewing: NodeJS.Timeout;
   private leading: boolean | undefined;
   /** The whole cluster is being stopped. */
@@ -357,6 +359,9 @@ export class PluginHost {
   }
 
   private trimLogs(): void {
-    for (const id of this.own.keys()) void trimLog(this.files.of(id).log);
+    if (this.isTrimming) return;
+    this.isTrimming = true;
+    const all = [...this.own.keys()].map((id) => trimLog(this.files.of(id).log));
+    void Promise.all(all).then(() => (this.isTrimming = false));
   }
 }

@@ -17,7 +17,8 @@ test('a log that is cut while its plugin writes goes on at the start, with no ho
   writeSync(log, 'after');
   closeSync(log);
   expect(readFileSync(file, 'utf8')).toBe('after');
-  expect(readFileSync(`${file}.1`, 'utf8')).toHaveLength(2_000);
+  // Of one that writes faster than it is cut, the end.
+  expect(readFileSync(`${file}.1`, 'utf8')).toBe('x'.repeat(1_000));
 });
 
 test('the last words are messages, of log lines or as they stand, and bounded', () => {

@@ -1,5 +1,15 @@
-import { closeSync, copyFileSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
-import { copyFile, stat, truncate } from 'node:fs/promises';
+import {
+  closeSync,
+  copyFileSync,
+  createReadStream,
+  createWriteStream,
+  openSync,
+  readSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { stat, truncate } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 
 export const MAX_LOG_BYTES = 16 * 1024 * 1024;
 const LAST_WORDS_BYTES = 8 * 1024;
@@ -13,11 +23,16 @@ export function openLog(file: string): number {
   return openSync(file, 'a', 0o600);
 }
 
-/** The same while the plugin writes: it appends, so that after the cut it goes on at the start. */
+/**
+ * The same while the plugin writes: it appends, so that after the cut it goes on at the start. Of one that writes faster than it is cut only
+ * the end is kept.
+ */
 export async function trimLog(file: string, maxBytes = MAX_LOG_BYTES): Promise<void> {
   try {
-    if ((await stat(file)).size <= maxBytes) return;
-    await copyFile(file, `${file}.1`);
+    const { size } = await stat(file);
+    if (size <= maxBytes) return;
+    const end = createReadStream(file, { start: Math.max(0, size - maxBytes), end: size - 1 });
+    await pipeline(end, createWriteStream(`${file}.1`, { mode: 0o600 }));
     await truncate(file, 0);
   } catch {
     // no log, or no room for the copy: the next attempt comes

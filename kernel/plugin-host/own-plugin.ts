@@ -23,6 +23,7 @@ export const SUPERVISION: Supervision = {
   wellAfterMs: 10_000,
   stopGraceMs: 10_000,
 };
+const REASON_CHARS = 2_000;
 /** So many deaths in a row are not bad luck any more. */
 const FAILED_AFTER = 3;
 /** A runner that was started just before its host died may not listen yet. */
@@ -365,7 +366,7 @@ export class OwnPlugin {
 
   private show(state: PluginState, reason?: string): void {
     this.state = state;
-    this.reason = reason;
+    this.reason = reason?.slice(0, REASON_CHARS);
     this.onChange();
   }
 

@@ -97,6 +97,20 @@ test('a tarball that is not what the index says is refused before anybody looks 
   await expect(fetchPlugin(registry, found)).rejects.toMatchObject({ code: 'PLUGIN_INTEGRITY_MISMATCH' });
 });
 
+test('an index that says of a package what is not in it is caught before anything runs', async () => {
+  await openRegistry(registryDir()).publish(await packed('1.0.0'), undefined);
+  const index = join(registryDir(), 'index.json');
+  const text = readFileSync(index, 'utf8').replace(/"requires":\s*\[[^\]]*\]/, '"requires":[]');
+  writeFileSync(index, text);
+  const registry = openRegistry(registryDir());
+  const found = await findPlugin(registry, 'hello-plugin');
+  expect(found.manifest.requires).toEqual([]);
+  await expect(fetchPlugin(registry, found)).rejects.toMatchObject({
+    code: 'PLUGIN_INDEX_WRONG',
+    message: expect.stringMatching(/hello 1\.0\.0 .*"requires"/) as string,
+  });
+});
+
 test('a version never changes, in a directory and over HTTP', async () => {
   const url = await serve('secret');
   await openRegistry(registryDir()).publish(await packed('1.0.0'), undefined);

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
-import { manifestOf, requireIntegrity, type PackageSignature } from '@mezzo/sdk/package';
+import { inspectPackage, manifestOf, requireIntegrity, type PackageSignature } from '@mezzo/sdk/package';
 import semver from 'semver';
 import { httpBytes, httpJson } from '../lib/http.js';
 import { writeWhole } from '../lib/workdir.js';
@@ -75,7 +76,20 @@ export async function fetchPlugin(registry: Registry, { manifest, version }: Fou
   const bytes = await registry.tarball(version);
   const { integrity, signatures = [] } = version.dist;
   requireIntegrity(manifest.id, bytes, integrity);
+  requireAsIndexed(manifest, await inspectPackage(bytes));
   return { manifest, file: basename(version.dist.tarball), integrity, bytes, signatures };
+}
+
+/** What somebody has agreed to is what the index says. */
+function requireAsIndexed(indexed: PluginManifest, packed: PluginManifest): void {
+  const keys = Object.keys({ ...indexed, ...packed }) as (keyof PluginManifest)[];
+  const wrong = keys.filter((key) => !isDeepStrictEqual(indexed[key], packed[key]));
+  if (wrong.length === 0) return;
+  throw new MezzoError(
+    'PLUGIN_INDEX_WRONG',
+    `the index says of plugin ${indexed.id} ${indexed.version} what its package does not: ${wrong.map((key) => `"${key}"`).join(', ')}`,
+    { blame: 'environment', next: 'do not trust this registry before its owner has explained that' },
+  );
 }
 
 function pick({ versions, 'dist-tags': tags }: Packument, range: string): PackedVersion | undefined {

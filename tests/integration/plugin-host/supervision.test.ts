@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PluginHost, type PluginHostOptions } from '@mezzo/kernel/plugin-host/index';
 import { until } from '../../support/poll.js';
@@ -122,6 +124,41 @@ describe('a plugin in a process of its own', () => {
     await host!.stopPlugins();
     expect(status('stubborn').state).toBe('stopped');
     expect(() => process.kill(pid!, 0)).toThrow();
+  });
+
+  test('one that floods its log and its host fills no disk and holds nobody up', { timeout: 60_000 }, async () => {
+    await startHost([
+      plugin(
+        'flood',
+        `const { writeSync } = await import('node:fs');
+         const line = 'x'.repeat(1 << 20) + '\\n';
+         let i = 0;
+         const flood = () => {
+           for (let n = 0; n < 50; n++) ctx.degraded('trouble ' + i++);
+           writeSync(1, line);
+           setImmediate(flood);
+         };
+         setImmediate(flood);`,
+      ),
+      hello(),
+    ]);
+    await inState('hello', 'active');
+    let changes = 0;
+    host!.onChange(() => changes++);
+    const lags = monitorEventLoopDelay({ resolution: 5 });
+    lags.enable();
+    const log = join(dir, 'work/logs/flood.log');
+    const until3s = performance.now() + 3_000;
+    while (performance.now() < until3s) {
+      expect((await fetch(status('hello').endpoints['hello']!)).status).toBe(200);
+      await sleep(20);
+    }
+    lags.disable();
+    expect(changes).toBeLessThan(80);
+    expect(lags.percentile(99) / 1e6).toBeLessThan(200);
+    await host!.stopPlugins();
+    await until('its log is cut', () => statSync(log).size <= 16 << 20);
+    expect(statSync(`${log}.1`).size).toBeLessThanOrEqual(16 << 20);
   });
 
   test('one of the leader runs only where the master leads', async () => {
