@@ -110,5 +110,21 @@ test('a task comes and goes in each sink, and the sinks outlive the master', asy
   expect(gone.status).toBe(200);
   await until('no target', async () => (await tasks()).length === 0);
   await until('its end in the log', () => log().some(({ event: { type } }) => type === 'TASK_UPDATED'));
-  expect(await status()).toMatchObject({ state: 'active' });
+  // While the master was away, its metrics could not be had.
+  await until('all to be well again', async () => (await status())?.state === 'active');
+}, 200_000);
+
+test('a sink that fails is told of by its name, the others go on, and it is well again when it can', async () => {
+  await mezzo('plugin', 'config', 'cluster-sinks', 'metricsHost=nowhere.invalid');
+  const troubled = await until('it to be degraded', async () => {
+    const now = await status();
+    return now?.state === 'degraded' && now;
+  });
+  expect(troubled.reason).toMatch(/^metrics-sink\.v1: it fails.*nowhere\.invalid/);
+  const before = log().length;
+  expect((await app('/other')).status).toBe(201);
+  await until('a target', async () => (await tasks().catch(() => [])).join() === 'other');
+  await until('its events', () => log().length > before);
+  await mezzo('plugin', 'config', 'cluster-sinks', 'metricsHost=');
+  await until('it to be active', async () => (await status())?.state === 'active');
 }, 200_000);

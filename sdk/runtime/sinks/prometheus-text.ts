@@ -55,10 +55,14 @@ function labelsAt(line: string, begin: number): { labels: Record<string, string>
     if (name === undefined || !line.startsWith('="', at + name.length)) return undefined;
     at += name.length + 2;
     let value = '';
+    let from = at;
     for (; line[at] !== '"'; at++) {
       if (at >= line.length) return undefined;
-      value += line[at] === '\\' ? unescaped(line[++at]) : line[at]!;
+      if (line[at] !== '\\') continue;
+      value += line.slice(from, at) + unescaped(line[++at]);
+      from = at + 1;
     }
+    value += line.slice(from, at);
     at++;
     labels.push([name, value]);
   }
