@@ -1,11 +1,20 @@
-import type { EndpointAnnouncement, Logger } from '@mezzo/sdk/contract';
+import type { EndpointAnnouncement, HttpClaim, Logger, PluginManifest } from '@mezzo/sdk/contract';
 
 /** Who serves what, gathered from the plugins' own words. A name belongs to the first that announces it, until it dies. */
 export class EndpointDirectory {
   private readonly byName = new Map<string, { readonly url: string; readonly owner: string }>();
   private readonly listeners = new Set<() => void>();
 
+  /** What plugins claim of the front door, whether they run or not: whoever must be asked is not passed by because it is down. */
+  claims: readonly HttpClaim[] = [];
+
   constructor(private readonly log: Logger) {}
+
+  /** All plugins that are meant to run here. */
+  claimsOf(manifests: readonly PluginManifest[]): void {
+    this.claims = manifests.flatMap(({ id, http }) => (http === undefined ? [] : [{ plugin: id, ...http }]));
+    for (const listener of this.listeners) listener();
+  }
 
   /** All that one plugin announces now. */
   set(owner: string, endpoints: Readonly<Record<string, string>>): void {

@@ -199,6 +199,7 @@ export class PluginHost {
       for (const id of [...this.own.keys(), ...this.broken.keys()])
         if (!own.some(({ manifest }) => manifest.id === id)) await this.drop(id);
       for (const pkg of own) await this.prepareOwn(pkg);
+      this.claim(own);
       await Promise.all(own.map(({ manifest }) => this.place(manifest.id)));
       const isDue = await this.kernel.apply(here.filter(({ manifest }) => manifest.process === 'kernel'));
       this.prune();
@@ -230,6 +231,7 @@ export class PluginHost {
     const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
     const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');
     for (const pkg of here) if (pkg.manifest.process === 'own') await this.prepareOwn(pkg);
+    this.claim(here);
     // Who was announced stays announced: nobody can ask before we know what runs.
     await Promise.all([...[...this.own.values()].map((plugin) => plugin.adopt()), this.endStrangers()]);
     await this.api.listen(join(this.files.apiDir, API_SOCKET));
@@ -286,6 +288,11 @@ export class PluginHost {
   private breakDown(manifest: PluginManifest, reason: string): void {
     this.options.log.error(`plugin ${manifest.id} cannot be started: ${reason}`, { plugin: manifest.id });
     this.broken.set(manifest.id, rowOf(manifest, 'failed', reason));
+  }
+
+  private claim(here: readonly PluginPackage[]): void {
+    const wanted = here.filter(({ manifest }) => !this.catalogue.isDisabled(manifest.id));
+    this.directory.claimsOf(wanted.map(({ manifest }) => manifest));
   }
 
   private tell(): void {

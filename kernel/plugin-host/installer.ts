@@ -3,6 +3,7 @@ import {
   inspectPackage,
   integrityOf,
   requireSdk,
+  routeConflicts,
   signerOf,
   unmetDependencies,
   type PackageSignature,
@@ -59,7 +60,7 @@ export class Installer {
   /**
    * Takes the bytes of a tarball in; answers what is installed, and whether it is brought to the nodes one after the other. Rejects with
    * PLUGIN_PACKAGE_INVALID, PLUGIN_MANIFEST_INVALID, PLUGIN_FOR_NO_NODE, PLUGIN_SDK_MISMATCH, PLUGIN_UNSIGNED, PLUGIN_VERSION_EXISTS,
-   * PLUGIN_BUSY, PLUGIN_DEPENDENCY or PLUGIN_CONFIG_INVALID; nothing has changed then.
+   * PLUGIN_BUSY, PLUGIN_DEPENDENCY, PLUGIN_ROUTE_TAKEN or PLUGIN_CONFIG_INVALID; nothing has changed then.
    */
   install(bytes: Buffer, signatures: readonly PackageSignature[], allowUnsigned: boolean) {
     return this.inTurn(async () => {
@@ -194,7 +195,14 @@ export class Installer {
   }
 
   private requireMet(instead: readonly PluginManifest[], id: string): void {
-    const problems = unmetDependencies(this.manifestsWith(instead, id));
+    const all = this.manifestsWith(instead, id);
+    const problems = unmetDependencies(all);
+    const taken = routeConflicts(all).find((problem) => problem.id === id);
+    if (taken !== undefined)
+      throw new MezzoError('PLUGIN_ROUTE_TAKEN', taken.problem, {
+        blame: 'user',
+        next: 'one of them has to claim another path, or to be removed first',
+      });
     if (problems.length === 0) return;
     throw new MezzoError('PLUGIN_DEPENDENCY', problems.map(({ problem }) => problem).join('; '), {
       blame: 'user',

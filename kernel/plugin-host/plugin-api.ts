@@ -130,7 +130,7 @@ export class PluginApi {
   }
 
   private endpointsLine(): string {
-    return `${JSON.stringify({ endpoints: this.endpoints.list() })}\n`;
+    return `${JSON.stringify({ endpoints: this.endpoints.list(), claims: this.endpoints.claims })}\n`;
   }
 }
 

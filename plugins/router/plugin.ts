@@ -44,6 +44,7 @@ export default definePlugin<RouterConfig>({
     ctx.own(router);
     const endpoints = ctx.resolve(ENDPOINTS);
     const neighboursKnown = new Promise<void>((known) => {
+      ctx.own(endpoints.watchClaims((claims) => router.claimsAre(claims)));
       ctx.own(
         endpoints.watch((all) => {
           router.endpointsAre(all);

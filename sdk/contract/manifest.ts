@@ -45,6 +45,20 @@ export interface PluginManifest {
   readonly limits: { readonly memoryMib: number; readonly cpus?: number };
   /** Commands that it adds to `mezzo` on the machines of those who want them. */
   readonly cli?: PluginCommands;
+  /** What it claims of the front door of the cluster. */
+  readonly http?: PluginHttp;
+}
+
+/** Of the router's paths. Defaults are filled in. */
+export interface PluginHttp {
+  /** Name of the announced endpoint that serves all of it. Default: the plugin's id. */
+  readonly endpoint: string;
+  /** Requests for these paths, and those below them, go to it as they are; without a token only where that is said. */
+  readonly routes: readonly { readonly path: string; readonly public: boolean }[];
+  /** Before requests for these paths and those below them are passed on it is asked; `authorization`: it sees credentials that are not the cluster's. */
+  readonly middleware: readonly { readonly path: string; readonly authorization: boolean }[];
+  /** Listed on the start page of the router; below its own routes. */
+  readonly pages: readonly { readonly title: string; readonly path: string }[];
 }
 
 /** What is known of a plugin's commands before any of its code is loaded. */
@@ -98,3 +112,13 @@ export interface PluginStatus {
   /** HTTP endpoints it announced: name -> URL. */
   readonly endpoints: Readonly<Record<string, string>>;
 }
+
+/** First words of paths that are the router's own. */
+const ROUTER_WORDS: readonly string[] = [
+  ...['service', 'marathon', 'mesos', 'mesos_dns', 'exhibitor', 'agent', 'slave', 'router', 'acs', 'login', 'health'],
+  ...['metadata', 'dcos-metadata', 'pkgpanda', 'favicon.ico', 'assets', 'cache', 'system', 'package', 'cosmos'],
+  ...['capabilities', 'net', 'navstar', 'nginx', 'internal', 'dcos-ui-update-service'],
+];
+
+/** Of the router itself: no plugin can claim it. */
+export const isRouterPath = (path: string): boolean => ROUTER_WORDS.includes(path.split('/', 2)[1] ?? '');

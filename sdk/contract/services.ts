@@ -1,3 +1,4 @@
+import type { PluginHttp } from './manifest.js';
 import type { Disposable } from './plugin.js';
 import { token } from './tokens.js';
 
@@ -77,6 +78,13 @@ export interface Endpoints {
   announce(endpoint: EndpointAnnouncement): Promise<Disposable>;
   /** Calls at once with all that is known, and again upon each change. */
   watch(listener: (endpoints: readonly EndpointAnnouncement[]) => void): Disposable;
+  /** The same for what the plugins of this host claim of the front door, by their manifests, whether they run or not. */
+  watchClaims(listener: (claims: readonly HttpClaim[]) => void): Disposable;
+}
+
+export interface HttpClaim extends PluginHttp {
+  /** Id of the plugin. */
+  readonly plugin: string;
 }
 export const ENDPOINTS = token<Endpoints>('service/endpoints');
 

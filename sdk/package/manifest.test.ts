@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { routeConflicts } from './http-claims.js';
 import { manifestOf, manifestOfEntry, requireSdk, unmetDependencies } from './manifest.js';
 
 const mezzo = { id: 'dns', sdk: '^0.1.0', runsOn: ['master'], entry: 'plugin.js' };
@@ -82,6 +83,24 @@ test.each<[object, object, RegExp]>([
     {},
     /a package of commands alone/,
   ],
+  [
+    { http: { routes: [{ path: '/mesos/x' }] } },
+    {},
+    /"mezzo\.http\.routes": \/mesos\/x is a path of the router itself/,
+  ],
+  [{ http: { routes: [{ path: '/service/victim' }] } }, {}, /is a path of the router itself/],
+  [{ http: { routes: [{ path: '/a/../mesos' }] } }, {}, /"mezzo\.http\.routes\.0\.path" must match/],
+  [{ http: { routes: [{ path: '/%6desos' }] } }, {}, /"mezzo\.http\.routes\.0\.path" must match/],
+  [{ http: { routes: [{ path: '/' }] } }, {}, /"mezzo\.http\.routes\.0\.path" must match/],
+  [
+    { http: { middleware: [{ path: '/mesos' }] } },
+    {},
+    /"mezzo\.http\.middleware": \/mesos is a path of the router itself/,
+  ],
+  [{ http: { middleware: [{ path: '/login' }] } }, {}, /"mezzo\.http\.middleware": \/login is a path/],
+  [{ http: { pages: [{ title: 'x', path: '/other/page' }] } }, {}, /"mezzo\.http\.pages": \/other\/page is not below/],
+  [{ http: { endpoint: 'other' } }, {}, /"mezzo\.http\.endpoint" "other" is none of/],
+  [{ http: {}, runsOn: ['agent'] }, {}, /"mezzo\.http" is for plugins in a process of their own/],
   [{}, { version: '1' }, /"version" "1" is no semantic version/],
   [{}, { version: '../../1.0.0' }, /"version".*is no semantic version/],
   [{}, { mezzo: undefined }, /"mezzo" is missing/],
@@ -148,4 +167,25 @@ test('a plugin may do what it says, and of what it does not say only what its se
 test('who contributes a sink may read the operator API', () => {
   const { provides, permissions } = manifestOf(packageJson({ provides: ['metrics-sink.v1'] }));
   expect([provides, permissions.operator]).toEqual([['metrics-sink.v1'], 'read']);
+});
+
+test('a route belongs to one plugin, with all that is below it', () => {
+  const of = (id: string, ...paths: string[]) =>
+    manifestOf(packageJson({ id, http: { routes: paths.map((path) => ({ path })) } }));
+  expect(of('one', '/jobs').http).toEqual({
+    endpoint: 'one',
+    routes: [{ path: '/jobs', public: false }],
+    middleware: [],
+    pages: [],
+  });
+  expect(routeConflicts([of('one', '/jobs', '/jobs/v1'), of('two', '/jobs-too')])).toEqual([]);
+  for (const [mine, theirs] of [
+    ['/jobs', '/jobs'],
+    ['/jobs', '/jobs/v1'],
+    ['/jobs/v1', '/jobs'],
+  ] as const)
+    expect(routeConflicts([of('one', mine), of('two', theirs)])[1]).toEqual({
+      id: 'two',
+      problem: `two 0.1.0 claims the route ${theirs}, which is of one`,
+    });
 });

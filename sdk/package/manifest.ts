@@ -1,6 +1,7 @@
 import { MezzoError, type PluginManifest, type PluginPermissions } from '../contract/index.js';
 import { checkSchema, OWN_PROCESS_POINTS, OWN_PROCESS_SERVICES } from '../runtime/index.js';
 import semver from 'semver';
+import { HTTP, wrongHttp } from './http-claims.js';
 
 const ids = { type: 'array', items: { type: 'string', maxLength: 128 }, uniqueItems: true, maxItems: 64, default: [] };
 
@@ -66,6 +67,7 @@ const MEZZO_FIELD = {
     },
     listens: { type: 'object', additionalProperties: LISTENER, maxProperties: 3, default: {} },
     onFailure: { enum: ['degrade', 'abort'], default: 'degrade' },
+    http: HTTP,
     cli: {
       required: ['entry', 'commands'],
       properties: {
@@ -104,7 +106,8 @@ export function manifestOf(packageJson: unknown): PluginManifest {
   const entry = mezzo.entry ?? (mezzo.runsOn.length === 0 ? mezzo.cli?.entry : undefined);
   if (entry === undefined) throw invalid(who, '"mezzo.entry" is missing');
   const about = { name: name!, version: version!, description: description! };
-  const manifest: PluginManifest = { ...mezzo, entry, permissions, ...about };
+  const http = mezzo.http && { ...mezzo.http, endpoint: mezzo.http.endpoint ?? mezzo.id };
+  const manifest: PluginManifest = { ...mezzo, entry, permissions, ...about, ...(http && { http }) };
   const nonsense = contradictions(manifest);
   if (nonsense !== undefined) throw invalid(who, nonsense);
   return manifest;
@@ -143,7 +146,7 @@ function contradictions(manifest: PluginManifest) {
       return `"mezzo.dependsOn.${other}" ${JSON.stringify(range)} is no semver range`;
     if (other === id) return `"mezzo.dependsOn.${other}": a plugin cannot depend on itself`;
   }
-  const wrong = wrongCommands(manifest);
+  const wrong = wrongCommands(manifest) ?? wrongHttp(manifest);
   if (wrong !== undefined) return wrong;
   if (placement === 'leader' && (process === 'kernel' || !runsOn.includes('master')))
     return '"mezzo.placement": "leader" is for plugins in a process of their own that run on masters';

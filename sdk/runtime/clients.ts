@@ -3,6 +3,7 @@ import {
   MezzoError,
   type EndpointAnnouncement,
   type Endpoints,
+  type HttpClaim,
   type Metrics,
   type PluginStore,
   type StoreEntry,
@@ -32,7 +33,9 @@ export class HostPluginStore implements PluginStore {
 /** Announcements travel in the runner's status, so that a restarted host knows them with the first word it hears. */
 export class HostEndpoints implements Endpoints {
   private known: readonly EndpointAnnouncement[] = [];
+  private claims: readonly HttpClaim[] = [];
   private readonly listeners = new Set<(endpoints: readonly EndpointAnnouncement[]) => void>();
+  private readonly claimListeners = new Set<(claims: readonly HttpClaim[]) => void>();
   private following: AbortController | undefined;
 
   constructor(
@@ -51,7 +54,19 @@ export class HostEndpoints implements Endpoints {
     return {
       dispose: () => {
         this.listeners.delete(listener);
-        if (this.listeners.size === 0) this.close();
+        this.closeUnwatched();
+      },
+    };
+  }
+
+  watchClaims(listener: (claims: readonly HttpClaim[]) => void) {
+    this.claimListeners.add(listener);
+    listener(this.claims);
+    this.follow();
+    return {
+      dispose: () => {
+        this.claimListeners.delete(listener);
+        this.closeUnwatched();
       },
     };
   }
@@ -61,12 +76,19 @@ export class HostEndpoints implements Endpoints {
     this.following = undefined;
   }
 
+  private closeUnwatched(): void {
+    if (this.listeners.size + this.claimListeners.size === 0) this.close();
+  }
+
   private follow(): void {
     if (this.following !== undefined) return;
     this.following = new AbortController();
     void this.host.follow('/plugin/v1/endpoints/watch', this.following.signal, (message) => {
-      this.known = (message as { endpoints: EndpointAnnouncement[] }).endpoints;
-      for (const listener of this.listeners) listener(this.known);
+      const { endpoints, claims = [] } = message as { endpoints: EndpointAnnouncement[]; claims?: HttpClaim[] };
+      [this.known, this.claims] = [endpoints, claims];
+      // What must be asked is known before what it is asked for.
+      for (const listener of this.claimListeners) listener(claims);
+      for (const listener of this.listeners) listener(endpoints);
     });
   }
 }

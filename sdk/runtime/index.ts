@@ -1,6 +1,7 @@
 // For plugins
 export { definePlugin, skipped } from './define-plugin.js';
 export { inject, injectable } from './di.js';
+export { middlewareListener } from './router-middleware.js';
 export * from './serving.js';
 
 // For what hosts plugins

@@ -14,6 +14,7 @@ export {
   type ShownTask,
 } from './discovery-sink-suite.js';
 export { eventSinkSuite, type EventSinkSuiteOptions, type EventSinkUnderTest } from './event-sink-suite.js';
+export * from './routes-suite.js';
 export { FakeCluster, type FakeAgent, type FakeTask } from './fake-cluster.js';
 export * from './fake-operator-events.js';
 export * from './fake-sinks.js';

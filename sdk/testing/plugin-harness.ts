@@ -10,6 +10,7 @@ import {
   type EndpointAnnouncement,
   type Endpoints,
   type ExtensionPoint,
+  type HttpClaim,
   type Listener,
   type Logger,
   type PluginDefinition,
@@ -70,6 +71,11 @@ export class FakeEndpoints implements Endpoints {
     this.listeners.add(listener);
     listener(this.list);
     return { dispose: () => void this.listeners.delete(listener) };
+  }
+
+  watchClaims(listener: (claims: readonly HttpClaim[]) => void): Disposable {
+    listener([]);
+    return { dispose: () => {} };
   }
 
   private tell(): void {

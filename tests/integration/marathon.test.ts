@@ -61,7 +61,11 @@ class Marathon {
       })
       .value(LOG, silentLog)
       .value(STORE, store)
-      .value(ENDPOINTS, { announce: async () => ({ dispose: noop }), watch: () => ({ dispose: noop }) })
+      .value(ENDPOINTS, {
+        announce: async () => ({ dispose: noop }),
+        watch: () => ({ dispose: noop }),
+        watchClaims: () => ({ dispose: noop }),
+      })
       .value(METRICS, { counter: () => meter, gauge: () => meter })
       .value(SCHEDULER, {
         connect: (options) =>

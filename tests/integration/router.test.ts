@@ -15,7 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
-import type { PluginStore, StoreEntry } from '@mezzo/sdk/contract';
+import type { HttpClaim, PluginStore, StoreEntry } from '@mezzo/sdk/contract';
+import type { MiddlewareRequest, RouterMiddleware } from '@mezzo/sdk/points/router-middleware';
+import { middlewareListener } from '@mezzo/sdk/runtime';
 import { CertificateAuthority } from '@mezzo/sdk/secrets';
 import { silentLog } from '@mezzo/sdk/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -829,5 +831,255 @@ test('a taken port is told with its number and its key', async () => {
     code: 'PORT_TAKEN',
     message: expect.stringContaining(String(port)),
     next: expect.stringContaining('plugins.router.port'),
+  });
+});
+
+describe('what plugins claim', () => {
+  const claim = (more: Partial<HttpClaim>): HttpClaim => ({
+    plugin: 'links',
+    endpoint: 'links',
+    routes: [],
+    middleware: [],
+    pages: [],
+    ...more,
+  });
+
+  test('a route leads to its plugin, path and all; without a token only where that is said, however the path is written', async () => {
+    const { url } = await upstream(echo);
+    const routes = [
+      { path: '/links', public: false },
+      { path: '/go', public: true },
+      { path: '/go/admin', public: false },
+    ];
+    router.claimsAre([claim({ routes })]);
+    expect((await send('/links/v1')).status).toBe(503);
+    router.endpointsAre([{ name: 'links', url }]);
+    expect(heard(await send('/links/a%20b?q=1'))).toMatchObject({ url: '/links/a%20b?q=1' });
+    expect(heard(await send('/links')).headers['authorization']).toBeUndefined();
+    expect((await send('/linksmore')).status).toBe(404);
+    expect((await send('/links', { as: '' })).status).toBe(401);
+    expect((await send('/go/docs', { as: '' })).status).toBe(200);
+    for (const path of [
+      '/go/admin',
+      '/go/%61dmin',
+      '/go//admin',
+      '/go/x/../admin',
+      '/go/%2e%2e/links',
+      '/go/..%2flinks',
+      '/go/..\\links',
+      '/go/%zz',
+    ])
+      expect((await send(path, { as: '' })).status, path).toBe(401);
+  });
+
+  test("what is the router's own stays its own, whoever claims it; of two who claim the same the first has it", async () => {
+    const thief = await upstream((_req, res) => void res.end('stolen'));
+    const { url } = await upstream(echo);
+    const own = ['/', '/login', '/health', '/mesos', '/service', '/acs', '/router', '/agent', '/metadata', '/marathon'];
+    router.claimsAre([
+      claim({ routes: [{ path: '/links', public: false }] }),
+      claim({ plugin: 'thief', endpoint: 'thief', routes: [...own, '/links'].map((path) => ({ path, public: true })) }),
+    ]);
+    router.endpointsAre([
+      { name: 'links', url },
+      { name: 'thief', url: thief.url },
+    ]);
+    for (const path of [...own, '/links', '/login', '/router/v1/cluster', '/mesos/state'])
+      expect((await send(path)).text, path).not.toBe('stolen');
+    expect(heard(await send('/links/x')).url).toBe('/links/x');
+    expect((await send('/links/x', { as: '' })).status).toBe(401);
+  });
+
+  test('what a plugin answers has an origin of its own in browsers, on its routes and below /service', async () => {
+    const { url, port } = await upstream((_req, res) => {
+      res.writeHead(200, { 'content-security-policy': "default-src 'none'", 'set-cookie': 'dcos-acs-auth-cookie=x' });
+      res.end('<script>');
+    });
+    router.claimsAre([
+      claim({ routes: [{ path: '/links', public: false }], pages: [{ title: 'Links', path: '/links/page' }] }),
+    ]);
+    await publish([port]);
+    const listed = async () => (JSON.parse((await send('/router/v1/cluster')).text) as { pages: unknown }).pages;
+    expect(await listed()).toEqual([]);
+    router.endpointsAre([{ name: 'links', url }]);
+    expect(await listed()).toEqual([{ title: 'Links', path: '/links/page', plugin: 'links' }]);
+    for (const path of ['/links/page', '/service/links/links/page']) {
+      const { headers } = await send(path);
+      expect(headers['content-security-policy']).toMatch(
+        /^default-src 'none', sandbox allow-scripts allow-forms; frame-ancestors 'none'$/,
+      );
+      expect(headers['content-security-policy']).not.toMatch(/allow-same-origin/);
+      expect(headers['set-cookie']).toBeUndefined();
+    }
+    expect((await send('/service/web/')).headers['content-security-policy']).toBe("default-src 'none'");
+  });
+
+  describe('middleware', () => {
+    const watch = (path: string, authorization = false, plugin = 'guard') =>
+      claim({ plugin, endpoint: plugin, middleware: [{ path, authorization }] });
+    /** A plugin that is asked, and what it was asked. */
+    async function guard(decide: RouterMiddleware) {
+      const asked: MiddlewareRequest[] = [];
+      const { url } = await upstream(middlewareListener((request) => (asked.push(request), decide(request))));
+      router.endpointsAre([{ name: 'guard', url }]);
+      return asked;
+    }
+    beforeEach(async () => publish([(await upstream(echo)).port]));
+
+    test('it is asked for its paths alone, allows with headers, denies with its words, or leads elsewhere', async () => {
+      const asked = await guard(({ url }) =>
+        url.includes('no')
+          ? { allow: false, status: 429, reason: 'too often' }
+          : url.includes('away')
+            ? { allow: false, redirect: 'https://login.example.org/?x=1' }
+            : { allow: true, headers: { 'x-team': 'ops' } },
+      );
+      router.claimsAre([watch('/service/web')]);
+      const got = heard(
+        await send('/service/web/a?b=1', { method: 'POST', body: 'secret', headers: { 'x-team': 'forged' } }),
+      );
+      expect(got).toMatchObject({ url: '/a?b=1', body: 'secret', headers: { 'x-team': 'ops' } });
+      expect(asked[0]).toMatchObject({ method: 'POST', url: '/service/web/a?b=1', uid: 'ann', clientIp: '127.0.0.1' });
+      expect(JSON.stringify(asked)).not.toMatch(/secret/);
+      expect(await send('/service/web/no')).toMatchObject({
+        status: 429,
+        text: expect.stringContaining('too often') as string,
+      });
+      const away = await send('/service/web/away');
+      expect([away.status, away.headers.location]).toEqual([302, 'https://login.example.org/?x=1']);
+      const before = asked.length;
+      await send('/service/webs/');
+      await send('/mesos/state');
+      await send('/service/web/', { as: '' });
+      expect(asked.length).toBe(before);
+    });
+
+    test('no other way of writing the path goes past it', async () => {
+      await guard(() => ({ allow: false, status: 403, reason: 'no' }));
+      router.claimsAre([watch('/service/web')]);
+      for (const path of [
+        '/service//web/',
+        '/service/%77eb/',
+        '/service/x/../web/',
+        '/service/./web/',
+        '/service/web',
+        '/service/web%2f/',
+        '/service/%zz/web/',
+      ])
+        expect([301, 403, 404], path).toContain((await send(path)).status);
+      await publish([(await upstream(echo)).port], { name: 'b.a' });
+      router.claimsAre([watch('/service/a/b')]);
+      for (const path of ['/service/a/b/', '/service/b.a/', '/service/b%2ea/'])
+        expect((await send(path)).status, path).toBe(403);
+      router.claimsAre([watch('/service/marathon')]);
+      for (const path of ['/marathon/v2/apps', '/service/marathon/v2/apps'])
+        expect([403, 404], path).toContain((await send(path)).status);
+    });
+
+    test('no token of the cluster gets to it; credentials of others only where they are asked for', async () => {
+      const asked = await guard(() => ({ allow: true }));
+      await publish([(await upstream(echo)).port], { labels: { MEZZO_ROUTER_PUBLIC: 'true' } });
+      router.claimsAre([watch('/service/web')]);
+      const cookie = `a=1; dcos-acs-auth-cookie=${token}`;
+      await send('/service/web/', { headers: { cookie } });
+      await send('/service/web/', { as: '', headers: { authorization: 'Basic xyz', cookie } });
+      expect(asked.map(({ headers }) => [headers['authorization'], headers['cookie']])).toEqual([
+        [undefined, undefined],
+        [undefined, undefined],
+      ]);
+      router.claimsAre([watch('/service/web', true)]);
+      asked.length = 0;
+      await send('/service/web/', { headers: { cookie } });
+      await send('/service/web/', { as: '', headers: { authorization: 'Basic xyz', cookie } });
+      expect(asked.map(({ headers }) => [headers['authorization'], headers['cookie']])).toEqual([
+        [undefined, 'a=1'],
+        ['Basic xyz', 'a=1'],
+      ]);
+      expect(JSON.stringify(asked)).not.toContain(token);
+    });
+
+    const says =
+      (body: unknown, status = 200): RequestListener =>
+      (_req, res) =>
+        void res.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
+    test.each<[string, RequestListener]>([
+      ['hangs', () => {}],
+      ['hangs amid its answer', (_req, res) => void res.writeHead(200).write('{"allow":')],
+      ['hangs up', (req) => void req.socket.destroy()],
+      ['fails', says({ allow: true }, 500)],
+      ['leads elsewhere', says({ allow: true }, 302)],
+      ['answers garbage', says('<html>')],
+      ['answers nothing', says('')],
+      ['answers null', says(null)],
+      ['answers something else', says({ allow: 'yes' })],
+      ['never ends', (_req, res) => void res.end(`{"allow":true,"x":"${'x'.repeat(100_000)}"}`)],
+      ['splits headers', says({ allow: true, headers: { 'x-a': 'b\r\nx-evil: 1' } })],
+      ['splits names', says({ allow: true, headers: { 'x-a: 1\r\nx-evil': 'b' } })],
+      ['ends the body', says({ allow: true, headers: { 'content-length': '0' } })],
+      ['frames anew', says({ allow: true, headers: { 'transfer-encoding': 'chunked' } })],
+      ['speaks for the hop', says({ allow: true, headers: { connection: 'x-team' } })],
+      ['makes itself somebody', says({ allow: true, headers: { authorization: 'token=x' } })],
+      ['lies about the client', says({ allow: true, headers: { 'x-forwarded-for': '10.0.0.1' } })],
+      ['denies with a success', says({ allow: false, status: 200, reason: '' })],
+      ['redirects to a script', says({ allow: false, redirect: 'javascript:alert(1)' })],
+      ['redirects to another host by two slashes', says({ allow: false, redirect: '//evil.org' })],
+      ['splits the redirect', says({ allow: false, redirect: '/a\r\nset-cookie: x=1' })],
+    ])('one that %s denies: nothing gets past it', async (_what, listener) => {
+      const reached: string[] = [];
+      await publish([(await upstream((req, res) => void (reached.push(req.url!), res.end()))).port]);
+      const { url } = await upstream(listener);
+      router.endpointsAre([{ name: 'guard', url }]);
+      router.claimsAre([watch('/service/web')]);
+      const got = await send('/service/web/');
+      expect(got).toMatchObject({ status: 503, text: expect.stringContaining('plugin guard') as string });
+      expect([got.headers['set-cookie'], got.headers.location]).toEqual([undefined, undefined]);
+      expect(reached).toEqual([]);
+      // All else goes on.
+      expect((await send('/health')).status).toBe(200);
+    });
+
+    test('one that is not there denies, and allows again when it is back', async () => {
+      router.claimsAre([watch('/service/web')]);
+      expect((await send('/service/web/')).status).toBe(503);
+      await guard(() => ({ allow: true }));
+      expect((await send('/service/web/')).status).toBe(200);
+      router.endpointsAre([]);
+      expect((await send('/service/web/')).status).toBe(503);
+      router.claimsAre([]);
+      expect((await send('/service/web/')).status).toBe(200);
+    });
+
+    test('those who wait for one that hangs are bounded, and a WebSocket is denied as well', async () => {
+      let open = 0;
+      let most = 0;
+      const { url, server } = await upstream(() => {});
+      server.on('connection', (socket) => {
+        most = Math.max(most, ++open);
+        socket.once('close', () => open--);
+      });
+      router.endpointsAre([{ name: 'guard', url }]);
+      router.claimsAre([watch('/service/web')]);
+      const all = await Promise.all(Array.from({ length: 90 }, () => send('/service/web/')));
+      expect(all.every(({ status }) => status === 503)).toBe(true);
+      expect(most).toBeLessThanOrEqual(70);
+      const upgrade = { connection: 'Upgrade', upgrade: 'websocket' };
+      expect((await send('/service/web/', { headers: upgrade })).status).toBe(503);
+    });
+
+    test('several are asked in turn: all must allow, and each adds its headers', async () => {
+      const first = await upstream(middlewareListener(() => ({ allow: true, headers: { 'x-one': '1' } })));
+      const second = await upstream(
+        middlewareListener(({ url }) =>
+          url.endsWith('no') ? { allow: false, status: 403, reason: 'no' } : { allow: true, headers: { 'x-two': '2' } },
+        ),
+      );
+      router.endpointsAre([
+        { name: 'guard', url: first.url },
+        { name: 'other', url: second.url },
+      ]);
+      router.claimsAre([watch('/service/web'), watch('/service', false, 'other')]);
+      expect(heard(await send('/service/web/')).headers).toMatchObject({ 'x-one': '1', 'x-two': '2' });
+      expect((await send('/service/web/no')).status).toBe(403);
+    });
   });
 });

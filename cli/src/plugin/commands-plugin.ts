@@ -70,6 +70,8 @@ const loadable = (installed: InstalledCommands, name: string, description: strin
   id: name.replaceAll(' ', ':'),
   summary: description,
   args: {},
+  // There may be some: what follows is not a part of the name.
+  strict: false,
   flags: {},
   aliases: [],
   hiddenAliases: [],

@@ -150,6 +150,7 @@ export function describe(manifest: PluginManifest): string[] {
     permissions,
     listens,
     cli,
+    http,
   } = manifest;
   const where = runsOn.map((one) => (placement === 'leader' ? `the leading ${one}` : `every ${one}`)).join(' and ');
   const depends = Object.entries(dependsOn).map(([other, range]) => `${other} ${range}`);
@@ -174,6 +175,7 @@ export function describe(manifest: PluginManifest): string[] {
         `  listens on port ${port} (${protocols.join(', ')}) unless "${portKey}" says otherwise`,
     ),
     ...(provides.length > 0 ? [`  brings: ${provides.join(', ')}`] : []),
+    ...httpLines(http),
     ...commands,
     ...(depends.length > 0 ? [`  depends on: ${depends.join(', ')}`] : []),
     ...(requires.includes('cluster-key') ? ['  may act for the administrator: it gets the key of the cluster'] : []),
@@ -182,6 +184,17 @@ export function describe(manifest: PluginManifest): string[] {
 
 /** What a stranger wrote must not steer the terminal that somebody says yes at. */
 const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+
+const httpLines = (http: PluginManifest['http']): string[] => [
+  ...(http?.routes ?? []).map(
+    ({ path, public: open }) => `  serves ${path} at the router${open ? ', to everybody, without a sign-in' : ''}`,
+  ),
+  ...(http?.middleware ?? []).map(
+    ({ path, authorization }) =>
+      `  sees the head of each request for ${path} at the router, and may refuse it${authorization ? '; credentials of others, too' : ''}`,
+  ),
+  ...(http?.pages ?? []).map(({ title, path }) => `  has the page "${title}" at ${path}`),
+];
 
 const frameworkLine = ({ roles }: PluginManifest['permissions']): string[] => {
   if (roles === 'any') return ['  may run tasks under any role'];

@@ -50,6 +50,14 @@ export function upstreamHeaders(headers: Headers, client: Client, rules: Request
   return defined(out);
 }
 
+/** Headers as plugins see them that are asked about a request: never a token of this cluster. */
+export function headersForMiddleware(headers: Headers, seesCredentials: boolean, ownAuthorization: boolean): Headers {
+  const out = endToEnd(headers, isForUpstream);
+  const cookie = seesCredentials ? withoutOwnCookies(headers['cookie']) : undefined;
+  const authorization = seesCredentials && !ownAuthorization ? headers['authorization'] : undefined;
+  return defined({ ...out, cookie, authorization });
+}
+
 /** Headers of a response as the client gets them; apps can neither sign users in nor out. */
 export function clientHeaders(headers: Headers, trusted: boolean): Headers {
   const out = endToEnd(headers, isForClient);
@@ -58,6 +66,16 @@ export function clientHeaders(headers: Headers, trusted: boolean): Headers {
   const kept = [cookies].flat().filter((cookie) => !isOwnCookie(cookie));
   out['set-cookie'] = kept.length > 0 ? kept : undefined;
   return defined(out);
+}
+
+/** A document of its own origin, which has no cookie, no storage and no way to read what the router serves; and nobody may frame it. */
+const SANDBOX = "sandbox allow-scripts allow-forms; frame-ancestors 'none'";
+
+/** What a plugin answers may be a page; whatever policy of its own it has holds, too. */
+export function sandboxed(headers: Headers): Headers {
+  const { 'content-security-policy': own } = headers;
+  const all = [...(own === undefined ? [] : [own].flat()), SANDBOX];
+  return { ...headers, 'content-security-policy': all, 'x-content-type-options': 'nosniff' };
 }
 
 /** Node has answered 100-continue already. */

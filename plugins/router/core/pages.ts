@@ -8,7 +8,8 @@ export const STYLE = `
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1.5rem}
 header{display:flex;align-items:baseline;gap:1rem;border-bottom:1px solid var(--line);margin-bottom:1rem}
 header h1{font-size:1.3rem;margin:0 0 .5rem;letter-spacing:.02em}
-header a{margin-left:auto}
+header>a{margin-left:auto}
+nav a{margin-right:1rem}
 main.narrow{max-width:22rem;margin:15vh auto 0}
 h2{font-size:1rem;margin:1.6rem 0 .4rem}
 a{color:var(--accent)}
@@ -34,6 +35,7 @@ for(const column of columns)tr.append(cell(column(row)));return tr}));byId(id+'-
 const state=(task)=>task.healthy===false?mark('unhealthy','bad'):mark(task.state.replace('TASK_','').toLowerCase(),task.state==='TASK_RUNNING'?'good':'note');
 const show=(c)=>{
 byId('counts').textContent=['app','task','agent','framework'].map((one)=>{const n=c.counts[one+'s'];return n+' '+one+(n===1?'':'s')}).join(', ');
+byId('pages').replaceChildren(...c.pages.map((p)=>link(p.title,p.path)));
 fill('apps',c.apps,[(a)=>link(a.name,a.path),(a)=>a.running+' of '+a.instances+' running',(a)=>a.unhealthy?mark(a.unhealthy+' unhealthy','bad'):a.healthy?mark(a.healthy+' healthy','good'):'',(a)=>a.public?'public':'']);
 fill('tasks',c.tasks,[(t)=>t.id,(t)=>t.framework,state,(t)=>t.host?t.host+(t.ports.length?':'+t.ports.join(', '):''):'']);
 fill('agents',c.agents,[(a)=>link(a.id,'/agent/'+encodeURIComponent(a.id)+'/state'),(a)=>a.host+':'+a.port]);
@@ -64,6 +66,7 @@ export const homePage = (clusterName: string): string =>
   page(
     clusterName,
     `<header><h1>${escapeHtml(clusterName)}</h1><span id="counts"></span><span class="note" id="live"></span>` +
+      `<nav id="pages" aria-label="Pages of plugins"></nav>` +
       `<a href="/acs/api/v1/auth/logout">Sign out</a></header><main>` +
       table('apps', 'Apps', ['App', 'Instances', 'Health', '']) +
       table('tasks', 'Tasks', ['Task', 'Framework', 'State', 'Address']) +

@@ -1,3 +1,4 @@
+import { claimedRoute, isUnder } from './claims.js';
 import { targetOfUrl, type RouteTable } from './table.js';
 import { resolveService, rooted, type Upstream } from './service.js';
 
@@ -70,7 +71,7 @@ function route(table: RouteTable, url: string, path: string, query: string, rule
   if (agent) return guarded(toAgent(table, url, agent[0], agent[1]!, schemeOf(rules.masterUrl)));
   for (const [prefix, what] of LATER)
     if (isUnder(path, prefix)) return guarded(error(501, `not supported yet: ${what}`));
-  return anonymous(error(404, `there is nothing at ${path}`));
+  return pluginRoute(table, url, path) ?? anonymous(error(404, `there is nothing at ${path}`));
 }
 
 function service(table: RouteTable, rest: string, path: string, query: string, atMs: number): Decision {
@@ -86,6 +87,18 @@ function service(table: RouteTable, rest: string, path: string, query: string, a
       ? error(404, `service not found: ${found.reason}`)
       : error(503, 'the state of the cluster is not known yet'),
   );
+}
+
+/** The path stays as it is. Open to everybody only where that is so however the plugin may read it. */
+function pluginRoute(table: RouteTable, url: string, path: string): Decision | undefined {
+  const found = claimedRoute(table.claims, path);
+  if (found === undefined) return undefined;
+  const { plugin: name, endpoint, isPublic: isOpen } = found;
+  const target = targetOfUrl(table.endpoints.get(endpoint) ?? '');
+  if (target === undefined)
+    return { anonymous: isOpen, action: error(503, `plugin ${name} does not serve ${path} now`) };
+  const upstream = { name, targets: [target], path: url, prefix: undefined, trusted: false, public: isOpen };
+  return { anonymous: isOpen, action: { kind: 'proxy', upstream: { ...upstream, isSandboxed: true } } };
 }
 
 function exhibitor(table: RouteTable, url: string, path: string): Decision {
@@ -121,9 +134,6 @@ function toAgent(table: RouteTable, url: string, prefix: string, id: string, sch
   const upstream = { name: `agent ${id}`, targets: [target], path, prefix, trusted: true, public: false };
   return { kind: 'proxy', upstream, dropAcceptEncoding: true };
 }
-
-const isUnder = (path: string, prefix: string): boolean =>
-  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 
 /** Dot segments could climb out of a public prefix: they never count as public. */
 const isPublic = (path: string, prefixes: readonly string[]): boolean =>

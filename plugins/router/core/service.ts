@@ -14,6 +14,8 @@ export interface Upstream {
   readonly trusted: boolean;
   /** Anonymous requests may pass. */
   readonly public: boolean;
+  /** A plugin's that has pages here: what it answers must not act as the page of the cluster that the user has signed in to. */
+  readonly isSandboxed?: boolean;
 }
 
 export type ServiceRoute =
@@ -101,7 +103,9 @@ function fromFramework(table: RouteTable, idOrName: string, split: Split): Servi
 function fromEndpoint(table: RouteTable, name: string, split: Split): ServiceRoute | undefined {
   const url = NEVER.has(name) ? undefined : table.endpoints.get(name);
   const target = url === undefined ? undefined : targetOfUrl(url);
-  return target && single(name, target, split, PLATFORM.has(name));
+  const route = target && single(name, target, split, PLATFORM.has(name));
+  if (route?.kind !== 'upstream' || !table.claims.some(({ endpoint }) => endpoint === name)) return route;
+  return { ...route, upstream: { ...route.upstream, isSandboxed: true } };
 }
 
 const single = (name: string, target: Target, { path, prefix }: Split, trusted: boolean): ServiceRoute => ({

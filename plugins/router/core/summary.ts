@@ -13,6 +13,10 @@ export function summarize(table: RouteTable) {
       agents: table.agents.size,
       frameworks: table.frameworks.size,
     },
+    pages: table.claims
+      .filter(({ endpoint }) => table.endpoints.has(endpoint))
+      .flatMap(({ plugin, pages }) => pages.map(({ title, path }) => ({ title, path, plugin })))
+      .slice(0, ROWS_MAX),
     apps: first(table.plain).map(([name, app]) => {
       const running = [...app.instances.values()].filter(({ task }) => task.state === 'TASK_RUNNING');
       const path = name.split('.').reverse().map(encodeURIComponent).join('/');

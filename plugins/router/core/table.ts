@@ -1,4 +1,4 @@
-import { isTerminal } from '@mezzo/sdk/contract';
+import { isTerminal, type HttpClaim } from '@mezzo/sdk/contract';
 import type { MasterEvent, MasterResponseGetState, Task } from '@mezzo/sdk/api';
 import { App, appRules, publishedName, targetOf, type Target } from './apps.js';
 import {
@@ -29,6 +29,10 @@ export class RouteTable {
   readonly published = new Map<string, App>();
   readonly plain = new Map<string, App>();
   readonly endpoints = new Map<string, string>();
+  /** What plugins claim by their manifests. */
+  claims: readonly HttpClaim[] = [];
+  /** Some plugin is to be asked about some request. */
+  isWatched = false;
   /** False until a first state was taken over: "not found" would be a guess. */
   ready = false;
   /** Counts changes, for those who show the table. */
@@ -45,6 +49,12 @@ export class RouteTable {
   endpointsAre(endpoints: readonly { readonly name: string; readonly url: string }[]): void {
     this.endpoints.clear();
     for (const { name, url } of endpoints) this.endpoints.set(name, url);
+    this.changes++;
+  }
+
+  claimsAre(claims: readonly HttpClaim[]): void {
+    this.claims = claims;
+    this.isWatched = claims.some(({ middleware }) => middleware.length > 0);
     this.changes++;
   }
 

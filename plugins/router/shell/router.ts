@@ -1,8 +1,9 @@
-import type { ClusterInfo, Disposable, Listener, Logger, PluginStore } from '@mezzo/sdk/contract';
+import type { ClusterInfo, Disposable, HttpClaim, Listener, Logger, PluginStore } from '@mezzo/sdk/contract';
 import { MarathonHealth } from '@mezzo/sdk/framework';
 import { RouteTable } from '../core/table.js';
 import { reachableHost, type RouterConfig } from './config.js';
 import { Feed } from './feed.js';
+import { Gate } from './gate.js';
 import { ensureFirstLogin } from './first-login.js';
 import { LiveSummary } from './live-summary.js';
 import { Login } from './login.js';
@@ -39,6 +40,7 @@ export class Router implements Disposable {
   /** Base URL of the leading master. */
   masterUrl: string;
   private readonly passwords: Passwords;
+  private readonly live: LiveSummary;
   private readonly health: MarathonHealth;
   private readonly server: RouterServer;
   private readonly stopped = new AbortController();
@@ -56,7 +58,7 @@ export class Router implements Disposable {
     this.users = new Users(store);
     this.passwords = new Passwords(services.passwordCost);
     const login = new Login(this.users, this.passwords, this.tokens, tokenTtlSeconds);
-    const live = new LiveSummary(this.table);
+    const live = (this.live = new LiveSummary(this.table));
     this.feed = new Feed(this.table, () => live.changed());
     this.health = new MarathonHealth(
       (taskId, alive) => {
@@ -72,10 +74,12 @@ export class Router implements Disposable {
     const own = ownApplication({ iam, cluster, live, log, publicIp, version }).callback();
     const bodyMaxBytes = bodyMaxMib * 1_048_576;
     const engine = new HttpProxyEngine({ ...config, bodyMaxBytes });
+    const gate = new Gate(this.table, log);
     const parts = {
       table: this.table,
       tokens: this.tokens,
       engine,
+      gate,
       own,
       log,
       count: services.count ?? (() => undefined),
@@ -85,7 +89,7 @@ export class Router implements Disposable {
       masterUrl: this.masterUrl,
     });
     this.server = new RouterServer(parts, rules, { bodyMaxBytes, maxConnections });
-    this.owned.push(engine, live, this.feed, this.health, this.server);
+    this.owned.push(engine, gate, live, this.feed, this.health, this.server);
   }
 
   async listen(): Promise<void> {
@@ -99,8 +103,14 @@ export class Router implements Disposable {
     }
   }
 
+  claimsAre(claims: readonly HttpClaim[]): void {
+    this.table.claimsAre(claims);
+    this.live.changed();
+  }
+
   endpointsAre(endpoints: readonly { readonly name: string; readonly url: string }[]): void {
     this.table.endpointsAre(endpoints);
+    this.live.changed();
     this.health.urlIs(this.table.endpoints.get('marathon'));
   }
 

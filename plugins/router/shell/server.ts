@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MezzoError, messageOf, type Disposable, type Listener, type Logger } from '@mezzo/sdk/contract';
 import { handingOver, placeOf } from '@mezzo/sdk/runtime';
-import { clientHeaders, rewriteLocation, upstreamHeaders, type Headers } from '../core/headers.js';
+import { clientHeaders, rewriteLocation, sandboxed, upstreamHeaders, type Headers } from '../core/headers.js';
 import { decide, type Action, type Decision, type RouteRules } from '../core/routes.js';
 import type { Upstream } from '../core/service.js';
 import { Suspects } from '../core/suspects.js';
@@ -13,6 +13,7 @@ import { isCrossSite, presentedToken, type PresentedToken, type TokenClaims } fr
 import type { Target } from '../core/apps.js';
 import { sendError, sendErrorOnSocket } from './answers.js';
 import { clientIp } from './bodies.js';
+import type { Gate } from './gate.js';
 import type { Failure, Passage, ProxyEngine } from './proxy-engine.js';
 import type { Tokens } from './tokens.js';
 
@@ -20,6 +21,7 @@ export interface RouterParts {
   readonly table: RouteTable;
   readonly tokens: Tokens;
   readonly engine: ProxyEngine;
+  readonly gate: Gate;
   /** Answers what is the router's own. */
   readonly own: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   readonly log: Logger;
@@ -119,7 +121,10 @@ export class RouterServer implements Disposable {
           action,
           identity,
           (passage) => this.parts.engine.web(req, res, passage),
-          (status, reason) => sendError(req, res, status, reason),
+          (status, reason, location) => {
+            if (location !== undefined) res.setHeader('location', location);
+            sendError(req, res, status, reason);
+          },
         );
     }
   }
@@ -172,10 +177,17 @@ export class RouterServer implements Disposable {
     action: Extract<Action, { kind: 'proxy' }>,
     identity: Identity,
     go: (passage: Passage) => Promise<Failure | undefined>,
-    fail: (status: number, reason: string) => void,
+    fail: (status: number, reason: string, location?: string) => void,
   ): Promise<void> {
     const { upstream } = action;
-    const headers = this.headersFor(req, action, identity);
+    const { gate, table } = this.parts;
+    let headers = this.headersFor(req, action, identity);
+    if (table.isWatched) {
+      const said = await gate.ask(req, identity.claims?.uid, isOurs(req, identity));
+      if (!said.allow)
+        return 'redirect' in said ? fail(302, 'elsewhere', said.redirect) : fail(said.status, said.reason);
+      headers = { ...headers, ...said.headers };
+    }
     let failure: Failure | undefined = 'refused';
     for (const target of attempts(this.suspects.last(upstream.targets, performance.now()))) {
       const { path, trusted } = upstream;
@@ -194,19 +206,14 @@ export class RouterServer implements Disposable {
     fail(status, `${upstream.name}: ${reason}`);
   }
 
-  private headersFor(
-    req: IncomingMessage,
-    action: Extract<Action, { kind: 'proxy' }>,
-    { presented, claims }: Identity,
-  ): Headers {
-    const ours =
-      presented?.from === 'header' && (claims !== undefined || /token=/.test(req.headers.authorization ?? ''));
+  private headersFor(req: IncomingMessage, action: Extract<Action, { kind: 'proxy' }>, identity: Identity): Headers {
+    const { presented, claims } = identity;
     const encrypted = 'encrypted' in req.socket && req.socket.encrypted;
     return upstreamHeaders(
       req.headers,
       { ip: clientIp(req), scheme: encrypted ? 'https' : 'http' },
       {
-        ownAuthorization: ours,
+        ownAuthorization: isOurs(req, identity),
         token: action.upstream.trusted && claims ? presented?.jwt : undefined,
         dropAcceptEncoding: action.dropAcceptEncoding ?? false,
         upgrade: req.headers.upgrade !== undefined,
@@ -220,6 +227,10 @@ export class RouterServer implements Disposable {
     sendError(req, res, 500, 'something went wrong here: the log of the router says more');
   }
 }
+
+/** The Authorization header is, or looks like, a token of this cluster. */
+const isOurs = (req: IncomingMessage, { presented, claims }: Identity): boolean =>
+  presented?.from === 'header' && (claims !== undefined || /token=/.test(req.headers.authorization ?? ''));
 
 const FAILURES: Readonly<Record<Failure, readonly [status: number, reason: string]>> = {
   refused: [502, 'it does not accept connections'],
@@ -241,9 +252,14 @@ const mayRetry = (req: IncomingMessage, failure: Failure): boolean =>
 const hasBody = (req: IncomingMessage): boolean =>
   req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
 
-function answerOf(req: IncomingMessage, { trusted, prefix }: Upstream, target: Target): (headers: Headers) => Headers {
+function answerOf(
+  req: IncomingMessage,
+  { trusted, prefix, isSandboxed }: Upstream,
+  target: Target,
+): (headers: Headers) => Headers {
   return (headers) => {
-    const out = clientHeaders(headers, trusted);
+    const seen = clientHeaders(headers, trusted);
+    const out = isSandboxed ? sandboxed(seen) : seen;
     if (prefix !== undefined && typeof out['location'] === 'string')
       out['location'] = rewriteLocation(out['location'], prefix, target, req.headers.host);
     return out;
