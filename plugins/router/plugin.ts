@@ -43,8 +43,15 @@ export default definePlugin<RouterConfig>({
     });
     ctx.own(router);
     const endpoints = ctx.resolve(ENDPOINTS);
+    const claimsKnown = new Promise<void>((known) => {
+      ctx.own(
+        endpoints.watchClaims((claims) => {
+          router.claimsAre(claims);
+          known();
+        }),
+      );
+    });
     const neighboursKnown = new Promise<void>((known) => {
-      ctx.own(endpoints.watchClaims((claims) => router.claimsAre(claims)));
       ctx.own(
         endpoints.watch((all) => {
           router.endpointsAre(all);
@@ -55,6 +62,8 @@ export default definePlugin<RouterConfig>({
     const tasksKnown = follow(ctx, router, cluster.kernelUrl);
     // Who listens before it knows the routes refuses what it should serve; who waits for a master that is away serves nothing.
     await Promise.race([Promise.all([neighboursKnown, tasksKnown]), sleep(KNOW_FIRST_MS, undefined, { ref: false })]);
+    // Who must be asked before a request is passed on is no matter of luck: no word of the host, no router.
+    await claimsKnown;
     await router.listen();
     ctx.log.info('routing', { url: router.url });
     ctx.own(await endpoints.announce({ name: 'router', url: router.url }));

@@ -78,7 +78,10 @@ export interface Endpoints {
   announce(endpoint: EndpointAnnouncement): Promise<Disposable>;
   /** Calls at once with all that is known, and again upon each change. */
   watch(listener: (endpoints: readonly EndpointAnnouncement[]) => void): Disposable;
-  /** The same for what the plugins of this host claim of the front door, by their manifests, whether they run or not. */
+  /**
+   * What the plugins of this host claim of the front door, by their manifests, whether they run or not: calls as soon as that is known, and again
+   * upon each change.
+   */
   watchClaims(listener: (claims: readonly HttpClaim[]) => void): Disposable;
 }
 

@@ -33,7 +33,8 @@ export class HostPluginStore implements PluginStore {
 /** Announcements travel in the runner's status, so that a restarted host knows them with the first word it hears. */
 export class HostEndpoints implements Endpoints {
   private known: readonly EndpointAnnouncement[] = [];
-  private claims: readonly HttpClaim[] = [];
+  /** Undefined: the host has not said it yet. */
+  private claims: readonly HttpClaim[] | undefined;
   private readonly listeners = new Set<(endpoints: readonly EndpointAnnouncement[]) => void>();
   private readonly claimListeners = new Set<(claims: readonly HttpClaim[]) => void>();
   private following: AbortController | undefined;
@@ -61,7 +62,7 @@ export class HostEndpoints implements Endpoints {
 
   watchClaims(listener: (claims: readonly HttpClaim[]) => void) {
     this.claimListeners.add(listener);
-    listener(this.claims);
+    if (this.claims !== undefined) listener(this.claims);
     this.follow();
     return {
       dispose: () => {
