@@ -1,14 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeeperFiles } from './keeper.js';
 import type { OwnPluginFiles } from './own-plugin.js';
@@ -94,17 +85,5 @@ export class HostFiles {
         if (name !== 'state' && !versions.includes(name))
           rmSync(join(this.plugins, id, name), { recursive: true, force: true });
     }
-  }
-
-  /** Links the running SDK beside the unpacked plugins, where their imports of it are looked up. */
-  linkSdk(sdkDir: string): void {
-    const scope = join(this.plugins, 'node_modules', '@mezzo');
-    const link = join(scope, 'sdk');
-    if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(link) === sdkDir) return;
-    mkdirSync(scope, { recursive: true, mode: 0o700 });
-    const temp = `${link}.${process.pid}`;
-    rmSync(temp, { force: true });
-    symlinkSync(sdkDir, temp, 'dir');
-    renameSync(temp, link);
   }
 }

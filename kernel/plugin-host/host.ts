@@ -12,7 +12,7 @@ import {
   type PluginStatus,
   type RunsOn,
 } from '@mezzo/sdk/contract';
-import { sdkPackage, type PhaseTimeouts } from '@mezzo/sdk/runtime';
+import { linkSdk, sdkPackage, type PhaseTimeouts } from '@mezzo/sdk/runtime';
 import { Catalogue } from './catalogue.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { PluginCgroups } from './cgroups.js';
@@ -226,7 +226,7 @@ export class PluginHost {
   }
 
   private async begin(): Promise<void> {
-    this.files.linkSdk(this.sdk.dir);
+    linkSdk(this.files.plugins, this.sdk.dir);
     this.wantedFile.write(this.catalogue.wanted);
     const here = this.catalogue.all().filter(({ manifest }) => this.runsHere(manifest));
     const inKernel = here.filter(({ manifest }) => manifest.process === 'kernel');

@@ -122,3 +122,7 @@ const ROUTER_WORDS: readonly string[] = [
 
 /** Of the router itself: no plugin can claim it. */
 export const isRouterPath = (path: string): boolean => ROUTER_WORDS.includes(path.split('/', 2)[1] ?? '');
+
+/** `path` is `prefix`, or below it. */
+export const isUnder = (path: string, prefix: string): boolean =>
+  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');

@@ -1,4 +1,4 @@
-import { isRouterPath, type PluginManifest } from '../contract/index.js';
+import { isRouterPath, isUnder, type PluginManifest } from '../contract/index.js';
 
 const PATH = { type: 'string', pattern: '^(/[A-Za-z0-9_-][A-Za-z0-9._-]*){1,8}$', maxLength: 128 };
 const flag = { type: 'boolean', default: false };
@@ -27,10 +27,6 @@ export const HTTP = {
   },
 };
 
-/** `path` is `prefix`, or below it. */
-export const isBelow = (path: string, prefix: string): boolean =>
-  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
-
 export function wrongHttp({ http, permissions, process, runsOn }: PluginManifest): string | undefined {
   if (http === undefined) return undefined;
   if (process !== 'own' || !runsOn.includes('master'))
@@ -41,9 +37,9 @@ export function wrongHttp({ http, permissions, process, runsOn }: PluginManifest
     if (isRouterPath(path)) return `"mezzo.http.routes": ${path} is a path of the router itself`;
   // Whoever could shut these off could not be removed any more.
   for (const { path } of http.middleware)
-    if (isRouterPath(path) && !isBelow(path, '/service'))
+    if (isRouterPath(path) && !isUnder(path, '/service'))
       return `"mezzo.http.middleware": ${path} is a path of the router itself: /service and what plugins serve can be watched over`;
-  const stray = http.pages.find(({ path }) => !http.routes.some((route) => isBelow(path, route.path)));
+  const stray = http.pages.find(({ path }) => !http.routes.some((route) => isUnder(path, route.path)));
   return stray && `"mezzo.http.pages": ${stray.path} is not below one of its own routes`;
 }
 
@@ -55,7 +51,7 @@ export function routeConflicts(
     (http?.routes ?? []).flatMap(({ path }) =>
       plugins
         .filter((other) => other.id !== id)
-        .filter((other) => other.http?.routes.some((one) => isBelow(path, one.path) || isBelow(one.path, path)))
+        .filter((other) => other.http?.routes.some((one) => isUnder(path, one.path) || isUnder(one.path, path)))
         .map((other) => ({ id, problem: `${id} ${version} claims the route ${path}, which is of ${other.id}` })),
     ),
   );

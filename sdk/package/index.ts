@@ -1,4 +1,4 @@
-export { isBelow, routeConflicts } from './http-claims.js';
+export { routeConflicts } from './http-claims.js';
 export { manifestOf, manifestOfEntry, PLUGIN_ID_PATTERN, requireSdk, unmetDependencies } from './manifest.js';
 export * from './signature.js';
 export {

@@ -20,5 +20,5 @@ export {
 export { loadEntry, removeSocket } from './load-entry.js';
 export { onJsonLines } from './json-lines.js';
 export * from './run-spec.js';
-export { sdkPackage, type SdkPackage } from './sdk-package.js';
+export { linkSdk, sdkPackage, type SdkPackage } from './sdk-package.js';
 export { withoutStrays } from './stray-descriptors.js';

@@ -86,11 +86,11 @@ function hostOf(origin: string): string {
   }
 }
 
-/** The whole body as text; undefined when it is larger than that. */
-export async function readText(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
+/** The whole body of a request or an answer as text; undefined when it is larger than that. */
+export async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     bytes += chunk.length;
     if (bytes > maxBytes) return undefined;
     chunks.push(chunk);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   ContainerCheckpoint,
   ContainerCommand,
@@ -11,22 +10,10 @@ import type {
   LaunchedContainer,
 } from '../points/containerizer.js';
 import type { ContainerizerSuiteOptions } from './containerizer-suite.js';
+import { eventually } from './eventually.js';
 
 /** In the environment of everything that a law starts, so that what is left over is found. */
 const MARK = 'MEZZO_SUITE';
-const POLL_MS = 10;
-/** By how much all deadlines are longer than on a usual machine: for emulated ones. */
-export const PATIENCE = Number(process.env.MEZZO_TEST_PATIENCE ?? 1);
-
-/** Repeats until it holds; throws at the deadline. */
-export async function eventually(
-  what: string,
-  holds: () => Promise<boolean>,
-  timeoutMs = 10_000 * PATIENCE,
-): Promise<void> {
-  for (const deadline = Date.now() + timeoutMs; !(await holds()); await sleep(POLL_MS))
-    assert.ok(Date.now() < deadline, `${what}: not within ${timeoutMs} ms`);
-}
 
 /** One law's containers, in a directory of their own. */
 export class Bench {

@@ -7,7 +7,8 @@ import type {
   ContainerSpec,
   ContainerStreams,
 } from '../points/containerizer.js';
-import { Bench, eventually, PATIENCE } from './containerizer-bench.js';
+import { Bench } from './containerizer-bench.js';
+import { eventually, PATIENCE } from './eventually.js';
 import { SHELL_BEHAVIOURS, type Behaviours } from './containerizer-behaviours.js';
 
 export interface ContainerizerSuiteOptions {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { DiscoverySink, RunningTask, RunningTaskChange } from '../points/discovery-sink.js';
 import type { Law } from './containerizer-suite.js';
+import { lawsAbout } from './sink-law.js';
 
 export interface DiscoverySinkSuiteOptions {
   /** A sink of its own for each law, which shows nothing yet. */
@@ -35,23 +36,11 @@ interface Calls {
   shows(expected: Readonly<Record<string, string>>): Promise<void>;
 }
 
-const LAW_TIMEOUT_MS = 20_000;
-
 /** What every discovery sink promises. The caller hands each law to its test runner. */
 export function discoverySinkSuite({ create, unbreakable }: DiscoverySinkSuiteOptions): Law[] {
-  const law = (title: string, check: Check, skip?: string): Law => ({
-    title,
-    timeoutMs: LAW_TIMEOUT_MS,
-    ...(skip !== undefined && { skip }),
-    run: async () => {
-      const under = await create();
-      try {
-        await check(under, callsOf(under));
-      } finally {
-        await under.close();
-      }
-    },
-  });
+  const about = lawsAbout(create);
+  const law = (title: string, check: Check, skip?: string): Law =>
+    about(title, (under) => check(under, callsOf(under)), skip);
   return [
     law('what runs is shown, and nothing else', async (_, { replace, shows }) => {
       await replace();

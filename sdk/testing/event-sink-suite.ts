@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { MasterEvent } from '../api/messages.js';
 import type { EventBatch, EventSink } from '../points/event-sink.js';
 import type { Law } from './containerizer-suite.js';
+import { lawsAbout } from './sink-law.js';
 
 export interface EventSinkSuiteOptions {
   /** A sink of its own for each law, which has kept nothing yet. */
@@ -23,25 +24,14 @@ export interface EventSinkUnderTest {
 
 type Check = (under: EventSinkUnderTest, sink: (batch: EventBatch) => Promise<void>) => Promise<void>;
 
-const LAW_TIMEOUT_MS = 20_000;
 /** How soon a call must end whose signal is aborted. */
 const GIVES_UP_WITHIN_MS = 5_000;
 
 /** What every event sink promises. The caller hands each law to its test runner. */
 export function eventSinkSuite({ create, unbreakable }: EventSinkSuiteOptions): Law[] {
-  const law = (title: string, check: Check, skip?: string): Law => ({
-    title,
-    timeoutMs: LAW_TIMEOUT_MS,
-    ...(skip !== undefined && { skip }),
-    run: async () => {
-      const under = await create();
-      try {
-        await check(under, async (batch) => under.sink.write(batch, new AbortController().signal));
-      } finally {
-        await under.close();
-      }
-    },
-  });
+  const about = lawsAbout(create);
+  const law = (title: string, check: Check, skip?: string): Law =>
+    about(title, (under) => check(under, async (batch) => under.sink.write(batch, new AbortController().signal)), skip);
   return [
     law('what it has resolved is kept, in order, and nothing else', async (under, write) => {
       await write({ events: [snapshot()], missed: true, why: 'start' });

@@ -7,6 +7,7 @@ export { FakeIsolator, type FakeIsolatorOptions } from './fake-isolator.js';
 export { isolatorSuite, type IsolatorSuiteOptions } from './isolator-suite.js';
 export { cliCommandsSuite, type CliCommandsSuiteOptions } from './cli-commands-suite.js';
 export * from './command-harness.js';
+export { eventually } from './eventually.js';
 export {
   discoverySinkSuite,
   type DiscoverySinkSuiteOptions,

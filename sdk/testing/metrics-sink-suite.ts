@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MetricSample, MetricsSink, Scrape } from '../points/metrics-sink.js';
 import type { Law } from './containerizer-suite.js';
+import { lawsAbout } from './sink-law.js';
 
 export interface MetricsSinkSuiteOptions {
   /** A sink of its own for each law. */
@@ -26,24 +27,17 @@ export interface ArrivedSample {
 
 type Check = (under: MetricsSinkUnderTest, write: (...scrapes: Scrape[]) => Promise<void>) => Promise<void>;
 
-const LAW_TIMEOUT_MS = 20_000;
 const ODD = ['', ' ', '\n', '"', '\\', ',', '=', '|', ':', '#', 'a b', '𝔘', '\u0000', 'x'.repeat(5000)];
 
 /** What every metrics sink promises. The caller hands each law to its test runner. */
 export function metricsSinkSuite({ create, unbreakable }: MetricsSinkSuiteOptions): Law[] {
-  const law = (title: string, check: Check, skip?: string): Law => ({
-    title,
-    timeoutMs: LAW_TIMEOUT_MS,
-    ...(skip !== undefined && { skip }),
-    run: async () => {
-      const under = await create();
-      try {
-        await check(under, async (...scrapes) => under.sink.write(scrapes, new AbortController().signal));
-      } finally {
-        await under.close();
-      }
-    },
-  });
+  const about = lawsAbout(create);
+  const law = (title: string, check: Check, skip?: string): Law =>
+    about(
+      title,
+      (under) => check(under, async (...scrapes) => under.sink.write(scrapes, new AbortController().signal)),
+      skip,
+    );
   return [
     law('its interval is one that it may have', async ({ sink: { intervalSeconds } }) =>
       assert.ok(intervalSeconds >= 1 && intervalSeconds <= 86_400, `${intervalSeconds} s`),

@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERIZER, type Containerizer, type ContainerResources } from '../../sdk/points/containerizer.js';
-import { Bench, eventually, PATIENCE } from '../../sdk/testing/containerizer-bench.js';
+import { Bench } from '../../sdk/testing/containerizer-bench.js';
+import { eventually, PATIENCE } from '../../sdk/testing/eventually.js';
 import { SHELL_BEHAVIOURS as does } from '../../sdk/testing/containerizer-behaviours.js';
 import { containerizerSuite, type ContainerizerSuiteOptions, type Law } from '../../sdk/testing/containerizer-suite.js';
 import { PluginHarness } from '../../sdk/testing/plugin-harness.js';

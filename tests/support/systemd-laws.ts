@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { clusterKey, mintToken } from '../../sdk/secrets/index.js';
-import { PATIENCE } from '../../sdk/testing/containerizer-bench.js';
+import { PATIENCE } from '../../sdk/testing/eventually.js';
 import type { Law } from '../../sdk/testing/containerizer-suite.js';
 import { until } from './poll.js';
 import { isRunning, pids, readProc, startTime } from './proc.js';

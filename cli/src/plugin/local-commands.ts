@@ -1,9 +1,8 @@
-import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Interfaces } from '@oclif/core';
 import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
 import { inspectPackage, integrityOf, requireSdk, signerOf, unpackPackage, type TrustedKey } from '@mezzo/sdk/package';
-import { sdkPackage } from '@mezzo/sdk/runtime';
+import { linkSdk, sdkPackage } from '@mezzo/sdk/runtime';
 import type { Cluster } from '../lib/cluster.js';
 import { writeJson } from '../lib/workdir.js';
 import {
@@ -38,13 +37,14 @@ export async function addCommands(
   builtIn: BuiltInWords,
   spare?: InstalledCommands,
 ): Promise<InstalledCommands> {
-  const { id, name, version, sdk, cli } = manifest;
+  const { id, name, version, cli } = manifest;
   requireNames(manifest, builtIn);
   if (cli === undefined) throw noCommands(id, version);
-  requireSdk(manifest, sdkPackage().version);
+  const sdk = sdkPackage();
+  requireSdk(manifest, sdk.version);
   await unpackPackage(commandsDir(), manifest, bytes, integrity);
-  linkSdk();
-  const added = { id, name, version, integrity, sdk, ...cli };
+  linkSdk(commandsDir(), sdk.dir);
+  const added = { id, name, version, integrity, sdk: manifest.sdk, ...cli };
   keep([...installedCommands().filter((one) => one.id !== id), added], spare);
   return added;
 }
@@ -68,20 +68,6 @@ function keep(plugins: readonly InstalledCommands[], spare?: InstalledCommands):
   );
   writeJson(indexFile(), { format: 1, plugins });
   for (const one of gone) rmSync(packageDir(one), { recursive: true, force: true });
-}
-
-/** The SDK of this `mezzo`, which may lie elsewhere than yesterday's. */
-export function linkSdk(): void {
-  const link = join(commandsDir(), 'node_modules', '@mezzo', 'sdk');
-  const { dir } = sdkPackage();
-  try {
-    if (readlinkSync(link) === dir) return;
-  } catch {
-    // There is none yet.
-  }
-  mkdirSync(dirname(link), { recursive: true, mode: 0o700 });
-  rmSync(link, { recursive: true, force: true });
-  symlinkSync(dir, link);
 }
 
 /** Throws COMMAND_TAKEN when a command would stand in the way of one of Mezzo's, or of another plugin's. */

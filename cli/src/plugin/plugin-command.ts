@@ -2,11 +2,10 @@ import { Args, Flags, type Command, type Interfaces } from '@oclif/core';
 import { MezzoError, messageOf } from '@mezzo/sdk/contract';
 import { requireSdk } from '@mezzo/sdk/package';
 import type { CommandFlag, CommandRequest, PluginCommand } from '@mezzo/sdk/points/command';
-import { loadEntry, sdkPackage, withDeadline } from '@mezzo/sdk/runtime';
+import { linkSdk, loadEntry, sdkPackage, withDeadline } from '@mezzo/sdk/runtime';
 import type { Cluster } from '../lib/cluster.js';
 import { clusterFlags, MezzoCommand } from '../lib/command.js';
-import { packageDir, type InstalledCommands } from './commands-index.js';
-import { linkSdk } from './local-commands.js';
+import { commandsDir, packageDir, type InstalledCommands } from './commands-index.js';
 
 const LOAD_MS = 10_000;
 
@@ -27,8 +26,9 @@ export async function loadCommand(installed: InstalledCommands, name: string): P
 }
 
 async function load(installed: InstalledCommands, name: string): Promise<Command.Class> {
-  requireSdk(installed, sdkPackage().version);
-  linkSdk();
+  const sdk = sdkPackage();
+  requireSdk(installed, sdk.version);
+  linkSdk(commandsDir(), sdk.dir);
   const command = await definitionOf(installed, name);
   return class extends RunPluginCommand {
     static override id = name.replaceAll(' ', ':');

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PluginManifest } from '@mezzo/sdk/contract';
 import type { RunningTask } from '@mezzo/sdk/points/discovery-sink';
-import { discoverySinkSuite, FakeOperatorEvents, PluginHarness } from '@mezzo/sdk/testing';
+import { discoverySinkSuite, eventually, FakeOperatorEvents, PluginHarness } from '@mezzo/sdk/testing';
 import plugin from './plugin.js';
 import { WrittenTasks } from './written-tasks.js';
 
@@ -32,11 +31,14 @@ test('the plugin writes into its state directory what it serves', async () => {
   const harness = await PluginHarness.start(plugin, { manifest, cluster: { stateDir }, sinks: { events } });
   assert.equal(harness.state, 'active', harness.reason);
   const { url } = harness.endpoints.list[0]!;
+  const hosts = join(stateDir, 'hosts');
   const says = (expected: string): Promise<void> =>
     eventually(
+      `it says ${expected}`,
       async () =>
         (await (await fetch(`${url}/hosts`)).text()) === expected &&
-        readFileSync(join(stateDir, 'hosts'), 'utf8') === expected,
+        existsSync(hosts) &&
+        readFileSync(hosts, 'utf8') === expected,
     );
   events.addTask('web', { name: 'The web' });
   await says('10.0.0.1 the-web.marathon.cluster\n');
@@ -46,15 +48,3 @@ test('the plugin writes into its state directory what it serves', async () => {
   await harness.stop();
   rmSync(stateDir, { recursive: true });
 });
-
-async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; ; await sleep(20)) {
-    if (
-      await Promise.resolve()
-        .then(holds)
-        .catch(() => false)
-    )
-      return;
-    assert.ok(Date.now() < deadline, 'not within 10 s');
-  }
-}

@@ -1,8 +1,4 @@
-import { isRouterPath, type HttpClaim } from '@mezzo/sdk/contract';
-
-/** `path` is `prefix`, or below it. */
-export const isUnder = (path: string, prefix: string): boolean =>
-  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
+import { isRouterPath, isUnder, type HttpClaim } from '@mezzo/sdk/contract';
 
 export interface ClaimedRoute {
   readonly plugin: string;
@@ -17,7 +13,10 @@ export function claimedRoute(claims: readonly HttpClaim[], path: string): Claime
   if (found === undefined) return undefined;
   const { plugin, endpoint, isPublic } = found;
   const readings = isPublic ? readingsOf(path) : [];
-  const isOpen = readings?.every((one) => longest(claims, one)?.isPublic && longest(claims, one)?.plugin === plugin);
+  const isOpen = readings?.every((one) => {
+    const read = longest(claims, one);
+    return read?.isPublic && read.plugin === plugin;
+  });
   return { plugin, endpoint, isPublic: isPublic && isOpen === true };
 }
 

@@ -1,4 +1,5 @@
-import { claimedRoute, isUnder } from './claims.js';
+import { isUnder } from '@mezzo/sdk/contract';
+import { claimedRoute } from './claims.js';
 import { targetOfUrl, type RouteTable } from './table.js';
 import { resolveService, rooted, type Upstream } from './service.js';
 

@@ -7,6 +7,7 @@ import {
   type MiddlewareDecision,
   type MiddlewareRequest,
 } from '@mezzo/sdk/points/router-middleware';
+import { readText } from '@mezzo/sdk/runtime';
 import { watchersOf, type Watcher } from '../core/claims.js';
 import { headersForMiddleware } from '../core/headers.js';
 import { targetOfUrl, type RouteTable } from '../core/table.js';
@@ -79,13 +80,9 @@ export class Gate implements Disposable {
         .once('error', reject)
         .end(body);
     });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      if ((bytes += chunk.length) > MAX_DECISION_BYTES) throw new Error('its answer is too long');
-      chunks.push(chunk);
-    }
+    const text = await readText(response, MAX_DECISION_BYTES);
+    if (text === undefined) throw new Error('its answer is too long');
     if (response.statusCode !== 200) throw new Error(`it answered ${response.statusCode}`);
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    return JSON.parse(text) as unknown;
   }
 }

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { headersOf, newAgent, type ConnectionOptions } from '../../framework/event-feed.js';
+import { readText } from '../serving.js';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -38,20 +39,11 @@ export function clusterHttp(own: Pick<ConnectionOptions, 'headers' | 'ca'>): Clu
         ...(body !== undefined && { body }),
       });
       const { location } = answer.headers;
-      const text = await boundedText(answer.body, maxBytes);
+      const text = await readText(answer.body, maxBytes);
+      if (text === undefined) throw new Error(`the answer has more than ${maxBytes} bytes`);
       if (answer.statusCode < 300 || answer.statusCode >= 400 || typeof location !== 'string' || hop >= redirects)
         return { status: answer.statusCode, text, url };
       url = new URL(location, url).href;
     }
   };
-}
-
-async function boundedText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    if ((bytes += chunk.length) > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
