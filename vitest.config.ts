@@ -7,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const alias = [
   { find: /^@mezzo\/sdk\/points\/(.*)$/, replacement: at('sdk/points/$1.ts') },
   {
-    find: /^@mezzo\/sdk\/(contract|runtime|api|framework|package|backup|secrets|testing)$/,
+    find: /^@mezzo\/sdk\/(contract|runtime|api|framework|package|backup|secrets|store|testing)$/,
     replacement: at('sdk/$1/index.ts'),
   },
   { find: /^@mezzo\/kernel\/(.*)$/, replacement: at('kernel/$1.ts') },

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { MemoryLog } from '@mezzo/sdk/store';
 import type { AgentSubscribe } from '../kernel/core/protocol.js';
-import type { MemoryLog } from '../kernel/shell/store/memory-store.js';
 import { fromWireJson, toWireJson } from '../kernel/shell/wire-json.js';
 import { subscribeOf, taskOf } from './load/bodies.js';
 import { Crowd } from './load/crowd.js';

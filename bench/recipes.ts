@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asId, type AgentId } from '@mezzo/sdk/contract';
+import type { Store } from '@mezzo/sdk/points/store-driver';
 import { Allocator, type Grant } from '../kernel/core/allocator/index.js';
 import type { RegistryWrite } from '../kernel/core/master/index.js';
 import { Resources } from '../kernel/core/resources/index.js';
 import { readRegistry, storeWrite } from '../kernel/shell/master/registry.js';
-import type { Store } from '../kernel/ports/store.js';
-import { LevelStore } from '../kernel/shell/store/level-store.js';
+import { openLevelStore } from '../kernel/shell/store/level-store.js';
 import { ZookeeperStore } from '../kernel/shell/store/zookeeper-store.js';
 import { ZookeeperSession } from '../kernel/shell/zookeeper/session.js';
 import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../tests/support/zookeeper-server.js';
@@ -312,7 +312,7 @@ function sortTree(row: Row, height: number, width: number): void {
 /** On a disk that is synced; and on a ZooKeeper that syncs, where there is one. */
 async function registrars(report: Report): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'mezzo-registrar-'));
-  await registrar(report, 'registrar', () => LevelStore.open(directory));
+  await registrar(report, 'registrar', () => openLevelStore(directory));
   rmSync(directory, { recursive: true, force: true });
   if (zookeeperServerMissing() ?? (await zookeeperClientMissing())) return;
   const server = await ZookeeperServer.start();

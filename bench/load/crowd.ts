@@ -1,5 +1,6 @@
 import type { FrameworkInfo } from '@mezzo/sdk/api';
 import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
+import { MemoryStore, type MemoryLog } from '@mezzo/sdk/store';
 import type { AgentSubscribe, DownRecord } from '../../kernel/core/protocol.js';
 import { createMasterState } from '../../kernel/core/master/index.js';
 import type { Body } from '../../kernel/http/answer-body.js';
@@ -8,7 +9,6 @@ import { gatherMetrics } from '../../kernel/http/master/metrics.js';
 import { bitByBit, inSlices } from '../../kernel/http/slices.js';
 import { systemClock, systemRandom } from '../../kernel/shell/clock.js';
 import { MasterShell, type Sink } from '../../kernel/shell/master/master-shell.js';
-import { MemoryStore, type MemoryLog } from '../../kernel/shell/store/memory-store.js';
 import { frameworkInfo, options } from '../../tests/support/master-harness.js';
 import { NO_HISTORY, subscribeOf } from './bodies.js';
 

@@ -2,13 +2,13 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { MasterInfo } from '@mezzo/sdk/api';
 import { MezzoError, type Logger } from '@mezzo/sdk/contract';
+import type { Store } from '@mezzo/sdk/points/store-driver';
+import { LockFile } from '@mezzo/sdk/runtime';
+import { MemoryStore } from '@mezzo/sdk/store';
 import type { Coordination } from '../ports/coordination.js';
-import type { Store } from '../ports/store.js';
 import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
-import { LockFile } from '../shell/coordination/lock-file.js';
 import { ZookeeperCoordination } from '../shell/coordination/zookeeper.js';
-import { LevelStore } from '../shell/store/level-store.js';
-import { MemoryStore } from '../shell/store/memory-store.js';
+import { openLevelStore } from '../shell/store/level-store.js';
 import { ZookeeperStore } from '../shell/store/zookeeper-store.js';
 import type { MasterFlags } from './master-flags.js';
 
@@ -33,7 +33,7 @@ export class Election {
     const { zk, registry } = flags;
     const inMemory = registry === 'in_memory';
     if (zk === undefined) {
-      const openStore = inMemory ? memory : () => LevelStore.open(join(workDir, 'store'));
+      const openStore = inMemory ? memory : () => openLevelStore(join(workDir, 'store'));
       return new Election(new EmbeddedCoordination(workDir), openStore, () => Promise.resolve());
     }
     assertReachable(flags.advertise_ip ?? flags.ip);

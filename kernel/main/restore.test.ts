@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeBackup } from '@mezzo/sdk/backup';
+import type { DurableStore } from '@mezzo/sdk/points/store-driver';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EmbeddedCoordination } from '../shell/coordination/embedded.js';
-import { LevelStore } from '../shell/store/level-store.js';
+import { openLevelStore } from '../shell/store/level-store.js';
 import { loadFlags } from './flags.js';
 import { restore, restoreFlags } from './restore.js';
 
@@ -27,8 +28,8 @@ async function write(change: object): Promise<void> {
 }
 const run = (...argv: string[]) =>
   restore(loadFlags(restoreFlags, { argv: [`--work_dir=${dir}`, `--from=${file}`, ...argv], env: {} }));
-async function inStore<T>(act: (store: LevelStore) => T | Promise<T>): Promise<T> {
-  const store = await LevelStore.open(join(dir, 'store'));
+async function inStore<T>(act: (store: DurableStore) => T | Promise<T>): Promise<T> {
+  const store = await openLevelStore(join(dir, 'store'));
   try {
     return await act(store);
   } finally {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readBackup, type BackupHeader } from '@mezzo/sdk/backup';
 import { hasCode, messageOf, MezzoError, type StoreEntry } from '@mezzo/sdk/contract';
-import type { DurableStore } from '../ports/store.js';
-import { LockFile } from '../shell/coordination/lock-file.js';
+import type { DurableStore } from '@mezzo/sdk/points/store-driver';
+import { LockFile } from '@mezzo/sdk/runtime';
+import { STORE_FORMAT, tooNew } from '@mezzo/sdk/store';
 import { contenders } from '../shell/coordination/zookeeper.js';
-import { LevelStore } from '../shell/store/level-store.js';
-import { STORE_FORMAT, tooNew } from '../shell/store/store-entry.js';
+import { openLevelStore } from '../shell/store/level-store.js';
 import { ZookeeperStore } from '../shell/store/zookeeper-store.js';
 import { ZookeeperSession } from '../shell/zookeeper/session.js';
 import { loadConfig } from './config.js';
@@ -72,7 +72,7 @@ async function openTarget({ zk, zk_session_timeout, work_dir }: RestoreFlags): P
   const name = join(workDir, 'store');
   const lock = await LockFile.acquire(join(workDir, 'master.lock'));
   try {
-    const store = await LevelStore.open(name);
+    const store = await openLevelStore(name);
     return { name, store, close: () => store.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();

@@ -1,6 +1,7 @@
 // For plugins
 export { definePlugin, skipped } from './define-plugin.js';
 export { inject, injectable } from './di.js';
+export { LockFile } from './lock-file.js';
 export { middlewareListener } from './router-middleware.js';
 export * from './serving.js';
 

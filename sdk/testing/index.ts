@@ -26,4 +26,6 @@ export {
   type MetricsSinkUnderTest,
 } from './metrics-sink-suite.js';
 export * from './plugin-harness.js';
+export { storeDriverSuite, type StoreDriverMedium, type StoreDriverSuiteOptions } from './store-driver-suite.js';
+export { storeSuite, type StoreMedium, type StoreSuiteOptions } from './store-suite.js';
 export * from './virtual-time.js';

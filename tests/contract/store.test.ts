@@ -1,48 +1,78 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
-import { LevelStore, type LevelStoreOptions } from '../../kernel/shell/store/level-store.js';
-import { MemoryStore, type MemoryLog } from '../../kernel/shell/store/memory-store.js';
+import { MemoryStore, type LoggedStoreOptions, type MemoryLog } from '@mezzo/sdk/store';
+import { storeDriverSuite, storeSuite, type Law, type StoreDriverMedium } from '@mezzo/sdk/testing';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { openLevelStore } from '../../kernel/shell/store/level-store.js';
 import { ZookeeperStore, type ZookeeperStoreOptions } from '../../kernel/shell/store/zookeeper-store.js';
 import { ZookeeperSession } from '../../kernel/shell/zookeeper/session.js';
 import { FakeSession, FakeZookeeper } from '../support/fake-zookeeper.js';
 import { describeIf } from '../support/skip.js';
 import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
-import { durableSuite, storeSuite, type StoreMedium } from './store-suite.js';
 
-async function levelMedium(options: LevelStoreOptions): Promise<StoreMedium<LevelStore>> {
-  const directory = await mkdtemp(join(tmpdir(), 'mezzo-store-'));
+const check = (name: string, laws: readonly Law[]) =>
+  describe(name, () =>
+    laws.forEach(({ title, timeoutMs, skip, run }) =>
+      skip === undefined ? it(title, { timeout: timeoutMs }, run) : it.skip(`${title} (${skip})`),
+    ),
+  );
+
+async function levelMedium(options?: LoggedStoreOptions): Promise<StoreDriverMedium> {
+  const home = await mkdtemp(join(tmpdir(), 'mezzo-store-'));
+  const directory = join(home, 'store');
+  let copies = 0;
   return {
-    open: () => LevelStore.open(directory, options),
-    destroy: () => rm(directory, { recursive: true }),
+    open: () => openLevelStore(directory, options),
+    crashed: async () => {
+      const copy = join(home, String(++copies));
+      await cp(directory, copy, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+      return openLevelStore(copy, options);
+    },
+    destroy: () => rm(home, { recursive: true }),
   };
 }
 
-storeSuite('MemoryStore', () => {
-  const log: MemoryLog = [];
-  return Promise.resolve({ open: () => Promise.resolve(new MemoryStore(log)), destroy: () => Promise.resolve() });
-});
-storeSuite('LevelStore', () => levelMedium({}));
-storeSuite('LevelStore with a snapshot after every other entry', () => levelMedium({ snapshotEvery: 2 }));
-
-function fakeMedium(loseEvery: number, options?: ZookeeperStoreOptions): Promise<StoreMedium<ZookeeperStore>> {
+function fakeMedium(loseEvery: number, options?: ZookeeperStoreOptions): Promise<StoreDriverMedium> {
   const server = new FakeZookeeper();
   const open = (): Promise<ZookeeperStore> => {
     const session = new FakeSession(server);
     session.loseEvery = loseEvery;
     return ZookeeperStore.open(session, '/store', options);
   };
-  return Promise.resolve({ open, destroy: () => Promise.resolve() });
+  return Promise.resolve({ open, crashed: open, destroy: () => Promise.resolve() });
 }
-storeSuite('ZookeeperStore on nodes in memory', () => fakeMedium(Infinity));
-storeSuite('ZookeeperStore with a snapshot after every other entry', () => fakeMedium(Infinity, { snapshotEvery: 2 }));
-storeSuite('ZookeeperStore where answers are lost', () => fakeMedium(3, { snapshotEvery: 5 }));
 
-const SOURCES = { LevelStore: () => levelMedium({}), ZookeeperStore: () => fakeMedium(Infinity) };
-durableSuite('LevelStore', () => levelMedium({ snapshotEvery: 3 }), SOURCES);
-durableSuite('ZookeeperStore', () => fakeMedium(Infinity, { snapshotEvery: 3 }), SOURCES);
-durableSuite('ZookeeperStore where answers are lost', () => fakeMedium(3), SOURCES);
+check(
+  'MemoryStore',
+  storeSuite({
+    create: () => {
+      const log: MemoryLog = [];
+      return Promise.resolve({ open: () => Promise.resolve(new MemoryStore(log)), destroy: () => Promise.resolve() });
+    },
+  }),
+);
+
+const level = (create: () => Promise<StoreDriverMedium>) =>
+  storeDriverSuite({ create, shared: false, sources: { ZooKeeper: () => fakeMedium(Infinity) } });
+check('the embedded store', level(levelMedium));
+check(
+  'the embedded store with a snapshot after every other entry',
+  level(() => levelMedium({ snapshotEvery: 2 })),
+);
+
+const zookeeper = (create: () => Promise<StoreDriverMedium>) =>
+  storeDriverSuite({ create, shared: true, sources: { 'the embedded store': levelMedium } });
+const inMemory: Readonly<Record<string, [number, ZookeeperStoreOptions?]>> = {
+  'ZookeeperStore on nodes in memory': [Infinity],
+  'ZookeeperStore with a snapshot after every other entry': [Infinity, { snapshotEvery: 2 }],
+  'ZookeeperStore where answers are lost': [3, { snapshotEvery: 5 }],
+};
+for (const [name, given] of Object.entries(inMemory))
+  check(
+    name,
+    zookeeper(() => fakeMedium(...given)),
+  );
 
 describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'on a real ZooKeeper', () => {
   let server: ZookeeperServer;
@@ -52,19 +82,24 @@ describeIf(zookeeperServerMissing() ?? (await zookeeperClientMissing()), 'on a r
   }, 60_000);
   afterAll(() => server.stop());
 
-  async function medium(options?: ZookeeperStoreOptions): Promise<StoreMedium<ZookeeperStore>> {
+  async function medium(options?: ZookeeperStoreOptions): Promise<StoreDriverMedium> {
     const path = `/store-${++stores}`;
+    const digest = stores % 2 === 0 ? 'ann:secret' : undefined;
     const sessions: ZookeeperSession[] = [];
     const open = async (): Promise<ZookeeperStore> => {
-      const address = { servers: server.hostPort, path, digest: stores % 2 === 0 ? 'ann:secret' : undefined };
-      const session = await ZookeeperSession.open(address, 10_000);
+      const session = await ZookeeperSession.open({ servers: server.hostPort, path, digest }, 10_000);
       sessions.push(session);
       return ZookeeperStore.open(session, path, options);
     };
     const destroy = (): Promise<void> => Promise.resolve(sessions.forEach((session) => session.close()));
-    return Promise.resolve({ open, destroy });
+    return Promise.resolve({ open, crashed: open, destroy });
   }
-  durableSuite('ZookeeperStore', () => medium(), { ...SOURCES, 'ZookeeperStore on a server': () => medium() });
-  storeSuite('ZookeeperStore', () => medium());
-  storeSuite('ZookeeperStore with a snapshot after every other entry', () => medium({ snapshotEvery: 2 }));
+  check(
+    'ZookeeperStore',
+    zookeeper(() => medium()),
+  );
+  check(
+    'ZookeeperStore with a snapshot after every other entry',
+    zookeeper(() => medium({ snapshotEvery: 2 })),
+  );
 });

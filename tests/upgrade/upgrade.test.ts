@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { Logger } from '@mezzo/sdk/contract';
 import { Level } from 'level';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Store } from '@mezzo/sdk/points/store-driver';
 import { createAgentState } from '../../kernel/core/agent/state.js';
 import { agentMachine } from '../../kernel/core/agent/step.js';
 import type { AgentEvent } from '../../kernel/core/agent/events.js';
-import type { Store } from '../../kernel/ports/store.js';
 import { JournalCheckpointStore } from '../../kernel/shell/agent/checkpoint-store.js';
-import { LevelStore } from '../../kernel/shell/store/level-store.js';
+import { openLevelStore } from '../../kernel/shell/store/level-store.js';
 import { ZookeeperStore } from '../../kernel/shell/store/zookeeper-store.js';
 import { ask, post, startTestMaster } from '../golden/master-support.js';
 import { config } from '../support/agent-world.js';
@@ -137,7 +137,7 @@ describe.each(versions.filter((version) => has(version, 'zookeeper.json')))(
   (version) => {
     test('is what its embedded store holds, and it goes on', async () => {
       await layStore(version, dir);
-      const embedded = await LevelStore.open(join(dir, 'store'));
+      const embedded = await openLevelStore(join(dir, 'store'));
       const expected = embedded.list('').map(({ key, value }) => [key, value] as const);
       await embedded.close();
       const store = await layNodes(version);

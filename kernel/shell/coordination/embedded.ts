@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { MasterInfo } from '@mezzo/sdk/api';
+import { LockFile } from '@mezzo/sdk/runtime';
 import type { Coordination, Leadership } from '../../ports/coordination.js';
 import { LeadershipNews, NOBODY } from './leadership-news.js';
-import { LockFile } from './lock-file.js';
 
 /** One master, which leads as soon as it asks to. A lock file keeps a second one out of the same directory. */
 export class EmbeddedCoordination implements Coordination {

@@ -7,11 +7,11 @@ import {
 } from '@mezzo/sdk/api';
 import { asId, MezzoError, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
+import type { Store, StoreSnapshot } from '@mezzo/sdk/points/store-driver';
 import { masterMachine, type MasterEffect, type MasterEvent, type MasterState } from '../../core/master/index.js';
 import type { Machine } from '../../core/machine.js';
 import type { AgentReturn, AgentSubscribe } from '../../core/protocol.js';
 import type { Clock, Random } from '../../ports/clock.js';
-import type { Store, StoreSnapshot } from '../../ports/store.js';
 import { MachineLoop } from '../loop.js';
 import { toWireJson } from '../wire-json.js';
 import { readRegistry, storeWrite } from './registry.js';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { asId, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
 import { encodeMessage, messageToJson, type SchedulerCall, type SchedulerEvent } from '@mezzo/sdk/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MemoryStore } from '@mezzo/sdk/store';
 import {
   createMasterState,
   masterMachine,
@@ -16,7 +17,6 @@ import type { DownRecord } from '../../core/protocol.js';
 import { frameworkInfo, options, resources, task } from '../../../tests/support/master-harness.js';
 import { until } from '../../../tests/support/poll.js';
 import { systemClock, systemRandom } from '../clock.js';
-import { MemoryStore } from '../store/memory-store.js';
 import { toWireJson } from '../wire-json.js';
 import { MasterShell, type Sink } from './master-shell.js';
 import { Recorder } from './recorder.js';

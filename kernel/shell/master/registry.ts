@@ -1,4 +1,5 @@
 import { asId, type AgentId, type FrameworkId, type StoreWrite } from '@mezzo/sdk/contract';
+import type { Store } from '@mezzo/sdk/points/store-driver';
 import type {
   AgentRecord,
   FrameworkRecord,
@@ -6,7 +7,6 @@ import type {
   RegistryWrite,
   RoleRecord,
 } from '../../core/master/index.js';
-import type { Store } from '../../ports/store.js';
 import { fromWireJson, toWireJson } from '../wire-json.js';
 
 /** Where the registrar keeps what outlives a master. */

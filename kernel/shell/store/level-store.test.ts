@@ -1,15 +1,17 @@
 import { cp, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DurableStore } from '@mezzo/sdk/points/store-driver';
+import type { LoggedStoreOptions } from '@mezzo/sdk/store';
 import { Level } from 'level';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LevelStore, type LevelStoreOptions } from './level-store.js';
+import { openLevelStore } from './level-store.js';
 
 let root: string;
 let directory: string;
-const open: LevelStore[] = [];
-const start = async (at = directory, options: LevelStoreOptions = {}): Promise<LevelStore> => {
-  const store = await LevelStore.open(at, options);
+const open: DurableStore[] = [];
+const start = async (at = directory, options: LoggedStoreOptions = {}): Promise<DurableStore> => {
+  const store = await openLevelStore(at, options);
   open.push(store);
   return store;
 };
@@ -24,7 +26,7 @@ afterEach(async () => {
 });
 
 const count = (n: number) => ({ op: 'put', key: `n/${n % 7}`, value: String(n) }) as const;
-const commitPairs = async (store: LevelStore, from: number, to: number): Promise<void> => {
+const commitPairs = async (store: DurableStore, from: number, to: number): Promise<void> => {
   const epoch = store.epoch;
   for (let n = from; n < to; n++) {
     const same = { op: 'put', key: 'same', value: String(n) } as const;
@@ -43,7 +45,7 @@ test('a crash at any byte of the log leaves a whole prefix of the batches', asyn
   for (let length = size; length > 0; length -= 97) {
     await cp(directory, copy, { recursive: true, force: true });
     await truncate(join(copy, log), length);
-    const torn = await LevelStore.open(copy);
+    const torn = await openLevelStore(copy);
     const value = torn.get('same')?.value;
     expect(torn.get('again')?.value).toBe(value);
     const landed = value === undefined ? 0 : Number(value) + 1;
@@ -82,7 +84,7 @@ test('a crash at any byte of a restore leaves what was there, or what was restor
   for (let length = size; length >= began; length -= 61) {
     await cp(directory, copy, { recursive: true, force: true });
     await truncate(join(copy, log), length);
-    const torn = await LevelStore.open(copy);
+    const torn = await openLevelStore(copy);
     const found = torn.list('');
     expect([before, entries]).toContainEqual(found);
     left.add(found.length === 1 ? 'restored' : 'before');
@@ -133,7 +135,7 @@ test('a large store is written in many chunks', async () => {
 
 test('one directory has one owner', async () => {
   await start();
-  await expect(LevelStore.open(directory)).rejects.toMatchObject({ code: 'STORE_LOCKED', blame: 'operator' });
+  await expect(openLevelStore(directory)).rejects.toMatchObject({ code: 'STORE_LOCKED', blame: 'operator' });
 });
 
 test('a store of a newer version is refused and left alone', async () => {
@@ -141,7 +143,7 @@ test('a store of a newer version is refused and left alone', async () => {
   const db = new Level(directory);
   await db.put('format', '2');
   await db.close();
-  await expect(LevelStore.open(directory)).rejects.toMatchObject({
+  await expect(openLevelStore(directory)).rejects.toMatchObject({
     code: 'STORE_TOO_NEW',
     details: { format: 2, readable: 1 },
   });
@@ -155,10 +157,10 @@ test('a damaged store is named, not guessed at', async () => {
   const db = new Level(directory);
   await db.del('log/0000000000000003');
   await db.close();
-  await expect(LevelStore.open(directory)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+  await expect(openLevelStore(directory)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
 });
 
 test('what cannot be opened says why', async () => {
   await writeFile(directory, 'a file');
-  await expect(LevelStore.open(directory)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  await expect(openLevelStore(directory)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
 });

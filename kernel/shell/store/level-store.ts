@@ -1,19 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
+import type { DurableStore, StoreSnapshot } from '@mezzo/sdk/points/store-driver';
+import {
+  decodeEntry,
+  encodeEntry,
+  LoggedStore,
+  STORE_FORMAT,
+  tooNew,
+  type LogEntry,
+  type LoggedStoreOptions,
+  type LogReader,
+  type StoreLog,
+} from '@mezzo/sdk/store';
 import { Level, type BatchOperation } from 'level';
-import type { DurableStore, StoreBatch, StoreSnapshot } from '../../ports/store.js';
-import { STORE_FORMAT, after, decodeEntry, encodeEntry, tooNew, type LogEntry } from './store-entry.js';
-import { StoreView } from './store-view.js';
-import { ViewedStore } from './viewed-store.js';
-import { WriteQueue } from './write-queue.js';
-
-export interface LevelStoreOptions {
-  /** Entries of the log after which a snapshot takes their place. Default 10000. */
-  readonly snapshotEvery?: number;
-  /** Bytes of the log after which a snapshot takes its place. Default 64 MiB. */
-  readonly snapshotEveryBytes?: number;
-}
 
 type Database = Level<string, string>;
 type Operation = BatchOperation<Database, string, string>;
@@ -35,85 +35,47 @@ interface Head {
 
 /**
  * The embedded driver: a LevelDB of one process. Each group of commits is one synced batch, which LevelDB's own checksummed log
- * makes all or nothing, also when the tail of that log is torn.
+ * makes all or nothing, also when the tail of that log is torn. Rejects with STORE_LOCKED, STORE_TOO_NEW, STORE_CORRUPT or
+ * STORE_UNAVAILABLE.
  */
-export class LevelStore extends ViewedStore implements DurableStore {
-  private readonly queue: WriteQueue;
-  private snapshotting: Promise<void> | undefined;
-  private bytesInLog = 0;
+export async function openLevelStore(directory: string, options?: LoggedStoreOptions): Promise<DurableStore> {
+  const db = await openDatabase(directory).catch((error: unknown) => {
+    throw cannotOpen(directory, error);
+  });
+  return LoggedStore.open(new LevelLog(db, directory), options);
+}
 
-  private constructor(
+class LevelLog implements StoreLog {
+  constructor(
     private readonly db: Database,
-    protected readonly view: StoreView,
-    private firstInLog: number,
-    private readonly options: LevelStoreOptions,
-  ) {
-    super();
-    this.queue = new WriteQueue((group) => this.write(group), view.epoch);
-  }
+    private readonly directory: string,
+  ) {}
 
-  /** Throws STORE_LOCKED, STORE_TOO_NEW, STORE_CORRUPT or STORE_UNAVAILABLE. */
-  static async open(directory: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
-    const db = await openDatabase(directory).catch((error: unknown) => {
-      throw cannotOpen(directory, error);
-    });
+  async load(reader: LogReader): Promise<void> {
+    const { db, directory } = this;
+    await checkFormat(db, directory);
     try {
-      await checkFormat(db, directory);
-      const { view, firstInLog } = await load(db, directory);
-      return new LevelStore(db, view, firstInLog, options);
+      const text = await db.get(HEAD);
+      const head = text === undefined ? undefined : (JSON.parse(text) as Head);
+      if (head) reader.snapshot({ ...head, entries: await readChunks(db, head) });
+      await dropUnfinished(db, head);
+      for await (const [key, value] of db.iterator({ gte: logKey((head?.sequence ?? 0) + 1), lt: 'log0' }))
+        reader.entry(Number(key.slice('log/'.length)), decodeEntry(value));
     } catch (error) {
-      await db.close();
-      throw error;
+      throw corrupt(directory, error);
     }
   }
 
-  commit(batch: StoreBatch): Promise<number> {
-    return this.queue.commit(batch);
-  }
-
-  startEpoch(): Promise<number> {
-    return this.queue.startEpoch();
-  }
-
-  async restore(snapshot: StoreSnapshot): Promise<void> {
-    await this.settle();
-    await this.writeSnapshot(after(this.view, snapshot));
-  }
-
-  async close(): Promise<void> {
-    await this.settle();
-    await this.db.close();
-  }
-
-  private async settle(): Promise<void> {
-    await this.queue.close();
-    await this.snapshotting;
-  }
-
-  private async write(group: readonly LogEntry[]): Promise<number> {
-    const first = this.view.sequence + 1;
-    const puts = group.map((entry, index) => put(logKey(first + index), encodeEntry(entry)));
+  /** Nobody else can have the database open. */
+  async append(first: number, entries: readonly LogEntry[]): Promise<boolean> {
+    const puts = entries.map((entry, index) => put(logKey(first + index), encodeEntry(entry)));
     await this.db.batch(puts, { sync: true });
-    group.forEach((entry, index) => this.view.apply(first + index, entry));
-    this.bytesInLog += puts.reduce((sum, { value }) => sum + value.length, 0);
-    this.snapshotWhenLong();
-    return first;
-  }
-
-  private snapshotWhenLong(): void {
-    const { snapshotEvery = 10_000, snapshotEveryBytes = 64 * 1024 * 1024 } = this.options;
-    const entries = this.view.sequence - this.firstInLog + 1;
-    if (this.snapshotting || (entries < snapshotEvery && this.bytesInLog < snapshotEveryBytes)) return;
-    // A snapshot that fails leaves the log as it is, which is complete; the next commit tries again.
-    this.snapshotting = this.writeSnapshot(this.view.snapshot())
-      .catch(() => {})
-      .finally(() => (this.snapshotting = undefined));
+    return true;
   }
 
   /** Chunks first, while commits go on; then the head and the trimming of the log, in one synced batch. */
-  private async writeSnapshot(snapshot: StoreSnapshot): Promise<void> {
+  async replace(snapshot: StoreSnapshot): Promise<boolean> {
     const { sequence, epoch } = snapshot;
-    const bytesInLog = this.bytesInLog;
     let chunks = 0;
     for (const chunk of chunksOf(snapshot)) {
       await this.db.put(chunkKey(sequence, chunks++), chunk);
@@ -123,8 +85,11 @@ export class LevelStore extends ViewedStore implements DurableStore {
     const outdated = await keysBetween(this.db, 'chunk/', chunkKey(sequence, 0));
     const logged = await keysBetween(this.db, 'log/', logKey(sequence + 1));
     await this.db.batch([put(HEAD, JSON.stringify(head)), ...[...outdated, ...logged].map(del)], { sync: true });
-    this.firstInLog = sequence + 1;
-    this.bytesInLog -= bytesInLog;
+    return true;
+  }
+
+  close(): Promise<void> {
+    return this.db.close();
   }
 }
 
@@ -160,23 +125,6 @@ async function checkFormat(db: Database, directory: string): Promise<void> {
   const format = await db.get(FORMAT);
   if (format === undefined) return db.put(FORMAT, String(STORE_FORMAT), { sync: true });
   if (Number(format) > STORE_FORMAT) throw tooNew(directory, format);
-}
-
-async function load(db: Database, directory: string): Promise<{ view: StoreView; firstInLog: number }> {
-  const view = new StoreView();
-  try {
-    const text = await db.get(HEAD);
-    const head = text === undefined ? undefined : (JSON.parse(text) as Head);
-    if (head) view.restore({ ...head, entries: await readChunks(db, head) });
-    await dropUnfinished(db, head);
-    const firstInLog = view.sequence + 1;
-    for await (const [key, value] of db.iterator({ gte: logKey(firstInLog), lt: 'log0' })) {
-      view.apply(Number(key.slice('log/'.length)), decodeEntry(value));
-    }
-    return { view, firstInLog };
-  } catch (error) {
-    throw corrupt(directory, error);
-  }
 }
 
 async function readChunks(db: Database, { sequence, chunks }: Head): Promise<StoreEntry[]> {

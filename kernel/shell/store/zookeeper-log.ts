@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MezzoError, hasCode, messageOf, type StoreEntry } from '@mezzo/sdk/contract';
-import type { StoreSnapshot } from '../../ports/store.js';
-import { STORE_FORMAT, tooNew, type LogEntry } from './store-entry.js';
-import { StoreView } from './store-view.js';
+import type { StoreSnapshot } from '@mezzo/sdk/points/store-driver';
+import { STORE_FORMAT, StoreView, tooNew, type LogEntry } from '@mezzo/sdk/store';
 import { MAX_PART_BYTES, type ZookeeperNodes } from './zookeeper-nodes.js';
 
 /** The last node of the log that counts: the `node`th of its epoch. */

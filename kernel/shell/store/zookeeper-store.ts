@@ -1,9 +1,6 @@
 import { hasCode, messageOf, MezzoError, type Logger } from '@mezzo/sdk/contract';
-import type { DurableStore, StoreBatch, StoreSnapshot } from '../../ports/store.js';
-import { after, fenced, type LogEntry } from './store-entry.js';
-import type { StoreView } from './store-view.js';
-import { ViewedStore } from './viewed-store.js';
-import { WriteQueue } from './write-queue.js';
+import type { DurableStore, StoreBatch, StoreSnapshot } from '@mezzo/sdk/points/store-driver';
+import { after, fenced, ViewedStore, WriteQueue, type LogEntry, type StoreView } from '@mezzo/sdk/store';
 import { ZookeeperLog } from './zookeeper-log.js';
 import { ZookeeperNodes, type NodeSession } from './zookeeper-nodes.js';
 

@@ -1,5 +1,5 @@
-import { assert, type StoreEntry, type StoreWrite } from '@mezzo/sdk/contract';
-import type { StoreSnapshot } from '../../ports/store.js';
+import { assert, type StoreEntry, type StoreWrite } from '../contract/index.js';
+import type { StoreSnapshot } from '../points/store-driver.js';
 import { SortedKeys } from './sorted-keys.js';
 import type { LogEntry } from './store-entry.js';
 

@@ -1,5 +1,5 @@
-import { MezzoError, type StoreWrite } from '@mezzo/sdk/contract';
-import type { StoreBatch, StoreSnapshot } from '../../ports/store.js';
+import { MezzoError, type StoreWrite } from '../contract/index.js';
+import type { StoreBatch, StoreSnapshot } from '../points/store-driver.js';
 
 /** Version of what the drivers write. A store of a newer version is refused, an older one would be converted upon opening. */
 export const STORE_FORMAT = 1;

@@ -1,5 +1,5 @@
-import { MezzoError } from '@mezzo/sdk/contract';
-import type { StoreBatch } from '../../ports/store.js';
+import { MezzoError } from '../contract/index.js';
+import type { StoreBatch } from '../points/store-driver.js';
 import { checkBatch, closed, fenced, type LogEntry } from './store-entry.js';
 
 export interface QueuedEntry {
@@ -9,8 +9,11 @@ export interface QueuedEntry {
   readonly reject: (error: unknown) => void;
 }
 
-/** Makes a group durable, applies it, and answers the sequence number of its first entry. A throw breaks the queue for good. */
-export type WriteGroup = (group: readonly LogEntry[]) => Promise<number>;
+/**
+ * Makes a group durable, applies it, and answers the sequence number of its first entry. `bytes`: of its keys and values. A throw breaks the
+ * queue for good.
+ */
+export type WriteGroup = (group: readonly LogEntry[], bytes: number) => Promise<number>;
 
 const MAX_GROUP_BYTES = 32 * 1024 * 1024;
 const MAX_WAITING_BYTES = 256 * 1024 * 1024;
@@ -75,7 +78,11 @@ export class WriteQueue {
   private async writeGroup(group: readonly QueuedEntry[]): Promise<void> {
     try {
       if (this.refusal && this.refusal.code !== 'STORE_CLOSED') throw this.refusal;
-      const first = await this.write(group.map(({ entry }) => entry));
+      const entries = group.map(({ entry }) => entry);
+      const first = await this.write(
+        entries,
+        group.reduce((sum, { bytes }) => sum + bytes, 0),
+      );
       group.forEach(({ resolve }, index) => resolve(first + index));
     } catch (error) {
       this.refusal = error instanceof MezzoError ? error : unavailable(error);

@@ -1,5 +1,5 @@
-import type { StoreEntry } from '@mezzo/sdk/contract';
-import type { StoreSnapshot } from '../../ports/store.js';
+import type { StoreEntry } from '../contract/index.js';
+import type { StoreSnapshot } from '../points/store-driver.js';
 import type { StoreView, WatchListener } from './store-view.js';
 
 /** The reading half of every driver: from memory. */

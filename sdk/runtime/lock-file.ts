@@ -1,6 +1,6 @@
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MezzoError, hasCode } from '@mezzo/sdk/contract';
+import { MezzoError, hasCode } from '../contract/index.js';
 
 interface Owner {
   readonly pid: number;

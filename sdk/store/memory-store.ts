@@ -1,4 +1,4 @@
-import type { Store, StoreBatch } from '../../ports/store.js';
+import type { Store, StoreBatch } from '../points/store-driver.js';
 import { decodeEntry, encodeEntry, type LogEntry } from './store-entry.js';
 import { StoreView } from './store-view.js';
 import { ViewedStore } from './viewed-store.js';
