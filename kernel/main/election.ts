@@ -11,6 +11,7 @@ import { ZookeeperCoordination } from '../shell/coordination/zookeeper.js';
 import { openLevelStore } from '../shell/store/level-store.js';
 import { ZookeeperStore } from '../shell/store/zookeeper-store.js';
 import type { MasterFlags } from './master-flags.js';
+import { LocalDriver } from './store-driver.js';
 
 /** What a master does as others, or it, come to lead. Each of the last two is called once at most. */
 export interface ElectionEvents {
@@ -20,7 +21,7 @@ export interface ElectionEvents {
   lose(): void;
 }
 
-/** How masters are elected and where the leader keeps what must not be lost, as `--zk` and `--registry` say. */
+/** How masters are elected and where the leader keeps what must not be lost, as `--zk`, `--registry` and `--store_driver` say. */
 export class Election {
   private constructor(
     private readonly coordination: Coordination,
@@ -28,23 +29,29 @@ export class Election {
     private readonly release: () => Promise<void>,
   ) {}
 
-  /** Rejects with STORE_LOCKED, ZOOKEEPER_CLIENT_MISSING, ZOOKEEPER_ADDRESS or INVALID_FLAG. */
+  /** Rejects with STORE_LOCKED, ZOOKEEPER_CLIENT_MISSING, ZOOKEEPER_ADDRESS, INVALID_FLAG, or as `LocalDriver.of` does. */
   static async open(flags: MasterFlags, workDir: string, log: Logger): Promise<Election> {
     const { zk, registry } = flags;
-    const inMemory = registry === 'in_memory';
-    if (zk === undefined) {
-      const openStore = inMemory ? memory : () => openLevelStore(join(workDir, 'store'));
-      return new Election(new EmbeddedCoordination(workDir), openStore, () => Promise.resolve());
-    }
-    assertReachable(flags.advertise_ip ?? flags.ip);
-    const lock = await LockFile.acquire(join(workDir, 'master.lock'));
+    if (zk !== undefined) assertReachable(flags.advertise_ip ?? flags.ip);
+    const driver = await LocalDriver.of(flags, workDir, log);
+    const brought = driver ? () => driver.open() : registry === 'in_memory' ? memory : undefined;
+    let lock: LockFile | undefined;
+    const release = async (): Promise<void> => {
+      await lock?.release();
+      await driver?.close();
+    };
     try {
+      if (zk === undefined) {
+        const openStore = brought ?? (() => openLevelStore(join(workDir, 'store')));
+        return new Election(new EmbeddedCoordination(workDir), openStore, release);
+      }
+      lock = await LockFile.acquire(join(workDir, 'master.lock'));
       const coordination = await ZookeeperCoordination.open(zk, flags.zk_session_timeout, log);
       // Through the session that holds the leadership: what was accepted from a leader came before the next one's election.
       const openStore = () => ZookeeperStore.open(coordination.currentSession!, `${zk.path}/store`, { log });
-      return new Election(coordination, inMemory ? memory : openStore, () => lock.release());
+      return new Election(coordination, brought ?? openStore, release);
     } catch (error) {
-      await lock.release();
+      await release();
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import { MezzoError } from '@mezzo/sdk/contract';
 import { roleError, Resources } from '../core/resources/index.js';
 import { parseDuration } from '../http/duration.js';
 import { masterAccessFlags } from './access-flags.js';
+import { storeDriverFlags } from './store-driver.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
 import { idleFlags, onlyFlag, sharedFlags, zookeeperFlag, type ZookeeperFlag } from './shared-flags.js';
@@ -180,6 +181,7 @@ const own = {
     'replicated_log',
     'in_memory',
   ),
+  ...storeDriverFlags,
   registry_gc_interval: duration('Time between looks for unreachable and gone agents to forget', '15mins'),
   registry_max_agent_age: duration('How long unreachable and gone agents are remembered', '2weeks'),
   registry_max_agent_count: number('How many unreachable, and how many gone agents are remembered', 102_400, 1, 1e7),

@@ -13,14 +13,17 @@ import { ZookeeperStore } from '../shell/store/zookeeper-store.js';
 import { ZookeeperSession } from '../shell/zookeeper/session.js';
 import { loadConfig } from './config.js';
 import { bool, flagHelp, text, type FlagValues } from './flags.js';
+import { createLog } from './log.js';
 import { masterFlags, requireFlag } from './master-flags.js';
 import type { ZookeeperFlag } from './shared-flags.js';
+import { LocalDriver, storeDriverFlags } from './store-driver.js';
 
 const { help, config, work_dir, zk, zk_session_timeout } = masterFlags;
 
 /** What the masters that are to use the store are given, and the file. */
 export const restoreFlags = {
   ...{ help, config, work_dir, zk, zk_session_timeout },
+  ...storeDriverFlags,
   from: text('The backup', undefined),
   force: bool('Replace what the store holds', false),
 };
@@ -66,35 +69,47 @@ export async function restore(flags: RestoreFlags): Promise<Restored> {
   }
 }
 
-async function openTarget({ zk, zk_session_timeout, work_dir }: RestoreFlags): Promise<Target> {
-  if (zk !== undefined) return openZookeeper(zk, zk_session_timeout);
-  const workDir = requireFlag('work_dir', work_dir);
-  const name = join(workDir, 'store');
-  const lock = await LockFile.acquire(join(workDir, 'master.lock'));
+async function openTarget(flags: RestoreFlags): Promise<Target> {
+  const owned: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const release of owned.splice(0).reverse()) await release();
+  };
   try {
-    const store = await openLevelStore(name);
-    return { name, store, close: () => store.close().finally(() => lock.release()) };
+    const { name, store } = await openStore(flags, (release) => owned.push(release));
+    owned.push(() => store.close());
+    return { name, store, close };
   } catch (error) {
-    await lock.release();
-    throw error;
+    await close();
+    throw flags.zk !== undefined && hasCode(error, 'ZOOKEEPER_NOT_ALLOWED') ? notAllowed(flags.zk, error) : error;
   }
 }
 
-async function openZookeeper(zk: ZookeeperFlag, timeoutMs: number): Promise<Target> {
-  const session = await ZookeeperSession.open(zk, timeoutMs);
-  try {
-    await session.ensure(zk.path).catch((cause: unknown) => {
-      throw hasCode(cause, 'ZOOKEEPER_CONNECTION_LOST') ? unreachable(zk, timeoutMs, cause) : cause;
-    });
-    const masters = contenders((await session.children(zk.path)) ?? []);
-    if (masters.length > 0) throw inUse(zk, masters);
+async function openStore(flags: RestoreFlags, own: (release: () => unknown) => void) {
+  const { zk, zk_session_timeout, work_dir, store_driver } = flags;
+  if (zk !== undefined) {
+    const session = await ZookeeperSession.open(zk, zk_session_timeout);
+    own(() => session.close());
+    await requireNoMasters(session, zk, zk_session_timeout);
     const name = `${zk.path}/store`;
-    const store = await ZookeeperStore.open(session, name);
-    return { name: `${name} at ${zk.servers}`, store, close: () => store.close().finally(() => session.close()) };
-  } catch (error) {
-    session.close();
-    throw hasCode(error, 'ZOOKEEPER_NOT_ALLOWED') ? notAllowed(zk, error) : error;
+    if (store_driver === undefined)
+      return { name: `${name} at ${zk.servers}`, store: await ZookeeperStore.open(session, name) };
   }
+  const workDir = requireFlag('work_dir', work_dir);
+  const lock = await LockFile.acquire(join(workDir, 'master.lock'));
+  own(() => lock.release());
+  const driver = await LocalDriver.of(flags, workDir, createLog({ daemon: 'master', level: 'ERROR', quiet: true }));
+  own(() => driver?.close());
+  if (driver) return { name: `of ${driver.who}`, store: await driver.open() };
+  const name = join(workDir, 'store');
+  return { name, store: await openLevelStore(name) };
+}
+
+async function requireNoMasters(session: ZookeeperSession, zk: ZookeeperFlag, timeoutMs: number): Promise<void> {
+  await session.ensure(zk.path).catch((cause: unknown) => {
+    throw hasCode(cause, 'ZOOKEEPER_CONNECTION_LOST') ? unreachable(zk, timeoutMs, cause) : cause;
+  });
+  const masters = contenders((await session.children(zk.path)) ?? []);
+  if (masters.length > 0) throw inUse(zk, masters);
 }
 
 const unreadable = (file: string, cause: unknown): MezzoError =>

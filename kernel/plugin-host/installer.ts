@@ -2,6 +2,7 @@ import { MezzoError, type PluginManifest } from '@mezzo/sdk/contract';
 import {
   inspectPackage,
   integrityOf,
+  requireForCluster,
   requireSdk,
   routeConflicts,
   signerOf,
@@ -59,7 +60,7 @@ export class Installer {
 
   /**
    * Takes the bytes of a tarball in; answers what is installed, and whether it is brought to the nodes one after the other. Rejects with
-   * PLUGIN_PACKAGE_INVALID, PLUGIN_MANIFEST_INVALID, PLUGIN_FOR_NO_NODE, PLUGIN_SDK_MISMATCH, PLUGIN_UNSIGNED, PLUGIN_VERSION_EXISTS,
+   * PLUGIN_PACKAGE_INVALID, PLUGIN_MANIFEST_INVALID, PLUGIN_FOR_NO_NODE, PLUGIN_LOCAL_ONLY, PLUGIN_SDK_MISMATCH, PLUGIN_UNSIGNED, PLUGIN_VERSION_EXISTS,
    * PLUGIN_BUSY, PLUGIN_DEPENDENCY, PLUGIN_ROUTE_TAKEN or PLUGIN_CONFIG_INVALID; nothing has changed then.
    */
   install(bytes: Buffer, signatures: readonly PackageSignature[], allowUnsigned: boolean) {
@@ -68,6 +69,7 @@ export class Installer {
       const manifest = await inspectPackage(bytes);
       const { id, name, version, process } = manifest;
       if (manifest.runsOn.length === 0) throw forNoNode(manifest);
+      requireForCluster(manifest);
       const integrity = integrityOf(bytes);
       requireSdk(manifest, sdkVersion);
       const isShipped = others.some((one) => one.integrity === integrity);

@@ -26,7 +26,8 @@ export interface KernelPlugin {
   /** Where it is unpacked. */
   readonly dir: string;
   readonly config: unknown;
-  readonly cluster: ClusterInfo;
+  /** Undefined: it is loaded before anything of the cluster is known. */
+  readonly cluster: ClusterInfo | undefined;
 }
 
 /** The trusted plugins that live in the daemon's own process. Loaded once; another version needs another process. */
@@ -105,17 +106,18 @@ export class KernelPlugins {
     const log = this.log.child({ plugin: id });
     const metrics = await promMetrics();
     this.metricsTexts.set(id, () => metrics.text());
+    const services = new RootContainer()
+      .value(LOG, log)
+      .value(STORE, scopedStore(this.store, id))
+      .value(METRICS, metrics);
+    if (cluster !== undefined) services.value(CLUSTER, cluster);
     const run = new PluginRun({
       manifest,
       config,
       log,
       ...(this.timeouts && { timeouts: this.timeouts }),
       load: () => loadEntry(dir, manifest.entry),
-      services: new RootContainer()
-        .value(LOG, log)
-        .value(CLUSTER, cluster)
-        .value(STORE, scopedStore(this.store, id))
-        .value(METRICS, metrics),
+      services,
       contributionsTo: (pointId) => this.contributionsById(pointId),
       onState: (state, reason) => {
         Object.assign(row, { state, reason });

@@ -1,5 +1,13 @@
 export { routeConflicts } from './http-claims.js';
-export { manifestOf, manifestOfEntry, PLUGIN_ID_PATTERN, requireSdk, unmetDependencies } from './manifest.js';
+export { readLocalPackage } from './local.js';
+export {
+  manifestOf,
+  manifestOfEntry,
+  PLUGIN_ID_PATTERN,
+  requireForCluster,
+  requireSdk,
+  unmetDependencies,
+} from './manifest.js';
 export * from './signature.js';
 export {
   inspectPackage,

@@ -1,4 +1,5 @@
 import { MezzoError, type PluginManifest, type PluginPermissions } from '../contract/index.js';
+import { STORE_DRIVER } from '../points/store-driver.js';
 import { checkSchema, OWN_PROCESS_POINTS, OWN_PROCESS_SERVICES } from '../runtime/index.js';
 import semver from 'semver';
 import { HTTP, wrongHttp } from './http-claims.js';
@@ -135,6 +136,19 @@ export function requireSdk(manifest: Pick<PluginManifest, 'id' | 'version' | 'sd
   );
 }
 
+/** Throws PLUGIN_LOCAL_ONLY for what is not to be installed in a cluster. */
+export function requireForCluster({ id, version, provides }: PluginManifest): void {
+  if (!provides.includes(STORE_DRIVER.id)) return;
+  throw new MezzoError(
+    'PLUGIN_LOCAL_ONLY',
+    `plugin ${id} ${version} brings the store of masters (${STORE_DRIVER.id}), which is what installed plugins are recorded in: it cannot be installed`,
+    {
+      blame: 'user',
+      next: `unpack it on each master, and start that with --store_driver=DIRECTORY`,
+    },
+  );
+}
+
 const isSink = (id: string): boolean => (OWN_PROCESS_POINTS as readonly string[]).includes(id);
 
 function contradictions(manifest: PluginManifest) {
@@ -155,6 +169,8 @@ function contradictions(manifest: PluginManifest) {
   const sink = provides.find(isSink);
   if (sink !== undefined && (process === 'kernel' || runsOn.join() !== 'master'))
     return `"mezzo.provides": ${sink} is for plugins in a process of their own that run on masters alone`;
+  if (provides.includes(STORE_DRIVER.id) && !isStoreDriver(manifest))
+    return `"mezzo.provides": ${STORE_DRIVER.id} is for packages with "process": "kernel" and "runsOn": ["master"] that provide nothing else, and have no "requires", "uses" and "dependsOn"`;
   if (process === 'kernel' && Object.keys(listens).length > 0)
     return '"mezzo.listens" is for plugins in a process of their own';
   if (process === 'kernel') return undefined;
@@ -165,6 +181,12 @@ function contradictions(manifest: PluginManifest) {
   if (foreign.length === 0) return undefined;
   return `"mezzo.requires": a process of its own has no ${foreign.join(', ')}; there are ${OWN_PROCESS_SERVICES.join(', ')}`;
 }
+
+const isStoreDriver = ({ process, runsOn, provides, requires, uses, dependsOn }: PluginManifest): boolean =>
+  process === 'kernel' &&
+  runsOn.join() === 'master' &&
+  provides.length === 1 &&
+  requires.length + uses.length + Object.keys(dependsOn).length === 0;
 
 function wrongCommands({ runsOn, entry, cli, requires, provides }: PluginManifest): string | undefined {
   if (runsOn.length === 0 && cli === undefined)

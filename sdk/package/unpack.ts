@@ -7,8 +7,8 @@ import { extract, list, type ReadEntry } from 'tar';
 import { manifestOf } from './manifest.js';
 
 export const MAX_PACKAGE_BYTES = 64 * 1024 * 1024;
-const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
-const MAX_ENTRIES = 10_000;
+export const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
+export const MAX_ENTRIES = 10_000;
 const CHUNK_BYTES = 256 * 1024;
 const MAX_PATH_BYTES = 512;
 const MAX_DECOMPRESSION_RATIO = 200;

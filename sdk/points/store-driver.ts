@@ -78,7 +78,7 @@ export interface StoreDriver {
   /**
    * Called once: when this master is elected, or by `mezzo restore`. What it rejects with ends the master: STORE_LOCKED (another process
    * has it), STORE_TOO_NEW (a newer version wrote it), STORE_CORRUPT (it is damaged: say where), STORE_UNAVAILABLE, or anything else. It
-   * changes nothing that another master may be using. It has 5 minutes, `commit` and `startEpoch` have 30 s, `close` has 10 s: a call that takes longer counts as
+   * changes nothing that another master may be using. It has 2 minutes, `commit` and `startEpoch` have 30 s, `restore` 5 minutes, `close` 10 s: a call that takes longer counts as
    * failed with STORE_UNAVAILABLE.
    */
   open(options: StoreDriverOptions): Promise<DurableStore>;

@@ -26,8 +26,9 @@ export interface StoreLog {
    */
   append(first: number, entries: readonly LogEntry[]): Promise<boolean>;
   /**
-   * Puts a snapshot in the place of an older one and of all entries up to its `sequence`, at once or not at all: those after it stay. When its sequence
-   * is above the last entry, the next entry is the one after it. False: another writer has begun an epoch since; nothing has changed then.
+   * Puts a snapshot in the place of an older one and of all entries that are there, at once or not at all. It holds all of them; or, for a restore, its
+   * `sequence` is above the last entry, and the next one follows it. What is appended meanwhile stays. False: another writer has begun an
+   * epoch since; nothing has changed then.
    */
   replace(snapshot: StoreSnapshot): Promise<boolean>;
   /** Called once, and nothing after it. */

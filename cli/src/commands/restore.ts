@@ -32,6 +32,16 @@ export default class Restore extends MezzoCommand {
       env: 'MEZZO_ZK',
       helpValue: 'ZK',
     }),
+    'store-driver': Flags.string({
+      description: 'directory of the package that brings the store, as for `master`',
+      env: 'MEZZO_STORE_DRIVER',
+      helpValue: 'DIR',
+    }),
+    'store-driver-config': Flags.string({
+      description: 'its configuration, as for `master`: JSON, or file://PATH of it',
+      env: 'MEZZO_STORE_DRIVER_CONFIG',
+      helpValue: 'JSON',
+    }),
     force: Flags.boolean({ description: 'replace what the store holds' }),
   };
 
@@ -48,6 +58,8 @@ export default class Restore extends MezzoCommand {
       ...given,
       MEZZO_ZK: flags.zk ?? (existsSync(own) ? `file://${own}` : undefined),
       MESOS_ZK: undefined,
+      MEZZO_STORE_DRIVER: flags['store-driver'],
+      MEZZO_STORE_DRIVER_CONFIG: flags['store-driver-config'],
     });
     if (error !== undefined)
       throw new MezzoError(error.code ?? 'FAILED', error.message ?? 'the restore failed', {

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Interfaces } from '@oclif/core';
 import type { PluginManifest } from '@mezzo/sdk/contract';
+import { requireForCluster } from '@mezzo/sdk/package';
 import type { Cluster } from '../lib/cluster.js';
 import { installedCommands } from './commands-index.js';
 import { addCommands, builtInWords, requireNames, requireSigned } from './local-commands.js';
@@ -81,6 +82,7 @@ export async function sendPlugin(
 async function choose(name: string, { registry: where, say, confirm, commandsOf }: InstallOptions): Promise<Packed> {
   const ask = async ({ manifest }: { readonly manifest: PluginManifest }): Promise<void> => {
     const { cli } = manifest;
+    requireForCluster(manifest);
     for (const line of describe(manifest)) say(line);
     if (commandsOf !== undefined) requireNames(manifest, builtInWords(commandsOf));
     if (cli !== undefined && commandsOf !== undefined)

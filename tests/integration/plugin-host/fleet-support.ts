@@ -65,7 +65,7 @@ export class TestFleet {
     return this.leader.installer.install(bytes, [], true);
   }
 
-  find(id: string) {
+  find(id: string): ReturnType<PluginLeader['installer']['list']>[number] | undefined {
     return this.leader.installer.list().find((one) => one.id === id);
   }
 
