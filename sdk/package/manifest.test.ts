@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { routeConflicts } from './http-claims.js';
-import { manifestOf, manifestOfEntry, requireSdk, unmetDependencies } from './manifest.js';
+import { manifestOf, manifestOfEntry, requireForCluster, requireSdk, unmetDependencies } from './manifest.js';
 
 const mezzo = { id: 'dns', sdk: '^0.1.0', runsOn: ['master'], entry: 'plugin.js' };
 const packageJson = (change: object = {}, top: object = {}) => ({
@@ -54,6 +54,18 @@ test.each<[object, object, RegExp]>([
   [{ provides: ['containerizer.v1'] }, {}, /"mezzo\.provides": only plugins with "process": "kernel"/],
   [{ process: 'kernel', provides: ['event-sink.v1'] }, {}, /event-sink\.v1 is for plugins in a process of their own/],
   [{ runsOn: ['master', 'agent'], provides: ['discovery-sink.v1'] }, {}, /run on masters alone/],
+  ...[
+    { runsOn: ['master', 'agent'] },
+    { process: 'own' },
+    { provides: ['store-driver.v1', 'authorizer.v1'] },
+    { requires: ['store'] },
+    { uses: ['authorizer.v1'] },
+    { dependsOn: { router: '*' } },
+  ].map((wrong): [object, object, RegExp] => [
+    { process: 'kernel', provides: ['store-driver.v1'], ...wrong },
+    {},
+    /"mezzo\.provides": store-driver\.v1 is for packages with "process": "kernel" and "runsOn": \["master"\]/,
+  ]),
   [{ uses: ['isolator.v1'] }, {}, /"mezzo\.uses": only plugins with "process": "kernel" take contributions/],
   [
     { process: 'kernel', uses: ['a.v1'], requires: ['a.v1'] },
@@ -188,4 +200,12 @@ test('a route belongs to one plugin, with all that is below it', () => {
       id: 'two',
       problem: `two 0.1.0 claims the route ${theirs}, which is of one`,
     });
+});
+
+test('what brings the store of masters is not for the cluster, and says what it is for', () => {
+  requireForCluster(manifestOf(packageJson()));
+  const driver = manifestOf(packageJson({ process: 'kernel', provides: ['store-driver.v1'] }));
+  expect(() => requireForCluster(driver)).toThrow(
+    /plugin dns 0\.1\.0 brings the store of masters .*cannot be installed/,
+  );
 });

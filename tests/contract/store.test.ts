@@ -1,13 +1,15 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemoryStore, type LoggedStoreOptions, type MemoryLog } from '@mezzo/sdk/store';
-import { storeDriverSuite, storeSuite, type Law, type StoreDriverMedium } from '@mezzo/sdk/testing';
+import { LoggedStore, MemoryStore, type LoggedStoreOptions, type MemoryLog } from '@mezzo/sdk/store';
+import { silentLog, storeDriverSuite, storeSuite, type Law, type StoreDriverMedium } from '@mezzo/sdk/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { FileLog } from '../../examples/file-store/file-log.js';
 import { openLevelStore } from '../../kernel/shell/store/level-store.js';
 import { ZookeeperStore, type ZookeeperStoreOptions } from '../../kernel/shell/store/zookeeper-store.js';
 import { ZookeeperSession } from '../../kernel/shell/zookeeper/session.js';
 import { FakeSession, FakeZookeeper } from '../support/fake-zookeeper.js';
+import { SharedLog, SharedPlace } from '../support/shared-log.js';
 import { describeIf } from '../support/skip.js';
 import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from '../support/zookeeper-server.js';
 
@@ -51,6 +53,38 @@ check(
       return Promise.resolve({ open: () => Promise.resolve(new MemoryStore(log)), destroy: () => Promise.resolve() });
     },
   }),
+);
+
+/** As a driver on a database would be. */
+function sharedMedium(snapshotEvery: number): Promise<StoreDriverMedium> {
+  const place = new SharedPlace();
+  const open = () => LoggedStore.open(new SharedLog(place), { snapshotEvery });
+  return Promise.resolve({ open, crashed: open, destroy: () => Promise.resolve() });
+}
+for (const every of [10_000, 2])
+  check(
+    `a log that several masters share, with a snapshot after ${every} entries`,
+    storeDriverSuite({ create: () => sharedMedium(every), shared: true }),
+  );
+
+async function fileMedium(): Promise<StoreDriverMedium> {
+  const home = await mkdtemp(join(tmpdir(), 'mezzo-file-store-'));
+  const file = join(home, 'store.jsonl');
+  const openAt = async (path: string) => LoggedStore.open(await FileLog.open(path, silentLog), { snapshotEvery: 3 });
+  let copies = 0;
+  return {
+    open: () => openAt(file),
+    crashed: async () => {
+      const copy = join(home, `${++copies}.jsonl`);
+      await cp(file, copy);
+      return openAt(copy);
+    },
+    destroy: () => rm(home, { recursive: true }),
+  };
+}
+check(
+  'examples/file-store',
+  storeDriverSuite({ create: fileMedium, shared: false, sources: { 'the embedded store': levelMedium } }),
 );
 
 const level = (create: () => Promise<StoreDriverMedium>) =>
