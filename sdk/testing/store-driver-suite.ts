@@ -53,6 +53,12 @@ async function fill(store: Store, epochs: number, ...keys: string[]): Promise<vo
   for (const key of keys) await store.commit({ epoch: store.epoch, writes: [put(key)] });
 }
 
+/** A law that is broken before it waits for this has said enough. */
+function heard<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
+}
+
 const keysOf = (store: Store): string[] => store.list('').map(({ key }) => key);
 
 const diesAmidCommits: Check = async (place, medium) => {
@@ -66,7 +72,7 @@ const diesAmidCommits: Check = async (place, medium) => {
   };
   const commits: Promise<void>[] = [];
   // A hundred are under way at any time.
-  for (let n = 0; n < 300; n++) commits.push(write(n, commits[n - 100]));
+  for (let n = 0; n < 300; n++) commits.push(heard(write(n, commits[n - 100])));
   for (const at of [0, 120, 250]) {
     await commits[at];
     const certain = acknowledged;
@@ -92,7 +98,7 @@ const takenOver: Check = async (place, medium) => {
   const next = await place.open(medium.open());
   await fill(first, 1, 'a', 'b');
   const under = Array.from({ length: 50 }, (_, n) =>
-    first.commit({ epoch: first.epoch, writes: [put(`n/${n}`)] }).then(() => `n/${n}`),
+    heard(first.commit({ epoch: first.epoch, writes: [put(`n/${n}`)] }).then(() => `n/${n}`)),
   );
   await fill(next, 1, 'mine');
   const landed = (await Promise.allSettled(under)).flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -180,7 +186,7 @@ const diesAmidRestore: Check = async (place, medium) => {
     ...{ key: `r/${String(n).padStart(3, '0')}`, value: 'x'.repeat(10_000), version: 1 },
   }));
   let isDone = false;
-  const restoring = store.restore({ sequence: 1, epoch: 1, entries }).finally(() => (isDone = true));
+  const restoring = heard(store.restore({ sequence: 1, epoch: 1, entries }).finally(() => (isDone = true)));
   const seen: (readonly StoreEntry[])[] = [];
   do {
     const left = await place.open(medium.crashed());
