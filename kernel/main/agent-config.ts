@@ -43,6 +43,7 @@ export function agentConfig(flags: AgentFlags, { workDir, port, facts, container
     executorShutdownGraceMs: flags.executor_shutdown_grace_period,
     recoveryTimeoutMs: flags.recovery_timeout,
     maxCompletedExecutors: flags.max_completed_executors_per_framework,
+    secretResolver: flags.secret_resolver,
   };
 }
 

@@ -4,6 +4,7 @@ import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { CONTAINERIZER, type Containerizer } from '@mezzo/sdk/points/containerizer';
 import { QOS_CONTROLLER, RESOURCE_ESTIMATOR } from '@mezzo/sdk/points/oversubscription';
+import { SECRET_STORE } from '@mezzo/sdk/points/secret-store';
 import { Follower, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
@@ -54,7 +55,7 @@ export class AgentPlugins {
     return this.host.contributions(CONTAINERIZER);
   };
 
-  serve({ app, gate, authorizer, oversubscribe, secretsDir, log }: AgentDaemon): void {
+  serve({ app, gate, authorizer, oversubscribe, host, secretsDir, log }: AgentDaemon): void {
     gate.add(this.host?.contributions(AUTHENTICATOR) ?? []);
     for (const name of gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
     const absent = chooseAuthorizer(authorizer, this.host?.contributions(AUTHORIZER) ?? []);
@@ -65,6 +66,8 @@ export class AgentPlugins {
     };
     for (const [flag, name] of Object.entries(oversubscribe(brought)))
       if (name !== undefined) log.error(`no plugin brings ${String(name)}: --${flag} has no effect`);
+    if (!host.secrets.choose(this.host?.contributions(SECRET_STORE) ?? []))
+      log.error(`no plugin brings the secret store ${host.secrets.wanted}: tasks that name secrets fail`);
     const key = clusterKey(secretsDir);
     if (this.host !== undefined) this.follower?.follow(this.host);
     if (this.host !== undefined)

@@ -108,6 +108,17 @@ export class Bench {
     return count;
   }
 
+  /** Files below the directory of this law, and processes, whose argument list has it: by their paths. */
+  async placesOf(text: string): Promise<string[]> {
+    const entries = await readdir(this.home, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map(({ path, name }) => join(path, name));
+    const lists = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => `/proc/${pid}/cmdline`);
+    const found = await Promise.all(
+      [...files, ...lists].map(async (path) => (await readFile(path, 'utf8').catch(() => '')).includes(text) && path),
+    );
+    return found.filter((path) => path !== false);
+  }
+
   private async letGo(spec: ContainerSpec): Promise<void> {
     if (this.options.pretended === undefined) await mkdir(join(spec.sandbox, 'go'));
     else this.options.pretended.end(this.containerizer, spec);

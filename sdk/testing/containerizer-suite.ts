@@ -261,6 +261,19 @@ const NESTING: readonly (readonly [string, Check])[] = [
     },
   ],
   [
+    'what is in the environment of a container in a container is in no file or argument list',
+    async (bench, does) => {
+      const value = 'a-password-that-nobody-may-see';
+      const parent = await bench.launch(does.waits(0));
+      await parent.ready();
+      const child = await bench.launch({ ...does.waits(1), env: { PASSWORD: value } }, { parent: parent.id });
+      await child.ready();
+      assert.deepEqual(await bench.placesOf(value), []);
+      await parent.end();
+      await parent.wait();
+    },
+  ],
+  [
     'a container in a container can be killed alone, and by a signal',
     async (bench, does) => {
       const parent = await bench.launch(does.waits(3));
@@ -411,6 +424,21 @@ const REAL: readonly (readonly [string, Check])[] = [
       const { PLAIN, QUOTES, LINES } = env;
       const expected = `PLAIN=${PLAIN}|QUOTES=${QUOTES}|LINES=${LINES}|EMPTY=|`;
       await eventually('it is printed', async () => (await container.stdout()) === expected);
+    },
+  ],
+  [
+    'what is in the environment of a container that runs is in no file, argument list or checkpoint',
+    async (bench, does) => {
+      const value = 'a-password-that-nobody-may-see';
+      const command = { ...does.waits(0), env: { PASSWORD: value } };
+      const container = await bench.launch(command);
+      await container.ready();
+      assert.deepEqual(await bench.placesOf(value), []);
+      assert.ok(!JSON.stringify(container.checkpoint).includes(value));
+      assert.deepEqual(await bench.restart([container.checkpoint]), [container.id]);
+      assert.deepEqual(await bench.placesOf(value), []);
+      await container.end();
+      assert.equal((await container.wait()).code, 0);
     },
   ],
   [

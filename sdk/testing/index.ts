@@ -4,6 +4,8 @@ export { SHELL_BEHAVIOURS, type Behaviours } from './containerizer-behaviours.js
 export { authenticatorSuite, type AuthenticatorSuiteOptions } from './authenticator-suite.js';
 export { authorizerSuite, type AuthorizerSuiteOptions, type Verdict } from './authorizer-suite.js';
 export { FakeIsolator, type FakeIsolatorOptions } from './fake-isolator.js';
+export { FakeSecretStore, type FakeSecretStoreOptions } from './fake-secret-store.js';
+export { secretStoreSuite, type SecretStoreSuiteOptions } from './secret-store-suite.js';
 export { isolatorSuite, type IsolatorSuiteOptions } from './isolator-suite.js';
 export { cliCommandsSuite, type CliCommandsSuiteOptions } from './cli-commands-suite.js';
 export * from './command-harness.js';

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -105,6 +106,15 @@ describeIf(lacks, 'containerizer-mesos as root', () => {
     expect(await containerizer.recover(owner, [checkpoint])).toEqual([containerId]);
     writeFileSync(join(sandbox, 'go'), '');
     expect(await containerizer.wait(containerId)).toMatchObject({ code: 9 });
+  });
+
+  test('what an agent that was killed left of scripts with an environment is removed by the next one', async () => {
+    const { containerId, sandbox } = spec('');
+    const { checkpoint } = await launchAndDie(containerId, sandbox, 'sleep 600');
+    const left = ['c0.run', 'c0.enter', 'orphan.run'].map((name) => join(home, 'run/containers', owner, name));
+    for (const path of left) writeFileSync(path, "export PASSWORD='hunter2'");
+    expect(await containerizer.recover(owner, [checkpoint])).toEqual([containerId]);
+    expect(left.filter((path) => existsSync(path))).toEqual([]);
   });
 
   test('a task inherits nothing but its three streams, whatever its agent was started with', async () => {

@@ -48,8 +48,10 @@ export class AgentWorld {
   requests = 0;
   readonly replies = new Map<number, ContainerReply>();
 
+  constructor(private readonly given: AgentConfig = config) {}
+
   start(alive: readonly string[] = [], bootId = 'boot-1', recover: 'reconnect' | 'cleanup' = 'reconnect'): void {
-    this.state = createAgentState(config);
+    this.state = createAgentState(this.given);
     this.timers.clear();
     this.lives += 1;
     const records = structuredClone([...this.disk].map(([key, value]): CheckpointRecord => ({ key, value })));

@@ -1,6 +1,6 @@
 import type { ContainerInfo } from '@mezzo/sdk/api';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { AgentWorld, task, types } from '../../../tests/support/agent-world.js';
+import { AgentWorld, config, task, types } from '../../../tests/support/agent-world.js';
 
 let world: AgentWorld;
 beforeEach(() => {
@@ -50,6 +50,20 @@ describe('a container that stands alone', () => {
     });
     expect(wait('s')).toEqual({ status: 404, text: 'Container s cannot be found' });
     expect([...world.disk.keys()].filter((key) => key.startsWith('containers/'))).toEqual([]);
+  });
+
+  test('has the secrets that it names asked for, which a session has no time to', () => {
+    world = new AgentWorld({ ...config, secretResolver: 'vault' });
+    world.start();
+    world.register();
+    const variables = [{ name: 'A', type: 'SECRET', secret: { type: 'REFERENCE', reference: { name: 'a' } } } as const];
+    const ask = { command: { value: 'env', environment: { variables } }, resources: [] };
+    world.call({ type: 'launch', path: ['s'], ask, session: false });
+    expect(world.effects.at(-1)).toMatchObject({ secrets: [{ variable: 'A', reference: { name: 'a' } }] });
+    expect(world.call({ type: 'launch', path: ['t'], ask, session: true })).toEqual({
+      status: 400,
+      text: 'Secrets by reference are not supported in sessions (environment variable A)',
+    });
   });
 
   test('is answered with why it cannot be launched', () => {

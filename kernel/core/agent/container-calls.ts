@@ -5,7 +5,8 @@ import type { ContainerAsk, ContainerCall } from './container-messages.js';
 import { reply } from './container-replies.js';
 import { launchNow } from './containers.js';
 import { killVessel } from './kill.js';
-import { askedUser, secretFault } from './spec.js';
+import { secretFault, secretsOf } from './secrets.js';
+import { askedUser } from './spec.js';
 import type { AgentState, Container, Run, TaskEnd } from './state.js';
 import { emit, nextUuid, type Turn } from './turn.js';
 
@@ -55,7 +56,8 @@ function launch(turn: Turn, request: number, { path, ask, session }: Call<'launc
   if (path.length > 1 && parent === undefined) return refuse(`Parent container ${parentName} does not exist`);
   if (parent !== undefined && parent.phase !== 'running')
     return refuse(`Parent container ${parentName} is not running`);
-  const fault = askFault(ask) ?? (makeRoom(turn) ? undefined : `${MAX_ASKED} containers are there: remove some`);
+  const fault =
+    askFault(state, ask, session) ?? (makeRoom(turn) ? undefined : `${MAX_ASKED} containers are there: remove some`);
   if (fault !== undefined) return refuse(fault);
   start(turn, request, newContainer(state, path, ask, parent, session));
 }
@@ -73,13 +75,14 @@ function start(turn: Turn, request: number, container: Container): void {
     user: askedUser(turn.state, container),
     uris: ask?.command.uris ?? [],
     volumes: [],
+    ...secretsOf(ask?.command),
   });
 }
 
-function askFault({ command, container }: ContainerAsk): string | undefined {
+function askFault({ config }: AgentState, { command, container }: ContainerAsk, session: boolean): string | undefined {
   if (container !== undefined && container.type !== 'MESOS') return 'The provided ContainerInfo is not supported';
   if (command.value === undefined && container?.mesos?.image === undefined) return 'There is no command to run';
-  return secretFault(command);
+  return secretFault(config, command, session ? 'in sessions' : undefined);
 }
 
 function makeRoom(turn: Turn): boolean {

@@ -6,6 +6,7 @@ import type {
   ContainerSpec,
 } from '@mezzo/sdk/points/containerizer';
 import type { ContainerReply } from './container-messages.js';
+import type { SecretVariable } from './secrets.js';
 import type { AgentReturn, AgentSubscribe, UpCall } from '../protocol.js';
 
 export interface HttpProbe {
@@ -53,6 +54,8 @@ export type AgentEffect =
       readonly link?: string;
       /** Linked into the sandbox, and given to the user. */
       readonly volumes: readonly PersistentVolume[];
+      /** Asked for at last, and added to what is launched then. */
+      readonly secrets?: readonly SecretVariable[];
     }
   /** The shell also waits for the container's end. */
   | { readonly type: 'launchContainer'; readonly containerizer: string; readonly spec: ContainerSpec }

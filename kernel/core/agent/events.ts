@@ -35,7 +35,7 @@ export type AgentEvent =
   | {
       readonly type: 'sandboxFailed';
       readonly containerId: string;
-      readonly stage: 'directory' | 'fetch';
+      readonly stage: 'directory' | 'fetch' | 'secrets';
       readonly message: string;
     }
   | { readonly type: 'containerLaunched'; readonly containerId: string; readonly launched: LaunchedContainer }

@@ -6,7 +6,8 @@ import { failLaunch, neverRan } from './ends.js';
 import type { AgentEvent } from './events.js';
 import { boundPod, launchWaiting } from './pods.js';
 import { checkStatusOf } from './probes.js';
-import { containerizerFor, secretFault, specOf, userOf, volumesOfRun } from './spec.js';
+import { secretFault, secretsOf } from './secrets.js';
+import { containerizerFor, specOf, userOf, volumesOfRun } from './spec.js';
 import type { AgentFramework, AgentState, Run, Task, TaskEnd } from './state.js';
 import { emit, nextUuid, type Turn } from './turn.js';
 import { report } from './updates.js';
@@ -93,6 +94,7 @@ function startRun(
     uris: command?.uris ?? [],
     // Docker mounts them itself: see specOf.
     volumes: run.containerizer === 'docker' ? [] : volumesOfRun(turn.state, run),
+    ...secretsOf(command),
   });
 }
 
@@ -133,7 +135,7 @@ export function faultOf(
   if (bad !== undefined) return invalid(`'${bad}' contains invalid characters`);
   const command = executor === undefined || executor.type === 'DEFAULT' ? task.command : executor.command;
   if (command === undefined && task.container === undefined) return invalid('There is no command to run');
-  const secret = secretFault(command);
+  const secret = secretFault(state.config, command) ?? checkFault(state, task);
   if (secret !== undefined) return invalid(secret);
   const name = containerizerFor(executor === undefined ? task.container : executor.container);
   if (state.config.containerizers.includes(name)) return undefined;
@@ -143,6 +145,11 @@ export function faultOf(
     message: `This agent has no '${name}' containerizer: the plugin containerizer-${name} is missing or not active`,
   };
 }
+
+const checkFault = ({ config }: AgentState, { check, healthCheck }: TaskInfo): string | undefined =>
+  [check?.command?.command, healthCheck?.command]
+    .map((command) => secretFault(config, command, 'in the commands of checks'))
+    .find((fault) => fault !== undefined);
 
 const invalid = (message: string): TaskEnd => ({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message });
 

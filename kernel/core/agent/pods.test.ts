@@ -1,6 +1,6 @@
 import type { ExecutorInfo, TaskInfo } from '@mezzo/sdk/api';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { AgentWorld, aware, task, types } from '../../../tests/support/agent-world.js';
+import { AgentWorld, aware, config, task, types } from '../../../tests/support/agent-world.js';
 import type { AgentEffect } from './effects.js';
 
 const executor: ExecutorInfo = {
@@ -84,6 +84,20 @@ describe('a pod', () => {
       type: 'launchContainer',
       spec: { parent: root, command: { argv: ['sleep 1'], env } },
     });
+  });
+
+  test('has the secrets of each task asked for with the container of that task', () => {
+    world = new AgentWorld({ ...config, secretResolver: 'vault' });
+    world.start();
+    world.register();
+    const variables = [{ name: 'A', type: 'SECRET', secret: { type: 'REFERENCE', reference: { name: 'a' } } } as const];
+    const prepare = launch(member('a', { command: { value: 'env', environment: { variables } } }), member('b'));
+    expect(prepare.at(-1)).not.toHaveProperty('secrets');
+    const asked = world.launched().filter(({ type }) => type === 'prepareSandbox');
+    expect(asked.map((effect) => 'secrets' in effect && effect.secrets)).toEqual([
+      [{ variable: 'A', reference: { name: 'a' } }],
+      false,
+    ]);
   });
 
   test('ends with its last task, which is no failure of the executor', () => {

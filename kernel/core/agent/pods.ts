@@ -7,6 +7,7 @@ import { saveContainer } from './checkpoint.js';
 import { runOver } from './ends.js';
 import { killTask, killVessel } from './kill.js';
 import { commandEnd, watchTask } from './running.js';
+import { secretsOf } from './secrets.js';
 import { podResources, userOf } from './spec.js';
 import type { Container, Run, Task } from './state.js';
 import { emit, nextUuid, type Turn } from './turn.js';
@@ -46,6 +47,7 @@ function launchTask(turn: Turn, run: Run, task: Task): void {
     volumes: volumesOf(turn.state.config, Resources.of(task.info.resources)),
     within: run.directory,
     link: `tasks/${taskId}`,
+    ...secretsOf(command),
   });
 }
 

@@ -1,20 +1,12 @@
-import type {
-  CommandInfo,
-  ContainerInfo,
-  EnvironmentVariable,
-  FrameworkInfo,
-  Labels,
-  Resource,
-  TaskInfo,
-  TTYInfo,
-} from '@mezzo/sdk/api';
-import { base64Text, isTerminal, toMilli } from '@mezzo/sdk/contract';
+import type { CommandInfo, ContainerInfo, FrameworkInfo, Labels, Resource, TaskInfo, TTYInfo } from '@mezzo/sdk/api';
+import { isTerminal, toMilli } from '@mezzo/sdk/contract';
 import type { ContainerCommand, ContainerResources, ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { Resources } from '../resources/index.js';
 import { frameworkOf } from './books.js';
 import type { AgentState, Container, Run } from './state.js';
 import type { PersistentVolume } from './effects.js';
 import { volumesOf } from './operations.js';
+import { isElsewhere, secretText } from './secrets.js';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -175,14 +167,6 @@ export function userOf(state: AgentState, framework: FrameworkInfo, wanted: stri
   return state.config.switchUser && user !== '' && user !== state.config.user ? user : undefined;
 }
 
-const secretText = ({ secret }: EnvironmentVariable) => secret?.value && base64Text(secret.value.data);
-
-/** Why a command cannot be given the secrets of its environment: some lie with a store, and those are not supported yet. */
-export function secretFault(command: CommandInfo | undefined): string | undefined {
-  const odd = command?.environment?.variables?.find((v) => v.type === 'SECRET' && secretText(v) === undefined);
-  return odd && `Secrets that hold no text are not supported yet (environment variable ${odd.name})`;
-}
-
 /** In the Mesos containerizer `arguments` starts with the name of the program; Docker takes all of it as arguments. */
 function argvOf(containerizer: string, { shell, value, arguments: args = [] }: CommandInfo): string[] {
   if (shell !== false || value === undefined) return shell !== false ? [value ?? ''] : args;
@@ -190,7 +174,11 @@ function argvOf(containerizer: string, { shell, value, arguments: args = [] }: C
 }
 
 const environmentOf = (command: CommandInfo | undefined): Record<string, string> =>
-  Object.fromEntries((command?.environment?.variables ?? []).map((v) => [v.name, v.value ?? secretText(v) ?? '']));
+  Object.fromEntries(
+    (command?.environment?.variables ?? [])
+      .filter((variable) => !isElsewhere(variable))
+      .map((variable) => [variable.name, variable.value ?? secretText(variable) ?? '']),
+  );
 
 /** Variables of the executor API. An image brings a PATH of its own. */
 function agentEnvironment(state: AgentState, run: Run): Record<string, string> {

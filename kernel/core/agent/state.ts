@@ -38,6 +38,8 @@ export interface AgentConfig {
   readonly executorShutdownGraceMs: number;
   readonly recoveryTimeoutMs: number;
   readonly maxCompletedExecutors: number;
+  /** Name of the store that has the secrets which tasks name; undefined = such tasks are refused. */
+  readonly secretResolver?: string | undefined;
 }
 
 export interface MasterLink {

@@ -1,12 +1,14 @@
 import type {
+  CommandInfo,
+  EnvironmentVariable,
   FrameworkInfo,
   OfferOperation,
   Resource,
   ResourceReservationInfo,
-  Secret,
   TaskInfo,
   TaskStatus,
 } from '@mezzo/sdk/api';
+import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AgentWorld, aware, config, plain, task, types } from '../../../tests/support/agent-world.js';
 import { digestOf } from '../digest.js';
@@ -97,17 +99,98 @@ describe('a command task', () => {
     });
   });
 
-  test('is given the secrets that it brings; one that lies with a store is refused', () => {
-    const run = (id: string, secret: Secret) => {
-      const variables = [{ name: 'S', type: 'SECRET' as const, secret }];
-      const command = { value: 'env', environment: { variables } };
-      world.master({ type: 'runTask', framework: aware, task: task(id, { command }) });
+  describe('that names secrets', () => {
+    const secret = (name: string, key?: string): EnvironmentVariable['secret'] => ({
+      ...{ type: 'REFERENCE', reference: { name, ...(key !== undefined && { key }) } },
+    });
+    const withSecrets = (secrets: Record<string, EnvironmentVariable['secret']>, ...more: EnvironmentVariable[]) => {
+      const variables = Object.entries(secrets).map(([name, one]) => ({ name, type: 'SECRET' as const, secret: one! }));
+      return { value: 'env', environment: { variables: [...variables, ...more] } };
     };
-    run('stored', { type: 'REFERENCE', reference: { name: 'db/password' } });
-    expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID' });
-    run('brought', { type: 'VALUE', value: { data: 'aHVzaA==' } });
-    const launch = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }).at(-1);
-    expect(launch).toMatchObject({ type: 'launchContainer', spec: { command: { env: { S: 'hush' } } } });
+    const run = (id: string, command: CommandInfo, more: Partial<TaskInfo> = {}) =>
+      world.master({ type: 'runTask', framework: aware, task: task(id, { command, ...more }) });
+    const prepared = () => world.effects.find(({ type }) => type === 'prepareSandbox');
+    const resolving = () => {
+      world = new AgentWorld({ ...config, secretResolver: 'vault' });
+      world.start();
+      world.register();
+    };
+
+    test('is given those that it brings; one that lies with a store is refused without a store', () => {
+      run('stored', withSecrets({ S: secret('db/password') }));
+      expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID' });
+      run('brought', withSecrets({ S: { type: 'VALUE', value: { data: 'aHVzaA==' } } }));
+      const launch = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }).at(-1);
+      expect(launch).toMatchObject({ type: 'launchContainer', spec: { command: { env: { S: 'hush' } } } });
+    });
+
+    test('has them asked for after its files, and the machine never sees their values', () => {
+      resolving();
+      run('t', withSecrets({ A: secret('a'), B: secret('b', 'k') }));
+      const secrets = [
+        { variable: 'A', reference: { name: 'a' } },
+        { variable: 'B', reference: { name: 'b', key: 'k' } },
+      ];
+      expect(prepared()).toMatchObject({ secrets });
+      const [launch] = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }).slice(-1);
+      expect(launch).toMatchObject({ type: 'launchContainer' });
+      expect(Object.keys((launch as { spec: ContainerSpec }).spec.command.env)).not.toContain('A');
+    });
+
+    test('has the last of variables of one name', () => {
+      resolving();
+      run('t', withSecrets({ A: secret('a') }, { name: 'A', value: 'plain' }));
+      expect(prepared()).not.toHaveProperty('secrets');
+      const launch = world.dispatch({ type: 'sandboxPrepared', containerId: world.containerId }).at(-1);
+      expect(launch).toMatchObject({ spec: { command: { env: { A: 'plain' } } } });
+    });
+
+    test('fails in the words of the shell, and is killed while they are asked for without a container', () => {
+      resolving();
+      run('t', withSecrets({ A: secret('a') }));
+      const message = 'Secret "a" (environment variable "A"): SECRET_DENIED';
+      world.dispatch({ type: 'sandboxFailed', containerId: world.containerId, stage: 'secrets', message });
+      const reason = 'REASON_CONTAINER_LAUNCH_FAILED';
+      const failed = { state: 'TASK_FAILED', reason, message: `Failed to launch container: ${message}` };
+      expect(world.updates().at(-1)).toMatchObject(failed);
+      run('u', withSecrets({ A: secret('a') }));
+      const { containerId } = world;
+      world.master({ type: 'killTask', frameworkId: 'F', taskId: 'u' });
+      expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_KILLED' });
+      expect(types(world.dispatch({ type: 'sandboxPrepared', containerId }))).not.toContain('launchContainer');
+    });
+
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`S${i}`, secret('s')]));
+    test.each<[string, CommandInfo, Partial<TaskInfo>, string]>([
+      ['more than can be', withSecrets(many), {}, '65 environment variables are secrets by reference, 64 can be'],
+      [
+        'in a name that goes into argument lists',
+        withSecrets({ 'A.B': secret('a') }),
+        {},
+        "'A.B' cannot hold a secret",
+      ],
+      ['without a name', withSecrets({ A: secret('') }), {}, 'Secrets that hold no text are not supported yet'],
+      [
+        'in a check',
+        { value: 'env' },
+        { healthCheck: { type: 'COMMAND', command: withSecrets({ A: secret('a') }) } },
+        'Secrets by reference are not supported in the commands of checks (environment variable A)',
+      ],
+    ])('is refused with secrets %s', (_, command, more, words) => {
+      resolving();
+      run('t', command, more);
+      expect(world.updates().at(-1)).toMatchObject({ state: 'TASK_ERROR', message: expect.stringContaining(words) });
+    });
+
+    test('of an executor are asked for with its container, not with its tasks', () => {
+      resolving();
+      const executor = { executorId: { value: 'e' }, command: withSecrets({ A: secret('a') }) };
+      const [one, two] = ['t', 'u'].map((id) => task(id, { command: withSecrets({ B: secret('b') }) }));
+      world.master({ type: 'runTask', framework: aware, task: one!, executor });
+      expect(prepared()).toMatchObject({ secrets: [{ variable: 'A', reference: { name: 'a' } }] });
+      world.master({ type: 'runTask', framework: aware, task: two!, executor });
+      expect(prepared()).toBeUndefined();
+    });
   });
 
   test.each([

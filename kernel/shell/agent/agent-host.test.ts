@@ -4,8 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EnvironmentVariable } from '@mezzo/sdk/api';
 import type { Logger } from '@mezzo/sdk/contract';
-import { FakeContainerizer, FakeMachine } from '@mezzo/sdk/testing';
+import { FakeContainerizer, FakeMachine, FakeSecretStore } from '@mezzo/sdk/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ScriptedMaster } from '../../../tests/support/scripted-master.js';
 import { systemClock, systemRandom } from '../clock.js';
@@ -40,8 +41,10 @@ afterEach(async () => {
 async function start(
   masterAddress = address,
   name = 'mesos',
+  more: { readonly secretResolver?: string; readonly onLaunch?: () => void } = {},
 ): Promise<{ host: AgentHost; fake: FakeContainerizer; checkpoints: JournalCheckpointStore }> {
-  const fake = new FakeContainerizer({ machine, name });
+  const { secretResolver, onLaunch } = more;
+  const fake = new FakeContainerizer({ machine, name, ...(onLaunch && { onLaunch }) });
   const checkpoints = new JournalCheckpointStore(join(workDir, 'meta'), quiet);
   const host = new AgentHost({
     config: {
@@ -63,6 +66,7 @@ async function start(
       executorShutdownGraceMs: 5000,
       recoveryTimeoutMs: 900_000,
       maxCompletedExecutors: 10,
+      secretResolver,
     },
     bootId: 'b',
     recover: 'reconnect',
@@ -99,7 +103,7 @@ function stored(): string[] {
 const until = (condition: () => boolean, what: string) => expect.poll(condition, { message: what, timeout: 5000 });
 const states = async (...expected: string[]) => expect.poll(() => master.states, { timeout: 5000 }).toEqual(expected);
 const framework = { user: 'root', name: 'f', id: { value: 'F' } };
-const runTask = (id: string, command: string) =>
+const runTask = (id: string, command: string, variables: EnvironmentVariable[] = []) =>
   master.send({
     type: 'runTask',
     framework,
@@ -107,7 +111,7 @@ const runTask = (id: string, command: string) =>
       name: id,
       taskId: { value: id },
       agentId: { value: 'M-S0' },
-      command: { value: command },
+      command: { value: command, environment: { variables } },
       resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 } }],
       maxCompletionTime: { nanoseconds: 2n ** 62n },
     },
@@ -200,4 +204,58 @@ test('when the disk cannot be written the agent ends instead of lying', async ()
   await until(() => exits.length === 1, 'exit').toBe(true);
   expect(exits[0]![0]).toBe(1);
   expect(master.states).toEqual([]);
+});
+
+const secret: EnvironmentVariable[] = [
+  { name: 'DB', type: 'SECRET', secret: { type: 'REFERENCE', reference: { name: 'db/password' } } },
+];
+
+test('a secret goes from the store into the environment of the container, and nowhere else', async () => {
+  const { host, fake } = await start(address, 'mesos', { secretResolver: 'fake' });
+  host.secrets.choose([new FakeSecretStore({ secrets: { 'db/password': 'hunter2' } })]);
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  runTask('t', 'sleep 99', secret);
+  await until(() => fake.running.length === 1, 'it runs').toBe(true);
+  expect(fake.running[0]!.command.env['DB']).toBe('hunter2');
+  await states('TASK_STARTING');
+  const shown = (_: string, value: unknown) =>
+    value instanceof Map ? [...value] : typeof value === 'bigint' ? 0 : value;
+  for (const where of [
+    readFileSync(join(workDir, 'meta/journal'), 'utf8'),
+    JSON.stringify([host.state, master.calls], shown),
+  ])
+    expect(where).not.toContain('hunter2');
+});
+
+test('a task that is killed while its secrets are asked for is killed, and nothing was started', async () => {
+  const { host, fake } = await start(address, 'mesos', { secretResolver: 'fake' });
+  let answer = (): void => {};
+  const on = () => new Promise<void>((resolve) => (answer = resolve));
+  const store = new FakeSecretStore({ secrets: { 'db/password': 'hunter2' }, on });
+  host.secrets.choose([store]);
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  runTask('t', 'sleep 99', secret);
+  await until(() => store.asked.length === 1, 'asked').toBe(true);
+  const { containerId } = store.asked[0]!.requester;
+  master.send({ type: 'killTask', frameworkId: 'F', taskId: 't' });
+  await states('TASK_KILLED');
+  answer();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(host.secrets.take(containerId)).toBeUndefined();
+  expect(fake.running).toEqual([]);
+});
+
+test('what a containerizer says of a launch that failed is not repeated when it holds a secret', async () => {
+  const onLaunch = () => {
+    throw new Error('cannot set DB=hunter2');
+  };
+  const { host } = await start(address, 'mesos', { secretResolver: 'fake', onLaunch });
+  host.secrets.choose([new FakeSecretStore({ secrets: { 'db/password': 'hunter2' } })]);
+  await until(() => master.subscribed.length === 1, 'registered').toBe(true);
+  runTask('t', 'sleep 99', secret);
+  await states('TASK_STARTING');
+  master.acknowledge();
+  await states('TASK_STARTING', 'TASK_FAILED');
+  const said = master.calls.flatMap((call) => (call.type === 'statusUpdate' ? [call.status.message] : []));
+  expect(said.at(-1)).toContain('are not repeated');
 });

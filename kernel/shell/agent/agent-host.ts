@@ -14,6 +14,7 @@ import { MachineLoop } from '../loop.js';
 import type { JournalCheckpointStore } from './checkpoint-store.js';
 import type { Fetcher } from './fetcher.js';
 import { ContainerRequests } from './container-requests.js';
+import { LaunchSecrets, withoutSecrets } from './launch-secrets.js';
 import { MasterClient, type MasterClientOptions } from './master-client.js';
 import { runProbe } from './prober.js';
 import { giveSandbox, makeInnerSandbox, makeSandbox, removeInnerSandbox, retireSandbox } from './sandbox.js';
@@ -62,6 +63,8 @@ const KILL_WAITS_MS = [0, 1000, 5000, 15_000] as const;
 /** Carries out what the agent's machine decides, and tells it what came of it. */
 export class AgentHost {
   readonly state: AgentState;
+  /** A store is chosen once the plugins are there. */
+  readonly secrets: LaunchSecrets;
   private readonly loop: MachineLoop<AgentState, AgentEvent, AgentEffect>;
   private readonly timers: KeyedTimers;
   private readonly master: MasterClient;
@@ -77,6 +80,7 @@ export class AgentHost {
   constructor(private readonly options: AgentHostOptions) {
     const { clock, random, log } = options;
     this.state = createAgentState(options.config);
+    this.secrets = new LaunchSecrets(this.state, clock);
     this.loop = new MachineLoop(
       agentMachine,
       this.state,
@@ -230,25 +234,34 @@ export class AgentHost {
       await this.options.fetcher.fetchAll(uris, directory, user);
       if (user !== undefined && uris.length > 0) await giveSandbox(directory, user);
       if (uris.length > 0) this.fetchesSucceeded += 1;
-      this.dispatch({ type: 'sandboxPrepared', containerId });
     } catch (error) {
       this.fetchesFailed += 1;
       const message = `Failed to fetch all URIs for container '${containerId}': ${messageOf(error)}`;
-      this.dispatch({ type: 'sandboxFailed', containerId, stage: 'fetch', message });
+      return this.dispatch({ type: 'sandboxFailed', containerId, stage: 'fetch', message });
+    }
+    try {
+      await this.secrets.resolve(effect);
+      this.dispatch({ type: 'sandboxPrepared', containerId });
+      this.secrets.dropUnlessLaunching(containerId);
+    } catch (error) {
+      this.dispatch({ type: 'sandboxFailed', containerId, stage: 'secrets', message: messageOf(error) });
     }
   }
 
   private async launch({ containerizer: name, spec }: Extract<SlowEffect, { type: 'launchContainer' }>): Promise<void> {
-    const { containerId } = spec;
+    const { containerId, command } = spec;
     const containerizer = this.containerizers.get(name);
+    const secrets = this.secrets.take(containerId);
+    const whole = { ...spec, command: { ...command, env: { ...command.env, ...secrets } } };
     try {
       if (containerizer === undefined) throw new Error(`there is no containerizer '${name}'`);
-      const launched = await containerizer.launch(await this.forExecutor(spec));
+      const launched = await containerizer.launch(await this.forExecutor(whole));
       if (spec.streams !== undefined) this.options.sessions.add(containerId, await containerizer.attach(containerId));
       this.dispatch({ type: 'containerLaunched', containerId, launched });
       await this.watch(containerizer, containerId);
     } catch (error) {
-      this.dispatch({ type: 'containerLaunchFailed', containerId, message: messageOf(error) });
+      const message = withoutSecrets(messageOf(error), secrets);
+      this.dispatch({ type: 'containerLaunchFailed', containerId, message });
     }
   }
 

@@ -96,6 +96,7 @@ async function launchWith(
       ...(prepared && isolation && { isolate: (pid) => passGate(deps, containerId, pid, prepared, isolation) }),
       ...(paths && { openStreams: () => (streams = new PipeStreams(paths)) }),
     });
+    await runtime.removeScripts(key);
     const memMib = host === undefined ? memLimitMib(resources) : host.facts.memLimitMib;
     const facts: Facts = {
       ...processes,

@@ -96,6 +96,8 @@ export class MesosContainerizer implements Containerizer {
       if (facts !== undefined && facts.owner === owner && this.adopt(checkpoint.containerId, facts))
         known.push(checkpoint.containerId);
     }
+    // A life that ended between a launch and its checkpoint has left them.
+    await Promise.all([...this.containers.values()].map(({ key }) => this.deps.runtime.removeScripts(key)));
     for (const inner of this.containers.values())
       if (inner.facts.parent !== undefined && !this.isRunning(inner.facts.parent)) this.endWithParent(inner);
     await this.destroyOrphans(owner);

@@ -13,6 +13,7 @@ import { bootId } from './processes.js';
 const write = promisify(writeFileCallback);
 const remove = promisify(unlink);
 
+const SCRIPTS = ['run', 'enter'];
 const SUFFIX = /\.(run|log|enter|gate|stdin|stdout|stderr|exec-\d+(\.out)?)$/;
 
 /** Files longer than this are not of the shim's making. */
@@ -99,11 +100,17 @@ export class RuntimeDir {
       .trim();
   }
 
+  /** They hold the environment, secrets and all, and are open or done with once the first process has become the command. */
+  removeScripts(key: string): Promise<void> {
+    return this.unlink(SCRIPTS.map((suffix) => this.path(key, suffix)));
+  }
+
   async remove(key: string): Promise<void> {
-    const suffixes = ['run', 'enter', 'log', 'gate', 'stdin', 'stdout', 'stderr'].map((suffix) =>
-      this.path(key, suffix),
-    );
-    const paths = [...suffixes, join(this.root, 'exits', key)];
+    const suffixes = [...SCRIPTS, 'log', 'gate', 'stdin', 'stdout', 'stderr'];
+    await this.unlink([...suffixes.map((suffix) => this.path(key, suffix)), join(this.root, 'exits', key)]);
+  }
+
+  private async unlink(paths: readonly string[]): Promise<void> {
     await Promise.all(paths.map((path) => remove(path).catch(() => {})));
   }
 
