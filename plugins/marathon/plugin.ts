@@ -5,7 +5,7 @@ import { SCHEDULER, StoreWriter } from '@mezzo/sdk/framework';
 import { crash, definePlugin, hostToListenOn, publishGauges } from '@mezzo/sdk/runtime';
 import type { Effect } from './core/effects.js';
 import { RECORD_KINDS, recover } from './core/records.js';
-import { DEFAULT_SETTINGS, createState } from './core/state.js';
+import { DEFAULT_SETTINGS, createState, type Feature } from './core/state.js';
 import { Engine } from './shell/engine.js';
 import { EventRing } from './shell/event-ring.js';
 import { listen } from './shell/http/server.js';
@@ -22,6 +22,7 @@ export interface Config {
   readonly defaultNetworkName?: string;
   readonly maxApps: number;
   readonly maxInstancesPerApp: number;
+  readonly features: readonly Feature[];
 }
 
 export default definePlugin<Config>({
@@ -90,6 +91,6 @@ async function readAll(store: PluginStore): Promise<StoreEntry[]> {
   return kinds.flat();
 }
 
-function settingsOf({ defaultNetworkName, maxApps, maxInstancesPerApp }: Config) {
-  return { defaultNetworkName, maxApps, maxInstancesPerApp };
+function settingsOf({ defaultNetworkName, maxApps, maxInstancesPerApp, features }: Config) {
+  return { defaultNetworkName, maxApps, maxInstancesPerApp, features };
 }

@@ -7,7 +7,9 @@ export interface AppDefinition {
   readonly cmd?: string;
   readonly args?: readonly string[];
   readonly user?: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | SecretName>>;
+  /** By the names that `env` has. Values are with the agents' secret store, which is asked for `source`. */
+  readonly secrets?: Readonly<Record<string, { readonly source: string }>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly instances: number;
   readonly cpus: number;
@@ -40,6 +42,10 @@ export interface AppDefinition {
   /** Time of the change that made this definition; ISO 8601, milliseconds. Unique and growing. */
   readonly version: string;
   readonly versionInfo: VersionInfo;
+}
+
+export interface SecretName {
+  readonly secret: string;
 }
 
 export interface VersionInfo {

@@ -26,7 +26,12 @@ export interface Settings {
   /** How long it waits for the master's word on tasks it knows before it acts. */
   readonly reconcileTimeoutMs: number;
   readonly reconcileIntervalMs: number;
+  /** What apps may ask for beyond the usual. */
+  readonly features: readonly Feature[];
 }
+
+/** As in `--enable_features`. */
+export type Feature = 'secrets';
 
 export const DEFAULT_SETTINGS: Settings = {
   roles: ['*', 'slave_public'],
@@ -43,6 +48,7 @@ export const DEFAULT_SETTINGS: Settings = {
   killRetryMs: 30_000,
   reconcileTimeoutMs: 1000,
   reconcileIntervalMs: 600_000,
+  features: [],
 };
 
 /**

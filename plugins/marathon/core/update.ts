@@ -47,8 +47,8 @@ export interface AppUpdate {
   dependencies?: string[];
   tty?: boolean;
   version?: string;
-  /** Known, checked, and refused: not built yet. */
   secrets?: Record<string, { source: string }>;
+  /** Known, checked, and refused: not built yet. */
   readinessChecks?: unknown[];
   check?: unknown;
   residency?: unknown;

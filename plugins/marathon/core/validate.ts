@@ -8,6 +8,7 @@ import { portSpecs } from './app.js';
 /** What is wrong with an app. `raw` is what was sent (merged with the app it changes), `app` what became of it. */
 export function validateApp(raw: AppUpdate, app: AppDraft, settings: Settings): Violation[] {
   return [
+    ...secrets(raw, settings),
     ...unsupported(raw),
     ...deprecatedMixes(raw),
     ...basics(app, settings),
@@ -32,19 +33,33 @@ function unsupported(raw: AppUpdate): Violation[] {
     ...when(raw.readinessChecks?.length, '/readinessChecks', notYet('readinessChecks are')),
     ...when(raw.check !== undefined, '/check', notYet('check is')),
     ...when(raw.residency !== undefined, '/residency', notYet('residency (persistent volumes) is')),
-    ...when(Object.keys(raw.secrets ?? {}).length, '/secrets', notYet('secrets are')),
     ...when(raw.executor && raw.executor !== '//cmd', '/executor', notYet('custom executors are')),
     ...when(raw.container?.docker?.pullConfig !== undefined, '/container/docker/pullConfig', notYet('pullConfig is')),
     ...when(raw.container?.linuxInfo !== undefined, '/container/linuxInfo', notYet('linuxInfo is')),
-    ...Object.entries(raw.env ?? {}).flatMap(([name, value]) =>
-      when(typeof value !== 'string', `/env(${name})`, notYet('secrets are')),
-    ),
     ...volumes.flatMap(({ persistent, external, secret, hostPath }, index) => {
       const path = `/container/volumes(${index})`;
       if (persistent !== undefined) return [violation(`${path}/persistent`, notYet('persistent volumes are'))];
       if (external !== undefined) return [violation(`${path}/external`, notYet('external volumes are'))];
-      if (secret !== undefined) return [violation(`${path}/secret`, notYet('secrets are'))];
+      if (secret !== undefined) return [violation(`${path}/secret`, notYet('volumes of secrets are'))];
       return when(!hostPath, `${path}/hostPath`, 'must not be empty');
+    }),
+  ];
+}
+
+/** Each that a variable names is declared. */
+function secrets({ env = {}, secrets: declared = {} }: AppUpdate, { features }: Settings): Violation[] {
+  const isOff = !features.includes('secrets');
+  const off = 'Feature secrets is not enabled. Enable it with `mezzo plugin config marathon features=["secrets"]`';
+  return [
+    ...when(isOff && Object.keys(declared).length, '/secrets', off),
+    ...Object.entries(declared).flatMap(([name, { source }]) => [
+      ...when(name === '', '/secrets', 'must not have an empty name'),
+      ...when(source === '', `/secrets(${name})/source`, 'must not be empty'),
+    ]),
+    ...Object.entries(env).flatMap(([name, value]) => {
+      if (typeof value === 'string') return [];
+      const isUnknown = !Object.hasOwn(declared, value.secret);
+      return when(isOff || isUnknown, `/env(${name})`, isOff ? off : `the secret '${value.secret}' is not in secrets`);
     }),
   ];
 }

@@ -1,4 +1,4 @@
-import type { AppDefinition } from '../app.js';
+import type { AppDefinition, SecretName } from '../app.js';
 import { portSpecs } from '../app.js';
 import type { TaskRun } from '../state.js';
 
@@ -6,7 +6,7 @@ const MAX_LABEL_NAME = 492;
 const MAX_LABEL_VALUE = 511;
 
 /** What a task finds in its environment. The app's own variables win. */
-export function environmentOf(app: AppDefinition, task: TaskRun): Record<string, string> {
+export function environmentOf(app: AppDefinition, task: TaskRun): Record<string, string | SecretName> {
   return { ...taskVariables(app, task), ...labelVariables(app), ...portVariables(app, task), ...app.env };
 }
 

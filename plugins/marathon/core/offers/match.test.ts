@@ -2,6 +2,7 @@ import type { Resource } from '@mezzo/sdk/api';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../../testing/fake-cluster.js';
+import { DEFAULT_SETTINGS } from '../state.js';
 import type { AppUpdate } from '../update.js';
 import { OfferPool, portResources } from '@mezzo/sdk/framework';
 
@@ -215,5 +216,36 @@ describe('ports', () => {
       PORT0: 'mine',
       MARATHON_APP_LABEL_MY_LABEL: 'x',
     });
+  });
+});
+
+describe('secrets', () => {
+  const app = { id: '/a', secrets: { pw: { source: 'db/password' } }, env: { DB: { secret: 'pw' }, PLAIN: 'x' } };
+  const refused = (cluster: FakeCluster, change: object) => JSON.stringify(create(cluster, { ...app, ...change }));
+
+  it('go to the agent by their source, without a value, and are shown as they were given', () => {
+    const cluster = new FakeCluster({ ...DEFAULT_SETTINGS, features: ['secrets'] });
+    cluster.addAgent();
+    cluster.start();
+    create(cluster, app);
+    const [task = ''] = cluster.tasksOf('/a');
+    const list = cluster.infoOf(task).command?.environment?.variables ?? [];
+    expect(list.filter(({ name }) => name === 'DB' || name === 'PLAIN')).toEqual([
+      { name: 'DB', type: 'SECRET', secret: { type: 'REFERENCE', reference: { name: 'db/password' } } },
+      { name: 'PLAIN', value: 'x' },
+    ]);
+    cluster.restart();
+    expect(cluster.state.apps.get('/a')?.definition).toMatchObject({ env: app.env, secrets: app.secrets });
+  });
+
+  it('need the feature, a declaration and a source', () => {
+    const on = new FakeCluster({ ...DEFAULT_SETTINGS, features: ['secrets'] }).start();
+    for (const [cluster, change, words] of [
+      [new FakeCluster().start(), {}, /\/secrets.*Feature secrets is not enabled.*\/env\(DB\)/],
+      [on, { secrets: {} }, /\/env\(DB\).*the secret 'pw' is not in secrets/],
+      [on, { secrets: { pw: { source: '' } } }, /\/secrets\(pw\)\/source.*must not be empty/],
+      [on, { container: { type: 'MESOS', volumes: [{ containerPath: 'x', secret: 'pw' }] } }, /volumes of secrets/],
+    ] as const)
+      expect(refused(cluster, change)).toMatch(words);
   });
 });

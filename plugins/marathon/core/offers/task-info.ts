@@ -1,13 +1,14 @@
 import type {
   CommandInfo,
   ContainerInfo,
+  EnvironmentVariable,
   HealthCheck as WireHealthCheck,
   Labels,
   Port,
   Resource,
   TaskInfo,
 } from '@mezzo/sdk/api';
-import type { AppDefinition, HealthCheck, PortSpec } from '../app.js';
+import type { AppDefinition, HealthCheck, PortSpec, SecretName } from '../app.js';
 import { isAgentCheck, portSpecs } from '../app.js';
 import { reversedName } from '../path-id.js';
 import type { TaskRun } from '../state.js';
@@ -54,7 +55,9 @@ function limitsOf({ resourceLimits }: AppDefinition): TaskInfo['limits'] {
 }
 
 function buildCommand(app: AppDefinition, task: TaskRun): CommandInfo {
-  const variables = Object.entries(environmentOf(app, task)).map(([name, value]) => ({ name, value }));
+  const variables = Object.entries(environmentOf(app, task)).map(([name, value]) =>
+    typeof value === 'string' ? { name, value } : secretVariable(app, name, value),
+  );
   const fetched = app.fetch.map(({ uri, destPath, ...flags }) => ({ value: uri, outputFile: destPath, ...flags }));
   const common: CommandInfo = {
     environment: { variables },
@@ -67,6 +70,12 @@ function buildCommand(app: AppDefinition, task: TaskRun): CommandInfo {
   const program = app.container?.docker === undefined ? args?.[0] : undefined;
   return { ...common, shell: false, value: program, arguments: args };
 }
+
+/** The agent asks its secret store for the value. */
+const secretVariable = ({ secrets }: AppDefinition, name: string, { secret }: SecretName): EnvironmentVariable => ({
+  ...{ name, type: 'SECRET' },
+  secret: { type: 'REFERENCE', reference: { name: secrets?.[secret]?.source ?? '' } },
+});
 
 function buildContainer(app: AppDefinition, task: TaskRun): ContainerInfo | undefined {
   const { container } = app;

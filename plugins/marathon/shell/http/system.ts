@@ -53,7 +53,7 @@ function info({ engine, address }: Api): Record<string, unknown> {
       decline_offer_duration: settings.declineSeconds * 1000,
       task_launch_timeout: settings.launchTimeoutMs,
       reconciliation_interval: settings.reconcileIntervalMs,
-      features: [],
+      features: settings.features,
     },
     zookeeper_config: {},
     http_config: { http_port: Number(address.split(':').at(-1)) },
