@@ -166,6 +166,10 @@ class Bench {
   /** And nothing in it, however it is looked at, is a value. */
   hasOneOf(error: unknown, codes: readonly SecretCode[], about = ''): void {
     assert.ok(
+      error instanceof Error && 'blame' in error,
+      `${about}: it rejects with something else than a secretError`,
+    );
+    assert.ok(
       codes.some((code) => hasCode(error, code)),
       `${about}: ${inspect(error)} has none of the codes ${codes.join(', ')}`,
     );

@@ -11,6 +11,7 @@ import { copied } from './copied.js';
 import { Disk } from './disk.js';
 import { Stream } from './network.js';
 import { Oversubscriber } from './oversubscriber.js';
+import { SecretKeeper } from './secret-keeper.js';
 import { SimLoop } from './sim-loop.js';
 import type { MasterNode } from './master-node.js';
 import { Violation, type World } from './world.js';
@@ -35,6 +36,8 @@ export class AgentNode {
   readonly host: ContainerHost;
   /** In worlds where agents have more than they have. */
   readonly oversubscriber: Oversubscriber | undefined;
+  /** In worlds where tasks name secrets. */
+  readonly secrets: SecretKeeper | undefined;
   life: Life | undefined;
   /** Who leads, as it was told. */
   seen: MasterNode | undefined;
@@ -58,6 +61,7 @@ export class AgentNode {
       () => !world.still,
     );
     this.bootId = time.random.uuid();
+    this.secrets = world.isSecretive ? new SecretKeeper(world, this, world.isCandid) : undefined;
     this.oversubscriber = world.isOversubscribed ? new Oversubscriber(world, this) : undefined;
   }
 
@@ -109,6 +113,7 @@ export class AgentNode {
     for (const cancel of life.timers.values()) cancel();
     life.stream?.vanish('reader');
     this.host.unwatchAll();
+    this.secrets?.crash();
     this.disk.crash();
     this.life = undefined;
   }
@@ -120,6 +125,7 @@ export class AgentNode {
   }
 
   dispatch(event: AgentEvent): void {
+    this.secrets?.overhears(event);
     this.world.time.note(this.name, () => `< ${describe(event)}`);
     this.touched ||= event.type !== 'masterRecordReceived' || event.record.type !== 'ping';
     this.life?.loop.dispatch(event);
@@ -138,6 +144,7 @@ export class AgentNode {
   }
 
   private write(effect: AgentEffect, done: () => void): boolean {
+    this.secrets?.overhears(effect);
     if (effect.type === 'checkpoint') {
       const value = copied(effect.value);
       this.disk.write((data) => data.set(effect.key, value), done);
@@ -147,6 +154,7 @@ export class AgentNode {
   }
 
   private execute(life: Life, effect: AgentEffect): void {
+    this.secrets?.overhears(effect);
     const { time } = this.world;
     const soon = (event: AgentEvent, maxMs = 5) =>
       void time.after(time.random.between(0, maxMs), () => this.life === life && this.dispatch(event));
@@ -166,12 +174,14 @@ export class AgentNode {
         return soon({ type: 'containersRecovered', containerIds });
       }
       case 'prepareSandbox':
+        if (effect.secrets !== undefined) return this.secrets?.prepare(effect, () => this.life === life);
         return soon({ type: 'sandboxPrepared', containerId: effect.containerId });
       case 'launchContainer': {
-        const { containerId } = effect.spec;
+        const spec = this.secrets?.whole(effect.spec) ?? effect.spec;
+        const { containerId } = spec;
         const ifAlive = (act: () => void) => this.life === life && act();
         return this.host.launch(
-          effect.spec,
+          spec,
           () =>
             ifAlive(() => {
               this.dispatch({
@@ -181,7 +191,11 @@ export class AgentNode {
               });
               this.watch(life, containerId);
             }),
-          (message) => ifAlive(() => this.dispatch({ type: 'containerLaunchFailed', containerId, message })),
+          (said) =>
+            ifAlive(() => {
+              const message = this.secrets?.repeated(said, spec) ?? said;
+              this.dispatch({ type: 'containerLaunchFailed', containerId, message });
+            }),
         );
       }
       case 'killContainer':

@@ -66,6 +66,7 @@ export function auditEnd(world: World): void {
     ...operationsAreSettled(world),
     ...nobodyIsHomeless(world),
     ...theRegistryIsTheLeaders(world),
+    ...world.agents.flatMap(({ secrets }) => [...(secrets?.audit() ?? [])]),
     ...world.operator.audit(),
     ...(world.marathonUser?.audit() ?? []),
   ];

@@ -23,7 +23,7 @@ export class ContainerHost {
   launch(spec: ContainerSpec, launched: () => void, failed: (message: string) => void): void {
     const { random } = this.time;
     this.time.after(random.between(1, 50), () => {
-      if (random.chance(0.02)) return failed('no luck');
+      if (random.chance(0.02)) return failed(`no luck with ${Object.values(spec.command.env).join(', ')}`);
       if (spec.parent !== undefined && !this.containers.get(spec.parent)?.running) return failed('its parent is gone');
       this.onLaunch(spec);
       const container: SimContainer = {

@@ -12,6 +12,7 @@ import type { ConnectionId } from '@mezzo/sdk/contract';
 import type { Stream } from './network.js';
 import type { MasterNode } from './master-node.js';
 import { Keeper } from './keeper.js';
+import { SECRETS } from './secret-keeper.js';
 import { Violation, type World } from './world.js';
 
 /**
@@ -274,6 +275,7 @@ export class FrameworkNode {
     const group = grouped ? `${this.name}.pod${this.counter}` : undefined;
     const role = offer.allocationInfo?.role ?? '*';
     const allocated = (resource: Resource): Resource => ({ ...resource, allocationInfo: { role } });
+    const variables = [{ name: 'SIM_LIFE_MS', value: String(lifeMs) }, ...(this.world.isSecretive ? SECRETS : [])];
     const taskInfos = Array.from({ length: count }, (_, i) => {
       const id = `${this.name}.${this.counter++}`;
       this.everLaunched.add(id);
@@ -285,7 +287,7 @@ export class FrameworkNode {
         taskId: { value: id },
         agentId: offer.agentId,
         resources: own.map(allocated),
-        command: { value: 'sleep', environment: { variables: [{ name: 'SIM_LIFE_MS', value: String(lifeMs) }] } },
+        command: { value: 'sleep', environment: { variables } },
       };
     });
     const operations = this.keeper?.operationsFor(offer) ?? [];

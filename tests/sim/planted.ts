@@ -16,6 +16,7 @@ import {
   isListed,
   isNested,
   isOversubscribed,
+  isSecretive,
   isTight,
   isWithMasters,
   isWithOperations,
@@ -293,6 +294,16 @@ export const planted: Readonly<Record<string, Planted>> = {
     worlds: isWithMasters,
     marathon: marathonThat((effect) => (effect.type === 'call' && effect.call.type === 'RECONCILE' ? [] : [effect])),
   },
+  'the agent launches without the secrets that tasks name': {
+    seen: 10,
+    worlds: isSecretive,
+    agent: agentThat((effect) => {
+      if (effect.type !== 'prepareSandbox') return [effect];
+      const { secrets: _, ...rest } = effect;
+      return [rest];
+    }),
+  },
+  'the agent repeats what containerizers say, secrets and all': { seen: 10, worlds: isSecretive, candid: true },
   'what a deposed master writes lands': { seen: 45, worlds: isFrosty, unfenced: true },
   'the master passes no acknowledgement on': {
     master: masterThat((effect) =>

@@ -25,6 +25,8 @@ export interface Planted {
   readonly marathon?: MarathonMachine;
   /** What a deposed leader writes lands as well. */
   readonly unfenced?: boolean;
+  /** What containerizers say is repeated, whatever is in it. */
+  readonly candid?: boolean;
   /** A seed that showed it once, tried before all others. */
   readonly seen?: number;
   /** Worlds in which it could show: to look elsewhere is a waste. */
@@ -70,6 +72,9 @@ const TOLD_LATE_MS = 10_000;
 
 /** Agents have revocable resources on top of what they have, now more, now less. */
 export const isOversubscribed = (seed: number): boolean => seed % 7 === 6;
+
+/** Tasks name secrets, which agents have a store for. */
+export const isSecretive = (seed: number): boolean => seed % 13 === 10;
 
 /** What a violated law looks like; the seed tells the rest. */
 export class Violation extends Error {}
@@ -118,7 +123,7 @@ export class World {
     this.marathonUser = this.marathon && new MarathonUser(this);
     this.agents = Array.from(
       { length: isCrowded(seed) ? random.between(20, 50) : random.between(1, 4) },
-      (_, i) => new AgentNode(this, i, agentConfig(i, this.cpus, this.withOperations ? DISK : []), planted.agent),
+      (_, i) => new AgentNode(this, i, this.agentConfig(i), planted.agent),
     );
     const manners: Manners[] = ['polite', 'polite', 'greedy', 'silent', 'doubling', 'flapping'];
     this.frameworks = Array.from({ length: isCrowded(seed) ? random.between(5, 10) : random.between(1, 4) }, (_, i) => {
@@ -132,6 +137,19 @@ export class World {
       };
       return new FrameworkNode(this, `${i % 2 ? 'a' : 'b'}fw${i}`, random.pick(manners), wish, random.chance(0.7));
     });
+  }
+
+  private agentConfig(index: number): AgentConfig {
+    const config = agentConfig(index, this.cpus, this.withOperations ? DISK : []);
+    return this.isSecretive ? { ...config, secretResolver: 'sim' } : config;
+  }
+
+  get isSecretive(): boolean {
+    return isSecretive(this.seed);
+  }
+
+  get isCandid(): boolean {
+    return this.planted.candid === true;
   }
 
   get withOperations(): boolean {
@@ -344,6 +362,7 @@ export class World {
     const run = agent.state?.runs.get(inner?.run ?? spec.containerId);
     const taskId = inner?.taskId ?? (run?.kind === 'default' ? undefined : [...(run?.tasks.keys() ?? [])][0]);
     if (run === undefined || taskId === undefined) return;
+    agent.secrets?.launched(spec, run.tasks.get(taskId)?.info);
     const key = `${run.frameworkId}/${taskId}`;
     const other = this.launches.get(key);
     if (other !== undefined)

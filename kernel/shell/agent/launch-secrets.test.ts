@@ -109,7 +109,9 @@ test('launches wait for the store until plugins are there, and fail without it',
   expect(late.take('c')).toEqual({ DB: VALUE });
   const { secrets, isThere } = open({}, []);
   expect(isThere).toBe(false);
-  expect(await words(secrets.resolve(launch(db)))).toContain('SECRET_STORE_UNAVAILABLE');
+  expect(await words(secrets.resolve(launch(db)))).toContain(
+    'SECRET_STORE_UNAVAILABLE: no plugin brings the secret store fake',
+  );
 });
 
 test.each([

@@ -87,6 +87,8 @@ export class LaunchSecrets {
     const failure = (why: string) =>
       new Error(`${textOf(reference)} (environment variable ${shown(variable)}): ${why}`);
     const store = await Promise.race([this.store, late]);
+    if (store === undefined && !signal.aborted)
+      throw failure(`SECRET_STORE_UNAVAILABLE: no plugin brings the secret store ${this.wanted}`);
     if (store === undefined || this.asked >= MAX_ASKED) throw failure(wordsOf('SECRET_STORE_UNAVAILABLE'));
     this.asked++;
     const answer = (async () => store.resolve(reference, requester, signal))().finally(() => this.asked--);
