@@ -6,6 +6,8 @@ import { extensionPoint } from '../contract/tokens.js';
 export interface SecretRequester {
   /** Missing for containers that stand alone, which an operator asked for. */
   readonly frameworkId?: string;
+  /** Of the framework, as the master let it register: where frameworks authenticate, it is who that is. */
+  readonly principal?: string;
   readonly executorId?: string;
   /** Missing for an executor that a framework brings: it has many tasks. */
   readonly taskId?: string;

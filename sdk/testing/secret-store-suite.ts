@@ -31,7 +31,15 @@ const LAW_TIMEOUT_MS = 20_000;
 /** What an agent waits for. */
 const ANSWER_MS = 10_000;
 const REQUESTER: SecretRequester = {
-  ...{ frameworkId: 'F', executorId: 'task', taskId: 'task', containerId: 'c', user: 'nobody', role: '*' },
+  ...{
+    frameworkId: 'F',
+    principal: 'scheduler',
+    executorId: 'task',
+    taskId: 'task',
+    containerId: 'c',
+    user: 'nobody',
+    role: '*',
+  },
 };
 /** Frameworks choose names: a store takes any. */
 const ODD = [

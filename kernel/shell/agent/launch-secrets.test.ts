@@ -2,15 +2,25 @@ import { secretError, type SecretStore } from '@mezzo/sdk/points/secret-store';
 import { FakeSecretStore, type FakeSecretStoreOptions } from '@mezzo/sdk/testing';
 import { expect, test } from 'vitest';
 import type { AgentEffect } from '../../core/agent/effects.js';
-import { createAgentState, type AgentConfig, type Run } from '../../core/agent/state.js';
+import {
+  createAgentState,
+  type AgentConfig,
+  type AgentFramework,
+  type Run,
+  type Task,
+} from '../../core/agent/state.js';
 import { LaunchSecrets, withoutSecrets } from './launch-secrets.js';
 
 const VALUE = 'hunter2-of-all';
 const STORE = { 'db/password': VALUE, 'db/password#old': 'before' };
 
+const run = (): Run =>
+  ({ frameworkId: 'F', executorId: 't', kind: 'command', info: {}, tasks: new Map() }) as unknown as Run;
+
 /** Time goes on by `pass` alone. */
 function open(options: Partial<FakeSecretStoreOptions> = {}, stores?: readonly SecretStore[]) {
   const state = createAgentState({ secretResolver: 'fake', user: 'me' } as AgentConfig);
+  state.runs.set('c', { ...run(), phase: 'preparing' });
   const timers = new Set<() => void>();
   const after = (_: number, callback: () => void) => {
     timers.add(callback);
@@ -42,22 +52,41 @@ test('what a store has is there for one launch, and then nowhere', async () => {
 test('who asks for it is told to the store', async () => {
   const { secrets, store, state } = open();
   const info = { taskId: { value: 't' }, resources: [{ allocationInfo: { role: 'dev' } }] };
-  const run = { frameworkId: 'F', executorId: 't', kind: 'command', info: {}, tasks: new Map([['t', { info }]]) };
-  state.runs.set('c', run as unknown as Run);
+  state.runs.get('c')!.tasks.set('t', { info } as Task);
+  state.frameworks.set('F', { info: { principal: 'p' } } as AgentFramework);
   await secrets.resolve({ ...launch(db), user: 'bob' });
-  const requester = { frameworkId: 'F', executorId: 't', taskId: 't', containerId: 'c', user: 'bob', role: 'dev' };
+  const requester = {
+    frameworkId: 'F',
+    principal: 'p',
+    executorId: 't',
+    taskId: 't',
+    containerId: 'c',
+    user: 'bob',
+    role: 'dev',
+  };
   expect(store.asked).toEqual([{ reference: { name: 'db/password' }, requester }]);
 });
 
 test('one that was killed meanwhile leaves no value behind', async () => {
   const { secrets, state } = open();
+  const then = async (phase: Run['phase']) => {
+    state.runs.set('c', { ...run(), phase: 'preparing' });
+    await secrets.resolve(launch(db));
+    state.runs.set('c', { ...run(), phase });
+    secrets.dropUnlessLaunching('c');
+    return secrets.take('c');
+  };
+  expect(await then('ended')).toBeUndefined();
+  expect(await then('launching')).toEqual({ DB: VALUE });
+});
+
+test('nothing is asked for what was killed before', async () => {
+  const { secrets, state, store } = open();
+  state.runs.set('c', { ...run(), phase: 'ended' });
   await secrets.resolve(launch(db));
-  secrets.dropUnlessLaunching('c');
-  expect(secrets.take('c')).toBeUndefined();
+  state.runs.delete('c');
   await secrets.resolve(launch(db));
-  state.runs.set('c', { phase: 'launching' } as Run);
-  secrets.dropUnlessLaunching('c');
-  expect(secrets.take('c')).toEqual({ DB: VALUE });
+  expect(store.asked).toEqual([]);
 });
 
 test.each([
@@ -98,9 +127,7 @@ test('a store that does not answer in time is told so, and so is the launch', as
 });
 
 test('launches wait for the store until plugins are there, and fail without it', async () => {
-  const late = new LaunchSecrets(createAgentState({ secretResolver: 'fake', user: 'me' } as AgentConfig), {
-    ...{ nowMs: () => 0, after: () => () => {} },
-  });
+  const late = new LaunchSecrets(open().state, { nowMs: () => 0, after: () => () => {} });
   const resolving = late.resolve(launch(db));
   expect(
     late.choose([new FakeSecretStore({ name: 'other', secrets: {} }), new FakeSecretStore({ secrets: STORE })]),

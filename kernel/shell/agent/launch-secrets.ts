@@ -48,10 +48,10 @@ export class LaunchSecrets {
     return store !== undefined || this.wanted === undefined;
   }
 
-  /** All at once. Rejects in words that have nothing of a value, and of the store no more than a code. */
+  /** All at once, unless it was killed meanwhile. Rejects in words that have nothing of a value, and of the store no more than a code. */
   async resolve(launch: Extract<AgentEffect, { type: 'prepareSandbox' }>): Promise<void> {
     const { containerId, secrets = [] } = launch;
-    if (secrets.length === 0) return;
+    if (secrets.length === 0 || this.phaseOf(containerId) !== 'preparing') return;
     const over = new AbortController();
     const late = new Promise<undefined>((resolve) => over.signal.addEventListener('abort', () => resolve(undefined)));
     const cancel = this.clock.after(DEADLINE_MS, () => over.abort());
@@ -74,8 +74,12 @@ export class LaunchSecrets {
 
   /** It was killed meanwhile. */
   dropUnlessLaunching(containerId: string): void {
+    if (this.phaseOf(containerId) !== 'launching') this.held.delete(containerId);
+  }
+
+  private phaseOf(containerId: string): string | undefined {
     const { runs, containers } = this.state;
-    if ((runs.get(containerId) ?? containers.get(containerId))?.phase !== 'launching') this.held.delete(containerId);
+    return (runs.get(containerId) ?? containers.get(containerId))?.phase;
   }
 
   private async ask(
@@ -110,8 +114,10 @@ export class LaunchSecrets {
     const taskId = container?.taskId ?? only;
     const { resources } = run?.tasks.get(taskId ?? '')?.info ?? run?.info ?? {};
     const role = resources?.find(({ allocationInfo }) => allocationInfo?.role !== undefined)?.allocationInfo?.role;
+    const principal = this.state.frameworks.get(run?.frameworkId ?? '')?.info.principal;
     return {
       ...(run && { frameworkId: run.frameworkId, executorId: run.executorId }),
+      ...(principal !== undefined && { principal }),
       ...(taskId !== undefined && { taskId }),
       ...{ containerId, user: user ?? config.user },
       ...(role !== undefined && { role }),
