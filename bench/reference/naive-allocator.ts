@@ -1,3 +1,5 @@
+import type { AgentInfo, FrameworkInfo } from '@mezzo/sdk/api';
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import { Salts, shuffled } from '../../kernel/core/allocator/order.js';
 import {
   Resources,
@@ -12,6 +14,7 @@ import type { AgentSpec, FrameworkSpec, Grant, Quota, Refusal } from '../../kern
 interface NaiveAgent {
   readonly id: string;
   readonly slot: number;
+  readonly info: AgentInfo | undefined;
   total: Resources;
   isActive: boolean;
   readonly used: Map<string, Resources>;
@@ -21,6 +24,7 @@ interface NaiveFramework {
   roles: Set<string>;
   suppressed: Set<string>;
   capabilities: ReadonlySet<string>;
+  info: FrameworkInfo | undefined;
   isActive: boolean;
   filters: { role: string; agentId: string; refused: Resources; expiresAtMs: number }[];
 }
@@ -53,11 +57,14 @@ export class NaiveAllocator {
   #slot = 0;
 
   /** `isNested`: roles below others have quota too. */
-  constructor(private readonly isNested = false) {}
+  constructor(
+    private readonly isNested = false,
+    private readonly policy: Pick<AllocatorPolicy, 'rank' | 'admits'> = {},
+  ) {}
 
-  addAgent(id: string, { total, used = [], active = true }: AgentSpec): void {
+  addAgent(id: string, { total, used = [], active = true, info }: AgentSpec): void {
     this.removeAgent(id);
-    const agent: NaiveAgent = { id, slot: this.#slot++, total, isActive: active, used: new Map() };
+    const agent: NaiveAgent = { id, slot: this.#slot++, info, total, isActive: active, used: new Map() };
     this.#agents.set(id, agent);
     for (const { frameworkId, role, resources } of used) this.#hold(agent, clientKey(frameworkId, role), resources);
   }
@@ -183,7 +190,7 @@ export class NaiveAllocator {
       const isRefused = framework.filters.some(
         (filter) => filter.role === role && filter.agentId === agent.id && filter.refused.contains(resources),
       );
-      if (isRefused) continue;
+      if (isRefused || this.policy.admits?.(framework.info!, role, agent.info!) === false) continue;
       grants.push({ frameworkId, role, agentId: agent.id, resources: resources.allocate(role) });
       this.#hold(agent, clientKey(frameworkId, role), resources);
       granted.push([frameworkId, role]);
@@ -247,9 +254,19 @@ export class NaiveAllocator {
     return ranked.flatMap(({ child }) => this.#walk(child, total));
   }
 
-  #share({ allocated, path }: NaiveNode, total: Map<string, number>): number {
+  #share({ allocated, path, client }: NaiveNode, total: Map<string, number>): number {
     const shares = [...allocated].map(([name, milli]) => (total.get(name) ? milli / total.get(name)! : 0));
-    return Math.max(0, ...shares) / (this.#weights.get(path) ?? 1);
+    const [dominantShare, weight] = [Math.max(0, ...shares), this.#weights.get(path) ?? 1];
+    const framework = client && this.#frameworks.get(client[0])?.info;
+    if (this.policy.rank === undefined || (client && !framework)) return dominantShare / weight;
+    return this.policy.rank({
+      kind: client ? 'framework' : path.endsWith('/.') ? 'members' : 'role',
+      role: path.replace(/\/\.(\/.*)?$/, ''),
+      ...(framework && { framework }),
+      weight,
+      dominantShare,
+      shareOf: (name) => (total.get(name) ? (allocated.get(name) ?? 0) / total.get(name)! : 0),
+    });
   }
 
   /** Quotas that bound a role. */
@@ -356,10 +373,11 @@ export class NaiveAllocator {
   }
 }
 
-const plainSpec = ({ roles, suppressedRoles, capabilities }: FrameworkSpec) => ({
+const plainSpec = ({ roles, suppressedRoles, capabilities, info }: FrameworkSpec) => ({
   roles: new Set(roles),
   suppressed: new Set(suppressedRoles),
   capabilities: capabilities ?? new Set<string>(),
+  info,
 });
 
 function add(sums: Map<string, number>, more: Quantities, sign: 1 | -1): void {

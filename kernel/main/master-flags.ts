@@ -5,7 +5,7 @@ import { masterAccessFlags } from './access-flags.js';
 import { storeDriverFlags } from './store-driver.js';
 import { tlsFlags } from './tls-flags.js';
 import { bool, duration, number, oneOf, port, text, type Flag, type FlagValues } from './flags.js';
-import { idleFlags, onlyFlag, sharedFlags, zookeeperFlag, type ZookeeperFlag } from './shared-flags.js';
+import { idleFlags, sharedFlags, zookeeperFlag, type ZookeeperFlag } from './shared-flags.js';
 import { modulesFlag } from './modules.js';
 
 const list = (help: string): Flag<readonly string[] | undefined> => ({
@@ -103,6 +103,20 @@ const sorter = (help: string): Flag<'drf' | 'random'> => ({
   show: (name) => name,
 });
 
+/** Shares of roles, and of frameworks in them, decide. */
+export const HIERARCHICAL = 'hierarchical';
+
+const allocator: Flag<string> = {
+  help: 'Who is offered what: hierarchical (by shares), or a policy that a plugin brings. All masters need the same',
+  default: HIERARCHICAL,
+  parse: (given) => {
+    if (given === 'HierarchicalDRF') return HIERARCHICAL;
+    if (/^[a-z\d]+(-[a-z\d]+)*$/.test(given)) return given;
+    throw new Error(`'${given}' is neither ${HIERARCHICAL} nor the name of a plugin's policy, as in 'first-come'`);
+  },
+  show: (name) => name,
+};
+
 export const idleMasterFlags = idleFlags(
   [
     ...['authenticators', 'initialize_driver_logging', 'logbufsecs', 'offer_constraints_re2_max_mem'],
@@ -153,7 +167,7 @@ const own = {
     '100ms',
   ),
   batch_allocation: bool('Offer again what is returned each --allocation-interval, as Mesos does, not at once', false),
-  allocator: onlyFlag('How resources are shared', 'hierarchical', 'HierarchicalDRF'),
+  allocator,
   role_sorter: sorter('Which roles come first'),
   framework_sorter: sorter('Which frameworks of a role come first'),
   fair_sharing_excluded_resource_names: names,

@@ -3,7 +3,7 @@ import type { MasterInfo } from '@mezzo/sdk/api';
 import { asId, type MasterId } from '@mezzo/sdk/contract';
 import type { MasterOptions } from '../core/master/index.js';
 import { isLoopback, packedIp } from '../http/listen.js';
-import type { MasterFlags } from './master-flags.js';
+import { HIERARCHICAL, type MasterFlags } from './master-flags.js';
 import { MESOS_VERSION } from './version.js';
 
 /** Who this master is, to others. */
@@ -41,6 +41,7 @@ export const masterOptions = (flags: MasterFlags, info: MasterInfo): MasterOptio
   weights: flags.weights,
   allocatorAgentRecoveryFactor: flags.allocator_agent_recovery_factor,
   allocatorRecoveryTimeoutMs: flags.allocator_recovery_timeout,
+  allocatorPolicy: flags.allocator === HIERARCHICAL ? undefined : flags.allocator,
   filterGpuResources: flags.filter_gpu_resources,
   nestedQuota: flags.nested_quota,
   placeRequests: flags.place_requests || flags.preemption,

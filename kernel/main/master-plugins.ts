@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { hasCode, MezzoError } from '@mezzo/sdk/contract';
+import { ALLOCATOR_POLICY } from '@mezzo/sdk/points/allocator-policy';
 import { AUTHENTICATOR } from '@mezzo/sdk/points/authenticator';
 import { AUTHORIZER } from '@mezzo/sdk/points/authorizer';
 import { mintToken, verifyToken } from '@mezzo/sdk/secrets';
@@ -12,6 +13,7 @@ import {
   type HostStore,
   type PluginHostOptions,
 } from '../plugin-host/index.js';
+import { choosePolicy } from './allocator-policy.js';
 import { chooseAuthorizer } from './authorizers.js';
 import type { MasterDaemon, StandbyMaster } from './master.js';
 import { mount } from './mount.js';
@@ -63,6 +65,7 @@ export async function leadMasterPlugins(
   const authenticate: Authenticate = (token, ...scopes) => verifyToken(clusterKey, token, ...scopes);
   mount(app, '/plugins/v1', operatorApi(leader.host, authenticate, log, leader));
   takeIn(master, leader.host);
+  takePolicy(master, leader.host);
   await leader.host.setLeading(true);
   return leader;
 }
@@ -90,6 +93,14 @@ function takeIn({ gate, shell, log }: Master, host: PluginHost): void {
   for (const name of gate.missing()) log.error(`no plugin brings the authenticator ${name}: nobody gets in`);
   const absent = chooseAuthorizer(shell.state.options.authorizer, host.contributions(AUTHORIZER));
   if (absent !== undefined) log.error(`no plugin brings the authorizer ${absent}: nobody may do anything`);
+}
+
+function takePolicy({ shell, log }: Master, host: PluginHost): void {
+  const { allocatorPolicy: name } = shell.state.options;
+  if (name === undefined) return;
+  const policy = choosePolicy(name, host.contributions(ALLOCATOR_POLICY), log, () => performance.now());
+  if (policy) shell.allocateBy(policy);
+  else log.error(`no plugin brings the allocator's policy ${name}: nobody is offered anything`);
 }
 
 const nodeOf = ({ flags, port }: Master): string => `${flags.advertise_ip ?? flags.ip}:${flags.advertise_port || port}`;

@@ -124,9 +124,10 @@ test('an address may come from a command, which must print one', async () => {
     });
 });
 
-test('what can only be one way here may be said, and nothing else', () => {
+test('who shares resources out is the allocator, or by its name a policy that a plugin brings', () => {
   expect(flags('--allocator=HierarchicalDRF', '--role_sorter=drf').allocator).toBe('hierarchical');
-  expect(() => flags('--allocator=fair')).toThrow(/only hierarchical/);
+  expect(flags('--allocator=first-come').allocator).toBe('first-come');
+  for (const name of ['org_apache_Fair', '', 'a,b']) expect(() => flags(`--allocator=${name}`)).toThrow(/neither/);
 });
 
 test('roles and frameworks come in the order of shares, or by chance', () => {

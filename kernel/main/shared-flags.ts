@@ -86,14 +86,3 @@ export const idleGiven = (idle: object, flags: object): string[] =>
   Object.keys(idle)
     .filter((name) => (flags as Readonly<Record<string, unknown>>)[name] !== undefined)
     .sort();
-
-/** There is one way here, which bears these names. */
-export const onlyFlag = (help: string, ...names: readonly [string, ...string[]]): Flag<string> => ({
-  help,
-  default: names[0],
-  parse: (given) => {
-    if (!names.includes(given)) throw new Error(`'${given}' is not supported, only ${names[0]}`);
-    return names[0];
-  },
-  show: (name) => name,
-});

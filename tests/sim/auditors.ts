@@ -20,7 +20,7 @@ export function audit(world: World): void {
         ...auditMaster(master.state),
         ...(world.isNewest(master) ? [...world.operator.auditMachines(), ...nobodyElseWrites(world, master)] : []),
         ...onlyWhatIsThere(master.state),
-        ...offersNobodyMayHave(master.state, master.whitelist),
+        ...offersNobodyMayHave(master.state, master.whitelist, world.policy),
       ]);
     master.touched = false;
   }

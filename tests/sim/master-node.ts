@@ -57,7 +57,7 @@ export class MasterNode {
     private readonly weather: Weather,
     private readonly world: Pick<
       World,
-      'isWithMasters' | 'isRandom' | 'isNested' | 'isInBatches' | 'ensemble' | 'marathon' | 'masterExited'
+      'isWithMasters' | 'policy' | 'isRandom' | 'isNested' | 'isInBatches' | 'ensemble' | 'marathon' | 'masterExited'
     >,
     readonly name: string,
     private readonly machine: MasterMachine = masterMachine,
@@ -151,6 +151,12 @@ export class MasterNode {
     this.dispatch({ type: 'elected', epoch, registry, agents, frameworks, roles, maintenance });
     if (this.whitelist !== undefined) this.setWhitelist(this.whitelist);
     this.world.marathon?.follow(this);
+    const { policy } = this.world;
+    // Its plugin starts after the master leads.
+    if (policy)
+      this.time.after(this.time.random.pick([0, 2000, 60_000]), () => {
+        if (life === this.life) this.dispatch({ type: 'policyChosen', policy });
+      });
   }
 
   setWhitelist(hosts: readonly string[] | undefined): void {
@@ -299,6 +305,7 @@ export class MasterNode {
       maxUnreachableTasksPerFramework: 1000,
       maxOperatorSubscribers: 1000,
       fairSharingExcluded: [],
+      allocatorPolicy: this.world.policy?.name,
       randomOrder: { roles: this.world.isRandom, frameworks: this.world.isRandom },
       registryMaxAgentAgeMs: 1_209_600_000,
       registryGcIntervalMs: 900_000,

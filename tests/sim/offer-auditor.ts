@@ -1,3 +1,4 @@
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import { usedBy } from '../../kernel/core/master/holdings.js';
 import type { MasterState, Offer } from '../../kernel/core/master/state.js';
 import { quantitiesOf, type Resources } from '../../kernel/core/resources/index.js';
@@ -6,13 +7,21 @@ import { quantitiesOf, type Resources } from '../../kernel/core/resources/index.
 const seen = new WeakMap<MasterState, ReadonlySet<Offer>>();
 
 /** After a step: what was offered in it is within the limits of its role and of all above, and of agents that may be offered. */
-export function* offersNobodyMayHave(state: MasterState, hosts: readonly string[] | undefined): Generator<string> {
+export function* offersNobodyMayHave(
+  state: MasterState,
+  hosts: readonly string[] | undefined,
+  policy: AllocatorPolicy | undefined,
+): Generator<string> {
   const before = seen.get(state) ?? new Set();
   const offers = new Set(state.offers.values());
   seen.set(state, offers);
   const fresh = [...offers].filter((offer) => !before.has(offer));
-  for (const { agentId, id } of fresh) {
-    const host = state.agents.get(agentId)!.info.hostname;
+  if (fresh.length > 0 && state.awaitsPolicy) yield 'something is offered, and the policy is not there';
+  for (const { agentId, frameworkId, role, id } of fresh) {
+    const { info } = state.agents.get(agentId)!;
+    const host = info.hostname;
+    if (policy?.admits!(state.frameworks.get(frameworkId)!.info, role, info) === false)
+      yield `the offer ${id} of ${host} is for ${frameworkId}, whom the policy does not admit there`;
     if (hosts?.includes(host) === false) yield `the offer ${id} is of ${host}, which is not on the whitelist`;
   }
   for (const [role, { limits }] of state.quotas) {

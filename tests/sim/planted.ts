@@ -20,6 +20,7 @@ import {
   isTight,
   isWithMasters,
   isWithOperations,
+  isWithPolicy,
   type Planted,
 } from './world.js';
 
@@ -304,6 +305,26 @@ export const planted: Readonly<Record<string, Planted>> = {
     }),
   },
   'the agent repeats what containerizers say, secrets and all': { seen: 10, worlds: isSecretive, candid: true },
+  'the allocator never asks its policy who may go where': {
+    worlds: isWithPolicy,
+    master: {
+      step: (state, event, atMs) =>
+        masterMachine.step(
+          state,
+          event.type === 'policyChosen' ? { type: event.type, policy: { name: event.policy.name } } : event,
+          atMs,
+        ),
+    },
+  },
+  'offers do not wait for the policy': {
+    worlds: isWithPolicy,
+    master: {
+      step: (state, event, atMs) => {
+        state.awaitsPolicy = false;
+        return masterMachine.step(state, event, atMs);
+      },
+    },
+  },
   'what a deposed master writes lands': { seen: 45, worlds: isFrosty, unfenced: true },
   'the master passes no acknowledgement on': {
     master: masterThat((effect) =>

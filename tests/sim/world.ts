@@ -1,5 +1,6 @@
 import type { Resource, SchedulerCall } from '@mezzo/sdk/api';
 import { isTerminal, type ConnectionId } from '@mezzo/sdk/contract';
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import type { ContainerSpec } from '@mezzo/sdk/points/containerizer';
 import type { AgentConfig } from '../../kernel/core/agent/state.js';
 import { Resources } from '../../kernel/core/resources/index.js';
@@ -17,6 +18,7 @@ import { FaultsOfMany } from './faults-of-many.js';
 import { call, CALM, Line, type Stream, type Weather } from './network.js';
 import { MOST_SPARE_MILLI } from './oversubscriber.js';
 import { FIRST, OperatorNode } from './operator-node.js';
+import { strangePolicy } from './policy.js';
 import { Timeline } from './timeline.js';
 
 export interface Planted {
@@ -55,6 +57,8 @@ export const isFrosty = (seed: number): boolean => seed % 10 === 5;
 
 const CPUS = 4;
 const MASTERS = 3;
+/** A plugin decides who is offered what. */
+export const isWithPolicy = (seed: number): boolean => seed % 13 === 10 && !isWithOperations(seed) && !isTight(seed);
 /** Within this time everybody has heard who leads. */
 const HEARD_MS = 3000;
 /** Less than all together wish for. */
@@ -87,6 +91,7 @@ export class World {
   readonly masters: readonly MasterNode[];
   readonly agents: AgentNode[];
   readonly frameworks: FrameworkNode[];
+  readonly policy: AllocatorPolicy | undefined;
   readonly operator = new OperatorNode(this);
   /** Where several masters stand. */
   readonly marathon: MarathonNode | undefined;
@@ -125,6 +130,7 @@ export class World {
       { length: isCrowded(seed) ? random.between(20, 50) : random.between(1, 4) },
       (_, i) => new AgentNode(this, i, this.agentConfig(i), planted.agent),
     );
+    this.policy = isWithPolicy(seed) ? strangePolicy(seed, this.agents[0]!.config.hostname!) : undefined;
     const manners: Manners[] = ['polite', 'polite', 'greedy', 'silent', 'doubling', 'flapping'];
     this.frameworks = Array.from({ length: isCrowded(seed) ? random.between(5, 10) : random.between(1, 4) }, (_, i) => {
       const wish = {

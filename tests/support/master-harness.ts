@@ -65,6 +65,7 @@ export const options = (more: Partial<MasterOptions> = {}): MasterOptions => ({
   allocatorAgentRecoveryFactor: 0.8,
   allocatorRecoveryTimeoutMs: 600_000,
   filterGpuResources: true,
+  allocatorPolicy: undefined,
   nestedQuota: false,
   placeRequests: false,
   preemption: false,

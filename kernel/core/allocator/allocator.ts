@@ -1,3 +1,5 @@
+import type { AgentInfo, FrameworkInfo } from '@mezzo/sdk/api';
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import type { Quantities, Resources } from '../resources/index.js';
 import { Cycle, type Grant } from './cycle.js';
 import { explain, type RoleExplanation } from './explain.js';
@@ -41,6 +43,8 @@ export interface AgentSpec {
   readonly active?: boolean;
   /** In another region than the master: only for REGION_AWARE frameworks. */
   readonly isRemote?: boolean;
+  /** Needed where there is a policy. */
+  readonly info?: AgentInfo;
 }
 
 export interface FrameworkSpec {
@@ -52,6 +56,8 @@ export interface FrameworkSpec {
   readonly minAllocatable?: ReadonlyMap<string, readonly Quantities[]>;
   /** Offer constraints; must answer the same as long as neither framework nor agent is updated. */
   readonly accepts?: (role: string, agentId: string) => boolean;
+  /** Needed where there is a policy. */
+  readonly info?: FrameworkInfo;
 }
 
 export interface Refusal {
@@ -81,7 +87,7 @@ export class Allocator {
   /** Agents with `isDirty`; some may be gone. */
   readonly #dirty: AgentSlot[] = [];
   readonly #held = new Set<AgentSlot>();
-  readonly #rules: Rules;
+  #rules: Rules;
   readonly #minRefuseMs: number;
   readonly #ownMinimums = new Set<FrameworkState>();
   readonly #order: Salts;
@@ -103,6 +109,7 @@ export class Allocator {
     if (this.#ledger.agents.has(agentId)) this.removeAgent(agentId);
     const agent = this.#ledger.addAgent(agentId);
     agent.isRemote = spec.isRemote ?? false;
+    agent.info = spec.info;
     this.#ledger.setTotal(agent, spec.total);
     for (const { frameworkId, role, resources } of spec.used ?? []) this.addUsed(frameworkId, role, agentId, resources);
     this.#ledger.setActive(agent, spec.active ?? true);
@@ -168,10 +175,14 @@ export class Allocator {
     const minimums = [...(spec.minAllocatable ?? [])].map(([role, sets]) => [role, minimumsOf(sets)] as const);
     framework.minAllocatable = new Map(minimums);
     framework.accepts = spec.accepts;
+    framework.info = spec.info;
     if (framework.minAllocatable.size > 0) this.#ownMinimums.add(framework);
     else this.#ownMinimums.delete(framework);
     for (const role of framework.roles) this.#ledger.client(framework, role);
-    for (const client of framework.clients.values()) this.#settle(client, true);
+    for (const client of framework.clients.values()) {
+      this.#ledger.tree.rerank(client.node);
+      this.#settle(client, true);
+    }
   }
 
   /** All that it holds is free again. */
@@ -254,6 +265,13 @@ export class Allocator {
     this.#ledger.setTotal(agent, agent.total.subtract(from).add(to));
     this.#touch(agent);
     return true;
+  }
+
+  /** For runs to come: offers that are out stay out. Its answers must be numbers and booleans; all frameworks and agents must have been told with `info`. */
+  usePolicy({ rank, admits }: Pick<AllocatorPolicy, 'rank' | 'admits'>): void {
+    this.#ledger.tree.rankBy(rank);
+    this.#rules = { ...this.#rules, admits };
+    for (const agent of this.#ledger.agents.values()) this.#touch(agent);
   }
 
   /** For runs to come: offers that are out stay out. */

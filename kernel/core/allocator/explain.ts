@@ -17,7 +17,7 @@ export interface AgentFinding {
 export interface ShareLevel {
   /** A role's path; for a framework its id; `role/.` for all frameworks directly in a role that has roles below it. */
   readonly name: string;
-  /** Dominant share of the cluster divided by weight, from 0. */
+  /** What it is sorted by: its dominant share of the cluster divided by weight, from 0, or what the allocator's policy says. */
   readonly share: number;
   readonly weight: number;
   /** From 1, who comes first. */

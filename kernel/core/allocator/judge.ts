@@ -1,3 +1,4 @@
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import { isWithinRole, Resources } from '../resources/index.js';
 import type { Filters } from './filters.js';
 import { KNOWS, type AgentSlot, type Client, type FrameworkState, type Ledger } from './ledger.js';
@@ -7,6 +8,7 @@ import { isAllocatable, type Minimum } from './vector.js';
 export interface Rules {
   readonly minAllocatable: readonly Minimum[];
   readonly filterGpus: boolean;
+  readonly admits?: AllocatorPolicy['admits'] | undefined;
 }
 
 /** Why a client gets nothing of an agent: the first that applies, in this order. */
@@ -32,7 +34,9 @@ export type Hindrance =
   /** The framework refused it, and the refusal lasts. */
   | 'REFUSED'
   /** The framework's offer constraints exclude it. */
-  | 'CONSTRAINTS';
+  | 'CONSTRAINTS'
+  /** The allocator's policy does not admit the framework there. */
+  | 'POLICY';
 
 /** `SIZE`: one of the hindrances from NOTHING_FREE to GUARANTEES, which `Judge.sizeOf` tells apart. */
 export type Verdict = Resources | Exclude<Hindrance, 'NOTHING_FREE' | 'TOO_LITTLE'> | 'SIZE';
@@ -105,13 +109,12 @@ export class Judge {
     const minimum = this.hasOwnMinimum ? framework.minAllocatable.get(role) : undefined;
     if (minimum ? !isAllocatable(resources, minimum) : !this.#isPartEnough) return 'SIZE';
     if (heedsRefusals && this.filters.hides(agent, client, resources)) return 'REFUSED';
-    if (!this.#isAccepted(client)) return 'CONSTRAINTS';
-    return resources;
+    return this.#refusalOf(client) ?? resources;
   }
 
   /** All that a client could have of the rest, however little; undefined where it never gets anything. */
   reach(client: Client): Resources | undefined {
-    if (this.#barred(client.framework) !== undefined || !this.#isAccepted(client)) return undefined;
+    if (this.#barred(client.framework) !== undefined || this.#refusalOf(client) !== undefined) return undefined;
     this.#cut(client);
     return this.#part;
   }
@@ -122,8 +125,10 @@ export class Judge {
     return hasGpus && this.rules.filterGpus && !capabilities.has('GPU_RESOURCES') ? 'GPUS' : undefined;
   }
 
-  #isAccepted({ framework: { accepts }, role }: Client): boolean {
-    return accepts === undefined || accepts(role, this.#agent.id);
+  #refusalOf({ framework, role }: Client): 'CONSTRAINTS' | 'POLICY' | undefined {
+    const { id, info } = this.#agent;
+    if (framework.accepts?.(role, id) === false) return 'CONSTRAINTS';
+    return this.rules.admits?.(framework.info!, role, info!) === false ? 'POLICY' : undefined;
   }
 
   /** The part of the rest that reservations, capabilities and quota leave to a client. */

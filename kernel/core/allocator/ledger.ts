@@ -1,3 +1,4 @@
+import type { AgentInfo, FrameworkInfo } from '@mezzo/sdk/api';
 import { assert } from '@mezzo/sdk/contract';
 import { Resources, topLevelRole, type Entry } from '../resources/index.js';
 import type { Filter } from './filters.js';
@@ -18,6 +19,8 @@ export class AgentSlot {
   hasGpus = false;
   /** More is allocated than there is. */
   isOvercommitted = false;
+  /** For a policy. */
+  info: AgentInfo | undefined = undefined;
   /** Its place in the list of open agents; -1 = not there. */
   openIndex = -1;
   /** Without allocation roles, which the client tells. */
@@ -63,6 +66,8 @@ export class FrameworkState {
   knows = 0;
   minAllocatable: ReadonlyMap<string, readonly Minimum[]> = new Map();
   accepts: ((role: string, agentId: string) => boolean) | undefined = undefined;
+  /** For a policy. */
+  info: FrameworkInfo | undefined = undefined;
   readonly clients = new Map<string, Client>();
 
   constructor(readonly id: string) {}

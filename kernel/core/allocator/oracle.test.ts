@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NaiveAllocator } from '../../../bench/reference/naive-allocator.js';
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import { Resources } from '../resources/index.js';
 import { Allocator, type FrameworkSpec, type Grant, type Quota } from './index.js';
 
@@ -23,6 +24,7 @@ const spec = fc.record({
   roles: fc.uniqueArray(fc.constantFrom(...ROLES), { minLength: 1, maxLength: 3 }),
   suppressedRoles: fc.subarray(ROLES, { maxLength: 1 }),
   capabilities: fc.subarray(['GPU_RESOURCES', 'RESERVATION_REFINEMENT']).map((names) => new Set(names)),
+  info: fc.constantFrom('red', 'green', 'blue').map((name) => ({ user: '', name })),
 }) satisfies fc.Arbitrary<FrameworkSpec>;
 const quantities = (min: number) =>
   fc
@@ -60,7 +62,9 @@ const both = <T>(name: string, args: fc.Arbitrary<T>, run: (allocator: Both, arg
 const action = fc.oneof(
   {
     weight: 4,
-    arbitrary: both('addAgent', fc.tuple(agentId, total), (it, [id, all]) => it.addAgent(id, { total: all })),
+    arbitrary: both('addAgent', fc.tuple(agentId, total), (it, [id, all]) =>
+      it.addAgent(id, { total: all, info: { hostname: id } }),
+    ),
   },
   both('updateAgent', fc.tuple(agentId, total), (it, [id, all]) => it.updateAgent(id, { total: all })),
   both('removeAgent', agentId, (it, id) => it.removeAgent(id)),
@@ -145,8 +149,19 @@ const beyondLimits = (quotas: ReadonlyMap<string, Quota>, before: Consumption, a
   );
 type Consumption = (role: string) => ReadonlyMap<string, number>;
 
-function run(actions: readonly Action[], nestedQuota: boolean): void {
-  const [fast, naive, offers] = [new Allocator({ nestedQuota }), new NaiveAllocator(nestedQuota), new Offers()];
+type Policy = Pick<AllocatorPolicy, 'rank' | 'admits'>;
+
+/** Names count, and memory more than all else. */
+const POLICY: Policy = {
+  rank: ({ kind, role, framework, weight, dominantShare, shareOf }) =>
+    (numberOf(`${kind} ${role} ${framework?.name}`) % 3) / 10 + (shareOf('mem') + dominantShare) / weight,
+  admits: ({ name }, role, { hostname }) => numberOf(`${name} ${role} ${hostname}`) % 4 !== 0,
+};
+const numberOf = (text: string): number => [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 9973, 7);
+
+function run(actions: readonly Action[], nestedQuota: boolean, policy: Policy): void {
+  const [fast, naive, offers] = [new Allocator({ nestedQuota }), new NaiveAllocator(nestedQuota, policy), new Offers()];
+  fast.usePolicy(policy);
   const quotas = new Map<string, Quota>();
   let atMs = 0;
   for (const [i, each] of actions.entries()) {
@@ -178,11 +193,13 @@ function run(actions: readonly Action[], nestedQuota: boolean): void {
 
 describe('the incremental allocator', () => {
   it.each([
-    ['quota of top-level roles', false],
-    ['quota of nested roles', true],
-  ])('with %s grants exactly what the naive one grants, event after event, within limits', (_, nestedQuota) => {
+    ['quota of top-level roles', false, {}],
+    ['quota of nested roles', true, {}],
+    ['a policy', false, POLICY],
+    ['a policy and quota of nested roles', true, POLICY],
+  ])('with %s grants exactly what the naive one grants, event after event, within limits', (_, nestedQuota, policy) => {
     fc.assert(
-      fc.property(fc.array(action, { minLength: 1, maxLength: 60 }), (actions) => run(actions, nestedQuota)),
+      fc.property(fc.array(action, { minLength: 1, maxLength: 60 }), (actions) => run(actions, nestedQuota, policy)),
       { numRuns: 500 },
     );
   });

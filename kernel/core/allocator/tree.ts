@@ -1,5 +1,6 @@
-import type { Identity, Resources } from '../resources/index.js';
+import { Resources, type Identity } from '../resources/index.js';
 import { Salts } from './order.js';
+import type { Contender } from '@mezzo/sdk/points/allocator-policy';
 import { addAt, Names, type Vector } from './vector.js';
 import type { Client } from './ledger.js';
 import type { Level } from './quota.js';
@@ -55,6 +56,7 @@ export class ShareTree {
   readonly #total: Vector = [];
   readonly #weights = new Map<string, number>();
   readonly #salts: Salts;
+  #rank: ((contender: Contender) => number) | undefined;
   #isStale = false;
   #stamp = 0;
 
@@ -93,15 +95,37 @@ export class ShareTree {
     this.#isStale = true;
   }
 
+  /** From the next `refresh` on in the place of shares, where the order is not random; the same answer each time. Undefined: shares again. */
+  rankBy(rank: ((contender: Contender) => number) | undefined): void {
+    this.#rank = rank;
+    this.#isStale = true;
+  }
+
+  /** What is told of its framework has changed. */
+  rerank(leaf: Node): void {
+    if (this.#rank !== undefined) this.#charge(leaf, Resources.empty, 1);
+  }
+
   /** Makes the leaf of a framework in a role. */
   add(role: string, frameworkId: string): Node {
     let node = this.root;
     let path = '';
     for (const part of role.split('/')) {
       path = path === '' ? part : `${path}/${part}`;
-      node = child(node, part, path, this.#weights.get(path));
+      node = this.#child(node, part, path, this.#weights.get(path));
     }
-    return child(child(node, '.', role), frameworkId, role);
+    return this.#child(this.#child(node, '.', role), frameworkId, role);
+  }
+
+  #child(parent: Node, key: string, role: string, weight = 1): Node {
+    let node = parent.children.get(key);
+    if (!node) {
+      node = new Node(key, parent, role);
+      node.weight = weight;
+      parent.children.set(key, node);
+      if (this.#rank !== undefined && !this.#isRandom(node)) this.#computeShare(node);
+    }
+    return node;
   }
 
   /** Takes an inactive leaf without allocations away, and the roles that it leaves empty. */
@@ -187,7 +211,24 @@ export class ShareTree {
   }
 
   #computeShare(node: Node): void {
-    node.share = this.dominantShare(node) / node.weight;
+    const share = this.dominantShare(node);
+    const isUnknown = node.parent?.key === '.' && node.client?.framework.info === undefined;
+    node.share = this.#rank === undefined || isUnknown ? share / node.weight : this.#rank(this.#contender(node, share));
+  }
+
+  #contender({ key, role, weight, client, allocated }: Node, dominantShare: number): Contender {
+    const framework = client?.framework.info;
+    return {
+      kind: framework !== undefined ? 'framework' : key === '.' ? 'members' : 'role',
+      role,
+      ...(framework && { framework }),
+      weight,
+      dominantShare,
+      shareOf: (name) => {
+        const index = this.names.known(name) ?? -1;
+        return (allocated[index] ?? 0) / (this.#total[index] || Infinity);
+      },
+    };
   }
 
   dominantShare({ allocated }: Node): number {
@@ -226,16 +267,6 @@ export class ShareTree {
 export function topOf(leaf: Node): Node {
   let node = leaf;
   while (node.parent?.parent) node = node.parent;
-  return node;
-}
-
-function child(parent: Node, key: string, role: string, weight = 1): Node {
-  let node = parent.children.get(key);
-  if (!node) {
-    node = new Node(key, parent, role);
-    node.weight = weight;
-    parent.children.set(key, node);
-  }
   return node;
 }
 

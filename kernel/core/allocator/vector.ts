@@ -27,6 +27,11 @@ export class Names {
     return index;
   }
 
+  /** Undefined for a name that nobody has used. */
+  known(name: string): number | undefined {
+    return this.#indices.get(name);
+  }
+
   vector(quantities: Quantities): Vector {
     const out: Vector = [];
     for (const [name, milli] of quantities) addAt(out, this.index(name), milli);

@@ -1,5 +1,6 @@
 import type { MasterCall, SchedulerCall, SchedulerCallSubscribe } from '@mezzo/sdk/api';
 import type { AgentId, ConnectionId, FrameworkId } from '@mezzo/sdk/contract';
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import type { AgentReturn, AgentSubscribe, UpBatch } from '../protocol.js';
 import type { AgentRecord, FrameworkRecord, MaintenanceRecord, RoleRecord } from './effects.js';
@@ -30,6 +31,8 @@ export type MasterEvent =
     }
   /** The agents of these hosts alone are offered, by name; undefined = all are. */
   | { readonly type: 'whitelistChanged'; readonly hosts: readonly string[] | undefined }
+  /** What `allocatorPolicy` names is there: offers begin. It never throws, and answers finite numbers and booleans. */
+  | { readonly type: 'policyChosen'; readonly policy: AllocatorPolicy }
   /** A scheduler's stream is open. The connection's id is its Mesos-Stream-Id. */
   | {
       readonly type: 'schedulerSubscribed';

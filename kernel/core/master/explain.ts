@@ -15,7 +15,9 @@ export type Reason =
   /** The master's whitelist does not have its host. */
   | 'NOT_LISTED'
   /** Offers wait until more agents are back after a change of masters. */
-  | 'RECOVERY_HOLD';
+  | 'RECOVERY_HOLD'
+  /** Offers wait until the allocator's policy is there. */
+  | 'POLICY_HOLD';
 
 export interface Finding {
   readonly reason: Reason;
@@ -96,6 +98,7 @@ function reasonOf(
   reason: AgentFinding['reason'],
 ): Reason {
   if (reason === 'INACTIVE') return absence(agent);
+  if (reason === 'FREE' && state.awaitsPolicy) return 'POLICY_HOLD';
   if (reason === 'FREE') return state.awaitedAgents === undefined ? 'FREE' : 'RECOVERY_HOLD';
   const offers = [...agent.offers];
   if (offers.some((offer) => offer.frameworkId === framework.id && offer.role === role)) return 'OFFERED';

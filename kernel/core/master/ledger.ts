@@ -68,6 +68,7 @@ function specOf({ agents }: MasterState, framework: Framework): FrameworkSpec {
   }
   const filter = offerConstraints && offerFilter(offerConstraints);
   return {
+    info,
     roles,
     suppressedRoles: suppressed,
     capabilities,
@@ -92,6 +93,7 @@ export const agentJoined = ({ state }: Turn, agent: Agent): void =>
     used: usageOf(agent),
     active: agent.connection !== undefined && !agent.deactivated && isListed(state.whitelist, agent),
     isRemote: isRemote(state, agent),
+    info: agent.info,
   });
 
 /** In another region than the master. Where nothing is said it is the same. */

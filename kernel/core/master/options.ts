@@ -29,6 +29,8 @@ export interface MasterOptions {
   readonly allocatorAgentRecoveryFactor: number;
   /** ... or so long. */
   readonly allocatorRecoveryTimeoutMs: number;
+  /** Name of the policy that nothing is offered without; undefined: there is none. */
+  readonly allocatorPolicy: string | undefined;
   readonly filterGpuResources: boolean;
   /** Roles below others may have quota too. */
   readonly nestedQuota: boolean;

@@ -16,7 +16,7 @@ const MAX_REQUESTS = 1000;
  */
 export function place(turn: Turn, framework: Framework, requests: readonly Request[]): void {
   const { state } = turn;
-  if (!state.options.placeRequests || state.awaitedAgents !== undefined) return;
+  if (!state.options.placeRequests || state.awaitedAgents !== undefined || state.awaitsPolicy) return;
   makeOffers(turn);
   const open = [...framework.offers];
   const wishes = requests.slice(0, MAX_REQUESTS).flatMap((request) => wishOf(turn, framework, request) ?? []);

@@ -194,6 +194,8 @@ export interface MasterState {
   readonly quotas: Map<string, QuotaConfig>;
   /** So many agents must be back before anything is offered: else the first to come would get what others have a right to. */
   awaitedAgents: number | undefined;
+  /** Nothing is offered yet, since the allocator's policy is not there. */
+  awaitsPolicy: boolean;
   /** No agent is removed for being lost before. */
   nextRemovalMs: number;
   /** For when the next look at refusals that end is set. */
@@ -270,6 +272,7 @@ export const createMasterState = (options: MasterOptions): MasterState => ({
   priorities: new Map(),
   quotas: new Map(),
   awaitedAgents: undefined,
+  awaitsPolicy: options.allocatorPolicy !== undefined,
   nextRemovalMs: 0,
   allocateAtMs: undefined,
   batchAtMs: undefined,

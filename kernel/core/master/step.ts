@@ -33,6 +33,7 @@ import { recoverRoles } from './sharing.js';
 import type { MasterState } from './state.js';
 import { beginTurn, cancelTimer, emit, log, setTimer, type Turn } from './turn.js';
 import { agentCalled } from './updates.js';
+import { policyChosen } from './policy.js';
 import { whitelistChanged } from './whitelist.js';
 
 /** Every event may free something: offers are made once, at the end of the step. */
@@ -53,6 +54,8 @@ function handle(turn: Turn, event: MasterEvent): void {
       return elected(turn, event);
     case 'whitelistChanged':
       return whitelistChanged(turn, event.hosts);
+    case 'policyChosen':
+      return policyChosen(turn, event.policy);
     case 'schedulerSubscribed':
       return schedulerSubscribed(turn, event);
     case 'schedulerCalled':
@@ -80,6 +83,7 @@ const HOLD_TIMER = 'hold';
 
 function isHeld(turn: Turn): boolean {
   const { state } = turn;
+  if (state.awaitsPolicy) return true;
   if (state.awaitedAgents === undefined) return false;
   if (state.agents.size < state.awaitedAgents) return true;
   cancelTimer(turn, HOLD_TIMER);

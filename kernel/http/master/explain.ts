@@ -27,6 +27,10 @@ const WORDS: Readonly<Record<Reason, readonly [meaning: string, next: string]>> 
     'REVIVE ends refusals; a shorter `refuse_seconds` in DECLINE and ACCEPT keeps them short',
   ],
   CONSTRAINTS: ['the offer constraints of the framework exclude it', 'widen them with UPDATE_FRAMEWORK'],
+  POLICY: [
+    'the policy of the allocator does not admit the framework there',
+    'see the configuration of the plugin that --allocator names: `mezzo plugin config`',
+  ],
   QUOTA_LIMIT: ['the limit of the role leaves nothing', 'raise the limit with UPDATE_QUOTA, or end tasks of the role'],
   GUARANTEES: [
     'what is left in the cluster is kept for guarantees of other roles',
@@ -49,6 +53,10 @@ const WORDS: Readonly<Record<Reason, readonly [meaning: string, next: string]>> 
   RECOVERY_HOLD: [
     'it may be offered, but all offers wait for agents to come back',
     'wait; --allocator_agent_recovery_factor and --allocator_recovery_timeout of the master say how long',
+  ],
+  POLICY_HOLD: [
+    'it may be offered, but no plugin has brought the policy that --allocator names',
+    '`mezzo plugin list` shows what became of it; install it, or start the masters without --allocator',
   ],
 };
 

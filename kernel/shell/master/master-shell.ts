@@ -6,6 +6,7 @@ import {
   type SchedulerCallSubscribe,
 } from '@mezzo/sdk/api';
 import { asId, MezzoError, type ConnectionId, type Logger } from '@mezzo/sdk/contract';
+import type { AllocatorPolicy } from '@mezzo/sdk/points/allocator-policy';
 import type { Principal } from '@mezzo/sdk/points/authenticator';
 import type { Store, StoreSnapshot } from '@mezzo/sdk/points/store-driver';
 import { masterMachine, type MasterEffect, type MasterEvent, type MasterState } from '../../core/master/index.js';
@@ -86,6 +87,11 @@ export class MasterShell {
   /** Undefined = the agents of all hosts are offered. */
   offerOnly(hosts: readonly string[] | undefined): void {
     this.dispatch({ type: 'whitelistChanged', hosts });
+  }
+
+  /** What `allocatorPolicy` of its options names. */
+  allocateBy(policy: AllocatorPolicy): void {
+    this.dispatch({ type: 'policyChosen', policy });
   }
 
   private timeAllocations(): void {

@@ -262,6 +262,20 @@ test('what cannot be written is a gap, and the master goes on', async () => {
   expect(replay.state).toBeUndefined();
 });
 
+test('a policy that a plugin brought is code, which no recording holds: it says so', async () => {
+  const recorder = recorderOf();
+  const machine = recorder.record(masterMachine);
+  const state = createMasterState(options({ allocatorPolicy: 'first-come' }));
+  machine.step(state, { type: 'whitelistChanged', hosts: undefined }, 1);
+  machine.step(state, { type: 'policyChosen', policy: { name: 'first-come', admits: () => true } }, 2);
+  machine.step(state, { type: 'timerFired', id: 'late' }, 3);
+  await recorder.close();
+  const { replay, events, notes } = replayed();
+  expect(events.map(({ number }) => number)).toEqual([1, 3]);
+  expect(notes).toEqual([expect.stringContaining('the policy first-come is code of a plugin')]);
+  expect([replay.header?.options.allocatorPolicy, replay.state]).toEqual(['first-come', undefined]);
+});
+
 test('a disk that is too slow leaves a gap: no more than 16 MiB wait for it', async () => {
   const recorder = recorderOf();
   const machine = recorder.record(masterMachine);

@@ -30,6 +30,7 @@ export interface Written {
 
 /** Before its step, which may change what it is given. Throws where it holds what cannot be written. */
 export function written(event: MasterEvent): Written {
+  if (event.type === 'policyChosen') throw new Error(`the policy ${event.policy.name} is code of a plugin`);
   const wire = 'wire' in event ? event.wire : undefined;
   if (wire === undefined) return { form: FORMS.whole, text: '', body: serialize(event) };
   const { wire: _wire, call: _call, batch: _batch, ...rest } = event as Record<string, unknown>;
