@@ -36,6 +36,7 @@ export function run(report: Report): Promise<void> {
   // The first shape compiles the code; without it the small one would measure that.
   for (let i = 0; i < 3; i++) measureShape(SHAPES[0]!, () => undefined);
   for (const shape of SHAPES) measureShape(shape, report);
+  measurePolicy(report, SHAPES[2]!);
   measureNaive(report, { name: '100 x 20', agents: 100, frameworks: 20 });
   measureQuota(report);
   measureSorter(report);
@@ -59,6 +60,23 @@ function measureShape(shape: Shape, report: Report): void {
   row('idle cycle', median(Array.from({ length: 9 }, idle)));
   const freeing = () => timed(() => (freed = freeAndOffer(allocator, freed)));
   row('one agent freed and offered', median(Array.from({ length: 9 }, freeing)));
+}
+
+/** With a policy that ranks by shares, as there is without one, and admits everybody. The two run in turns. */
+function measurePolicy(report: Report, shape: Shape): void {
+  const [plain, ruled] = [new Allocator(), new Allocator()];
+  ruled.usePolicy({ rank: ({ dominantShare, weight }) => dominantShare / weight, admits: () => true });
+  for (const allocator of [plain, ruled]) fill(allocator, shape);
+  const [a, b] = [[] as number[], [] as number[]];
+  for (let i = 0; i < ROUNDS; i++) {
+    const [without, with_] = [declineRounds(plain, 1), declineRounds(ruled, 1)];
+    if (textOf(without.grants) !== textOf(with_.grants)) throw new Error('the policy grants something else');
+    a.push(...without.cycles);
+    b.push(...with_.cycles);
+  }
+  const [peerValue, value] = [round(median(a)), round(median(b))];
+  const peer = 'the same without a policy';
+  report({ name: `${shape.name}: policy`, value, unit: 'ms', peer, peerValue, ratio: round(peerValue / value) });
 }
 
 /** Beside the reference that sorts for each agent, whose cycle is far too slow for larger shapes. The two run in turns. */
@@ -129,12 +147,12 @@ const holder = (i: number) => ({ frameworkId: `F${i}`, role: roleOf(i) });
 
 function fill(allocator: Either, { agents, frameworks }: Shape): void {
   allocator.setWeights(new Map(Array.from({ length: TEAMS }, (_, i) => [`team${i}`, 1 + (i % 3)])));
-  for (let i = 0; i < frameworks; i++) allocator.addFramework(`F${i}`, { roles: [roleOf(i)] });
+  for (let i = 0; i < frameworks; i++) allocator.addFramework(`F${i}`, { roles: [roleOf(i)], info: { user: '', name: `F${i}` } });
   const reserved = (i: number): string =>
     i % RESERVED_EVERY === 0 ? `;cpus(${roleOf(i / RESERVED_EVERY)}):2;mem(${roleOf(i / RESERVED_EVERY)}):256` : '';
   for (let i = 0; i < agents; i++) {
     const used = [{ ...holder(i % frameworks), resources: USED }];
-    allocator.addAgent(`S${i}`, { total: Resources.parse(TOTAL + reserved(i)), used });
+    allocator.addAgent(`S${i}`, { total: Resources.parse(TOTAL + reserved(i)), used, info: { hostname: `S${i}` } });
   }
   // Three teams are guaranteed more than they have, three may not have much more.
   const beyondUsed = (cpus: number): Map<string, number> =>

@@ -9,7 +9,7 @@ import { Follower, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
 import { chooseAuthorizer } from './authorizers.js';
-import { mount } from './mount.js';
+import { mount, PLUGIN_API } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
 /** Longer, and it goes by what was known: tasks are waiting to be taken back. */
@@ -71,11 +71,7 @@ export class AgentPlugins {
     const key = clusterKey(secretsDir);
     if (this.host !== undefined) this.follower?.follow(this.host);
     if (this.host !== undefined)
-      mount(
-        app,
-        '/plugins/v1',
-        operatorApi(this.host, (token, ...scopes) => verifyToken(key, token, ...scopes), log),
-      );
+      mount(app, PLUGIN_API)(operatorApi(this.host, (token, ...scopes) => verifyToken(key, token, ...scopes), log));
   }
 
   async shutdown(options: { readonly keepPlugins: boolean }): Promise<void> {

@@ -16,7 +16,6 @@ import {
 import { choosePolicy } from './allocator-policy.js';
 import { chooseAuthorizer } from './authorizers.js';
 import type { MasterDaemon, StandbyMaster } from './master.js';
-import { mount } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
 const TOKEN_SECONDS = 300;
@@ -60,10 +59,10 @@ export async function leadMasterPlugins(
   store: HostStore,
   restart: (() => void) | undefined,
 ): Promise<MasterPlugins> {
-  const { app, clusterKey, log } = master;
+  const { mountPlugins, clusterKey, log } = master;
   const leader = await leadPlugins({ ...hostOptions(master, restart), store, node: nodeOf(master) });
   const authenticate: Authenticate = (token, ...scopes) => verifyToken(clusterKey, token, ...scopes);
-  mount(app, '/plugins/v1', operatorApi(leader.host, authenticate, log, leader));
+  mountPlugins(operatorApi(leader.host, authenticate, log, leader));
   takeIn(master, leader.host);
   takePolicy(master, leader.host);
   await leader.host.setLeading(true);

@@ -27,6 +27,7 @@ import { loadConfig } from './config.js';
 import { flagHelp, showFlags } from './flags.js';
 import { Election } from './election.js';
 import { complain, createLog, type DaemonLog } from './log.js';
+import { mount, PLUGIN_API } from './mount.js';
 import { followPlugins, leaderStore, leadMasterPlugins, type MasterPlugins } from './master-plugins.js';
 import { idleMasterFlags, masterFlags, requireFlag, unsupportedMasterFlags, type MasterFlags } from './master-flags.js';
 import { masterInfo, masterOptions } from './master-options.js';
@@ -53,8 +54,8 @@ export interface StandbyMaster {
   readonly tls: DaemonTls | undefined;
   /** Who leads, as far as it is known here. */
   readonly leader: () => MasterInfo | undefined;
-  /** Mount routers here: what they answer comes before a 404. */
-  readonly app: Koa;
+  /** To be told what answers at `/plugins/v1`, once it leads. */
+  readonly mountPlugins: (api: Koa) => void;
   /** Once it is elected, which may be never. Rejects when it cannot take up its office. */
   readonly leading: Promise<MasterDaemon>;
   /** Stops in order: leadership, streams, listener, store. Tasks and agents run on. */
@@ -162,7 +163,8 @@ export async function standBy(given: MasterFlags, parts: MasterParts = {}): Prom
     opened.push(() => Promise.resolve(shell.stop()));
     const master = {
       ...{ flags, log, workDir, secretsDir, url, port, masterId, clusterKey: key },
-      ...{ shell, files, gate, tls, app, leader: () => leader, close: closeAll },
+      ...{ shell, files, gate, tls, leader: () => leader, close: closeAll },
+      mountPlugins: mount(app, PLUGIN_API),
     };
     const serve = (): void => {
       listening.serve(listener);

@@ -2,6 +2,7 @@ export * from './fake-containerizer.js';
 export { containerizerSuite, type ContainerizerSuiteOptions, type Law } from './containerizer-suite.js';
 export { SHELL_BEHAVIOURS, type Behaviours } from './containerizer-behaviours.js';
 export { authenticatorSuite, type AuthenticatorSuiteOptions } from './authenticator-suite.js';
+export { allocatorPolicySuite, type AllocatorPolicySuiteOptions } from './allocator-policy-suite.js';
 export { authorizerSuite, type AuthorizerSuiteOptions, type Verdict } from './authorizer-suite.js';
 export { FakeIsolator, type FakeIsolatorOptions } from './fake-isolator.js';
 export { FakeSecretStore, type FakeSecretStoreOptions } from './fake-secret-store.js';

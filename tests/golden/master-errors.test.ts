@@ -248,10 +248,10 @@ test('answers are compressed for those who accept it, scripts for those who ask'
   expect(script.text).toMatch(/^cb\(\{.*\}\);$/);
 });
 
-test('a router that is mounted while the master serves answers, and the rest stays as it was', async () => {
-  expect((await ask(master.daemon, '/late')).status).toBe(404);
-  master.daemon.app.use((ctx, next) => (ctx.path === '/late' ? void (ctx.body = 'here') : next()));
-  expect((await ask(master.daemon, '/late')).text).toBe('here');
+test('what plugins answer is mounted while the master serves, and the rest stays as it was', async () => {
+  expect((await ask(master.daemon, '/plugins/v1/x')).status).toBe(503);
+  master.daemon.mountPlugins(new Koa().use((ctx) => void (ctx.body = 'here')));
+  expect((await ask(master.daemon, '/plugins/v1/x')).text).toBe('here');
   expect((await ask(master.daemon, '/nope')).text).toBe('404 Not Found.');
 });
 

@@ -291,7 +291,7 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
   },
   'marathon never asks what became of its tasks': {
-    seen: 58,
+    seen: 116,
     worlds: isWithMasters,
     marathon: marathonThat((effect) => (effect.type === 'call' && effect.call.type === 'RECONCILE' ? [] : [effect])),
   },
