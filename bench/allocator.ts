@@ -147,7 +147,8 @@ const holder = (i: number) => ({ frameworkId: `F${i}`, role: roleOf(i) });
 
 function fill(allocator: Either, { agents, frameworks }: Shape): void {
   allocator.setWeights(new Map(Array.from({ length: TEAMS }, (_, i) => [`team${i}`, 1 + (i % 3)])));
-  for (let i = 0; i < frameworks; i++) allocator.addFramework(`F${i}`, { roles: [roleOf(i)], info: { user: '', name: `F${i}` } });
+  for (let i = 0; i < frameworks; i++)
+    allocator.addFramework(`F${i}`, { roles: [roleOf(i)], info: { user: '', name: `F${i}` } });
   const reserved = (i: number): string =>
     i % RESERVED_EVERY === 0 ? `;cpus(${roleOf(i / RESERVED_EVERY)}):2;mem(${roleOf(i / RESERVED_EVERY)}):256` : '';
   for (let i = 0; i < agents; i++) {

@@ -5,7 +5,7 @@ import { messageOf, type Logger, type PluginStatus, type RunsOn } from '@mezzo/s
 import { PACE, Rollouts, type NodeReport, type Pace, type Release, type Rollout } from '../core/plugins/rollouts.js';
 import type { PluginRecord, PluginRecords } from './records.js';
 import type { PluginPackage } from './registry.js';
-import { prunePackages, wireOf, type Wanted } from './wanted.js';
+import { configDigest, prunePackages, wireOf, type Wanted } from './wanted.js';
 
 /** What a node says of itself, again after each change. */
 export interface NodeSays {
@@ -71,7 +71,7 @@ export class Fleet {
     this.rollouts = new Rollouts(pace);
     for (const [id, record] of records.plugins)
       if (record.rollout)
-        this.rollouts.begin(id, rolloutOf(record), performance.now() + gatherMs, record.rollout.pending);
+        this.rollouts.begin(id, this.rolloutOf(id, record), performance.now() + gatherMs, record.rollout.pending);
     this.tick();
   }
 
@@ -131,7 +131,7 @@ export class Fleet {
   recordChanged(id: string): void {
     const record = this.records.plugins.get(id);
     if (record?.rollout !== undefined && this.rollouts.get(id) === undefined)
-      this.rollouts.begin(id, rolloutOf(record));
+      this.rollouts.begin(id, this.rolloutOf(id, record));
     this.wakeAll();
     this.tick();
   }
@@ -193,10 +193,15 @@ export class Fleet {
   }
 
   private wantedBy(node: string, kind: RunsOn): { readonly digest: string; readonly wanted: Wanted } {
-    const releases = [...this.records.plugins].flatMap(([id, record]) => this.packageFor(id, record, node) ?? []);
-    const key = `${kind} ${releases.map(({ integrity }) => integrity).join(' ')}`;
+    const parts = [...this.records.plugins].map(([id, record]) => ({ id, ...this.releaseFor(id, record, node) }));
+    const key = [kind, ...parts.map(({ pkg, was }) => `${pkg?.integrity}${was && ` as ${configDigest(was)}`}`)].join(
+      ' ',
+    );
     const known = this.told.get(key);
     if (known !== undefined) return known;
+    const releases = parts.flatMap(({ pkg }) => pkg ?? []);
+    const config = { ...this.records.config() };
+    for (const { id, was } of parts) if (was !== undefined) config[id] = was;
     const runsHere = (id: string): boolean =>
       kind === 'master' ||
       (releases.find(({ manifest }) => manifest.id === id)?.manifest.runsOn.includes(kind) ?? true);
@@ -204,7 +209,7 @@ export class Fleet {
       plugins: releases.filter(({ manifest }) => runsHere(manifest.id)),
       hold: kind === 'master' ? this.records.packages() : [],
       disabled: this.records.disabled(),
-      config: Object.fromEntries(Object.entries(this.records.config()).filter(([id]) => runsHere(id))),
+      config: Object.fromEntries(Object.entries(config).filter(([id]) => runsHere(id))),
     };
     const digest = createHash('sha256')
       .update(JSON.stringify(wireOf(wanted)))
@@ -213,9 +218,26 @@ export class Fleet {
     return { digest, wanted };
   }
 
-  private packageFor(id: string, { current, rollout }: PluginRecord, node: string): PluginPackage | undefined {
-    if (rollout === undefined || this.rollouts.get(id) === undefined) return current;
-    return this.rollouts.releaseFor(id, node)?.version === rollout.to?.manifest.version ? rollout.to : current;
+  /** `was`: it is to keep this configuration for now. */
+  private releaseFor(
+    id: string,
+    { current, rollout }: PluginRecord,
+    node: string,
+  ): { pkg?: PluginPackage; was?: Wanted['config'][string] } {
+    const course = rollout && this.rollouts.get(id);
+    const isNew = course !== undefined && this.rollouts.releaseFor(id, node) === course.to;
+    const pkg = isNew ? rollout?.to : current;
+    return { ...(pkg && { pkg }), ...(course && !isNew && rollout?.was && { was: rollout.was }) };
+  }
+
+  private rolloutOf(id: string, { current, rollout }: PluginRecord): Rollout {
+    const given = this.records.config()[id];
+    return {
+      from: current && releaseOf(current, configDigest(rollout?.was ?? given)),
+      to: rollout?.to && releaseOf(rollout.to, configDigest(given)),
+      phase: rollout?.phase ?? 'forward',
+      reason: rollout?.reason,
+    };
   }
 
   private tick(): void {
@@ -248,12 +270,12 @@ export class Fleet {
   private async remember(id: string, record: PluginRecord): Promise<boolean> {
     const now = this.rollouts.get(id);
     if (record.rollout === undefined || now === undefined) return false;
-    const { to, phase, reason, pending } = record.rollout;
+    const { phase, reason, pending } = record.rollout;
     const pendingNow = this.rollouts.pending(id);
     const isNew = pendingNow.some((node) => !pending.includes(node));
     if (!isNew && phase === now.phase) return false;
     if (phase !== now.phase) this.log.warn(`plugin ${id} is taken back`, { plugin: id, reason: now.reason ?? reason });
-    const rollout = { to, phase: now.phase, reason: now.reason, pending: pendingNow };
+    const rollout = { ...record.rollout, phase: now.phase, reason: now.reason, pending: pendingNow };
     await this.records.put(id, { ...record, rollout });
     return true;
   }
@@ -263,8 +285,9 @@ export class Fleet {
     if (record?.rollout === undefined) return;
     const { current, rollout } = record;
     const version = (rollout.to ?? current)?.manifest.version ?? '';
-    if (reason === undefined) await this.records.put(id, { current: rollout.to });
-    else await this.records.put(id, { current, failure: { version, reason } });
+    const failed = reason !== undefined && rollout.was !== undefined ? `with another configuration: ${reason}` : reason;
+    if (failed === undefined) await this.records.put(id, { current: rollout.to });
+    else await this.records.put(id, { current, failure: { version, reason: failed } }, rollout.was);
     this.log[reason === undefined ? 'info' : 'warn'](
       reason === undefined ? 'a plugin has reached all nodes' : 'a plugin was taken back from all nodes',
       { plugin: id, version: rollout.to?.manifest.version ?? 'none', ...(reason !== undefined && { reason }) },
@@ -288,13 +311,8 @@ export class Fleet {
   }
 }
 
-const rolloutOf = ({ current, rollout }: PluginRecord): Rollout => ({
-  from: current && releaseOf(current),
-  to: rollout?.to && releaseOf(rollout.to),
-  phase: rollout?.phase ?? 'forward',
-  reason: rollout?.reason,
-});
-
-const releaseOf = ({ manifest: { id, version, process, runsOn } }: PluginPackage): Release => ({
+const releaseOf = ({ manifest: { id, version, process, runsOn } }: PluginPackage, config: string): Release => ({
   ...{ id, version, process, runsOn },
+  // Another configuration of a process of its own is everybody's at once: a process that cannot take it leaves the one before.
+  ...(process === 'kernel' && { config }),
 });

@@ -30,7 +30,7 @@ import { permitted, prepareRun, renewKernelToken, type RunOptions } from './runs
 import { Sandbox } from './sandbox.js';
 import { Trials } from './trials.js';
 import { removeFile } from './whole-file.js';
-import { prunePackages, WantedFile, type Wanted } from './wanted.js';
+import { configDigest, prunePackages, WantedFile, type Wanted } from './wanted.js';
 
 export interface PluginHostOptions {
   readonly runsOn: RunsOn;
@@ -107,7 +107,8 @@ export class PluginHost {
       pluginsDir: this.files.plugins,
       sdkVersion: this.sdk.version,
       isDisabled: (id) => this.catalogue.isDisabled(id),
-      configOf: (id) => this.configOf(id),
+      givenTo: (id) => this.catalogue.wanted.config[id] ?? {},
+      configOf: (id, given) => this.configOf(id, given),
       clusterOf: (id) => this.clusterOf(id),
       breakDown: (manifest, reason) => this.breakDown(manifest, reason),
       mend: (id) => this.broken.delete(id),
@@ -287,7 +288,9 @@ export class PluginHost {
 
   private breakDown(manifest: PluginManifest, reason: string): void {
     this.options.log.error(`plugin ${manifest.id} cannot be started: ${reason}`, { plugin: manifest.id });
-    this.broken.set(manifest.id, rowOf(manifest, 'failed', reason));
+    const config = configDigest(this.catalogue.wanted.config[manifest.id]);
+    const row = rowOf(manifest, 'failed', reason);
+    this.broken.set(manifest.id, manifest.process === 'kernel' ? { ...row, config } : row);
   }
 
   private claim(here: readonly PluginPackage[]): void {
@@ -325,8 +328,8 @@ export class PluginHost {
     else if (this.leading === false) await plugin.stop('runs on the leading master');
   }
 
-  private configOf(id: string): unknown {
-    return { ...this.catalogue.wanted.config[id], ...(this.options.config?.[id] as object) };
+  private configOf(id: string, given: unknown = this.catalogue.wanted.config[id]): unknown {
+    return { ...Object(given), ...(this.options.config?.[id] as object) };
   }
 
   private clusterOf(id: string): ClusterInfo {

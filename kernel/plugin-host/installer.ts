@@ -13,6 +13,7 @@ import { checkConfig, OWN_PROCESS_SERVICES } from '@mezzo/sdk/runtime';
 import type { Fleet } from './fleet.js';
 import { packageFile, type PluginRecord, type PluginRecords } from './records.js';
 import type { PluginPackage } from './registry.js';
+import { configDigest } from './wanted.js';
 import { writeWhole } from './whole-file.js';
 
 export interface InstallerOptions {
@@ -125,15 +126,24 @@ export class Installer {
     });
   }
 
-  /** All that operators give it; `{}` takes it back. Answers what it amounts to. Rejects with PLUGIN_CONFIG_INVALID or PLUGIN_NOT_FOUND. */
-  configure(id: string, config: Json): Promise<Json> {
+  /**
+   * All that operators give it; `{}` takes it back. Answers what it amounts to, and whether it is brought to the nodes one after the other, as it is where
+   * their daemons have to be started again for it. Rejects with PLUGIN_CONFIG_INVALID, PLUGIN_BUSY or PLUGIN_NOT_FOUND.
+   */
+  configure(id: string, given: Json): Promise<{ readonly config: Json; readonly rollout: boolean }> {
     return this.inTurn(async () => {
+      const { records, fleet } = this.options;
       const current = this.current(id);
       if (current === undefined) throw notFound(id);
-      const whole = checkConfig(id, current.manifest.config, { ...config, ...this.local(id) });
-      await this.options.records.setConfig(id, Object.keys(config).length === 0 ? undefined : config);
-      this.options.fleet.recordChanged(id);
-      return whole;
+      const config = checkConfig(id, current.manifest.config, { ...given, ...this.local(id) });
+      const was = records.config()[id] ?? {};
+      const isInDaemons = current.manifest.process === 'kernel' && this.idle(id) !== undefined;
+      const rollout = isInDaemons && !records.disabled().includes(id) && configDigest(given) !== configDigest(was);
+      if (rollout)
+        await records.put(id, { current, rollout: { to: current, was, phase: 'forward', pending: [] } }, given);
+      else await records.setConfig(id, given);
+      fleet.recordChanged(id);
+      return { config, rollout };
     });
   }
 

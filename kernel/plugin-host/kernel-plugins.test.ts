@@ -57,6 +57,7 @@ function made(id: string, configure: string, activate = '', more: Partial<Plugin
     integrity: 'x',
     dir,
     config: {},
+    given: '',
     cluster: {} as ClusterInfo,
   };
 }

@@ -26,6 +26,8 @@ export interface KernelPlugin {
   /** Where it is unpacked. */
   readonly dir: string;
   readonly config: unknown;
+  /** Digest of what operators gave it of that. */
+  readonly given: string;
   /** Undefined: it is loaded before anything of the cluster is known. */
   readonly cluster: ClusterInfo | undefined;
 }

@@ -9,14 +9,17 @@ import { readPackage, requireSdk, unpackPackage } from '@mezzo/sdk/package';
 import { checkConfig } from '@mezzo/sdk/runtime';
 import type { KernelPlugin, KernelPlugins } from './kernel-plugins.js';
 import { rowOf, type PluginPackage } from './registry.js';
-import type { Trials } from './trials.js';
+import { keyOf, type Choice, type Trials } from './trials.js';
+import { configDigest } from './wanted.js';
 
 /** What the host knows of a plugin. */
 export interface KernelSideHost {
   readonly pluginsDir: string;
   readonly sdkVersion: string;
   isDisabled(id: string): boolean;
-  configOf(id: string): unknown;
+  /** What operators gave it, and what that amounts to on this node. */
+  givenTo(id: string): Choice['given'];
+  configOf(id: string, given: Choice['given']): unknown;
   clusterOf(id: string): ClusterInfo;
   /** It cannot be started. */
   breakDown(manifest: PluginManifest, reason: string): void;
@@ -44,11 +47,11 @@ export class KernelSide {
     const chosen = packages.flatMap((pkg) => this.choose(pkg) ?? []);
     this.trials.begin(chosen);
     const ready: KernelPlugin[] = [];
-    for (const pkg of chosen)
+    for (const choice of chosen)
       try {
-        ready.push(await this.unpack(pkg));
+        ready.push(await this.unpack(choice));
       } catch (error) {
-        this.host.breakDown(pkg.manifest, messageOf(error));
+        this.host.breakDown(choice.pkg.manifest, messageOf(error));
       }
     await this.plugins.start(ready);
   }
@@ -69,9 +72,11 @@ export class KernelSide {
       if (this.host.isDisabled(id)) rows.set(id, rowOf(manifest, 'stopped', 'disabled by an operator'));
       else rows.set(id, rowOf(manifest, 'discovered', 'waits for the next start of this daemon'));
     }
+    const loaded = new Map(this.plugins.loaded().map(({ manifest, given }) => [manifest.id, given]));
     return [...rows.values()].map((row) => {
       const [next, note] = [this.next.get(row.id), this.notes.get(row.id)];
-      return { ...row, ...(next !== undefined && { next }), ...(note !== undefined && { reason: note }) };
+      const config = (next === undefined ? loaded.get(row.id) : undefined) ?? configDigest(this.host.givenTo(row.id));
+      return { ...row, config, ...(next !== undefined && { next }), ...(note !== undefined && { reason: note }) };
     });
   }
 
@@ -81,8 +86,8 @@ export class KernelSide {
   }
 
   /**
-   * What is to be loaded from now on. Answers whether the daemon has to be started again for another version: when that may be, somebody has
-   * seen to who gives one to whom. What only changes how a version runs waits for a start that comes anyway.
+   * What is to be loaded from now on. Answers whether the daemon has to be started again for another version or configuration: when that may be, somebody
+   * has seen to who gives one to whom. What nobody sees to waits for a start that comes anyway.
    */
   async apply(packages: readonly PluginPackage[]): Promise<boolean> {
     const before = new Set(this.wanted.map(({ integrity }) => integrity));
@@ -105,31 +110,36 @@ export class KernelSide {
     return this.plugins.stop();
   }
 
-  private choose(pkg: PluginPackage): PluginPackage | undefined {
+  private choose(pkg: PluginPackage): Choice | undefined {
     const { manifest } = pkg;
     if (this.host.isDisabled(manifest.id)) return undefined;
-    const { load, refused } = this.trials.choose(pkg);
+    const { load, refused } = this.trials.choose(this.wantedOf(pkg));
     if (!refused) return load;
-    const instead = load === undefined ? 'it is left out' : `${load.manifest.version} runs in its place`;
+    const instead = load === undefined ? 'it is left out' : `${nameOf(load, pkg)} runs in its place`;
     this.host.breakDown(manifest, `it ended this daemon when it was loaded: ${instead}`);
     return load;
   }
 
-  private compare({ manifest: { id }, integrity, config }: KernelPlugin, packages: readonly PluginPackage[]): void {
+  private wantedOf = (pkg: PluginPackage): Choice => ({ pkg, given: this.host.givenTo(pkg.manifest.id) });
+
+  private compare({ manifest: { id }, integrity, given }: KernelPlugin, packages: readonly PluginPackage[]): void {
     const pkg = packages.find(({ manifest }) => manifest.id === id);
     if (pkg === undefined) return void this.next.set(id, 'none');
     if (pkg.integrity !== integrity) return void this.next.set(id, pkg.manifest.version);
     this.host.mend(id);
     if (this.host.isDisabled(id)) this.notes.set(id, 'disabled by an operator: it ends with this daemon');
-    else if (JSON.stringify(config) !== JSON.stringify(this.host.configOf(id)))
+    else if (given === configDigest(this.host.givenTo(id))) return;
+    else if (pkg.builtIn)
       this.notes.set(id, 'its configuration has changed: it is taken at the next start of this daemon');
+    else this.next.set(id, pkg.manifest.version);
   }
 
   /** That it can be loaded is known before the daemon ends for it, and what ended the daemon before is not tried again. */
   private async canBe(pkg: PluginPackage): Promise<boolean> {
     try {
-      if (this.choose(pkg) !== pkg) return false;
-      checkConfig(pkg.manifest.id, pkg.manifest.config, (await this.unpack(pkg)).config);
+      const choice = this.choose(pkg);
+      if (choice === undefined || keyOf(choice) !== keyOf(this.wantedOf(pkg))) return false;
+      checkConfig(pkg.manifest.id, pkg.manifest.config, (await this.unpack(choice)).config);
       return true;
     } catch (error) {
       this.host.breakDown(pkg.manifest, messageOf(error));
@@ -137,10 +147,14 @@ export class KernelSide {
     }
   }
 
-  private async unpack({ manifest, file, integrity }: PluginPackage): Promise<KernelPlugin> {
+  private async unpack({ pkg: { manifest, file, integrity }, given }: Choice): Promise<KernelPlugin> {
     requireSdk(manifest, this.host.sdkVersion);
     const { id } = manifest;
     const dir = await unpackPackage(this.host.pluginsDir, manifest, readPackage(file), integrity);
-    return { manifest, integrity, dir, config: this.host.configOf(id), cluster: this.host.clusterOf(id) };
+    const config = this.host.configOf(id, given);
+    return { manifest, integrity, dir, config, given: configDigest(given), cluster: this.host.clusterOf(id) };
   }
 }
+
+const nameOf = ({ pkg }: Choice, wanted: PluginPackage): string =>
+  pkg.integrity === wanted.integrity ? `${pkg.manifest.version} as it was configured before` : pkg.manifest.version;

@@ -7,7 +7,7 @@ import { PluginHost, type PluginHostOptions } from './host.js';
 import { Installer } from './installer.js';
 import type { HostStore } from './plugin-store.js';
 import { PluginRecords } from './records.js';
-import { WantedFile } from './wanted.js';
+import { configDigest, WantedFile } from './wanted.js';
 
 export interface PluginLeaderOptions extends PluginHostOptions {
   readonly store: HostStore;
@@ -35,8 +35,9 @@ export async function leadPlugins(options: PluginLeaderOptions): Promise<PluginL
   const fleet = new Fleet(records, node, dir, log, options.pace, options.gatherMs);
   const restarts = options.restart !== undefined;
   // What it was told by the leader before it is what it has.
-  const before = new WantedFile(dir, log).read().plugins.map(({ manifest: { id, version, process, runsOn } }) => ({
-    ...{ id, version, process, runsOn, state: 'active' as const },
+  const had = new WantedFile(dir, log).read();
+  const before = had.plugins.map(({ manifest: { id, version, process, runsOn } }) => ({
+    ...{ id, version, process, runsOn, state: 'active' as const, config: configDigest(had.config[id]) },
     restarts: 0,
     endpoints: {},
   }));

@@ -94,7 +94,7 @@ function clusterRoutes(
   router.put('/plugins/:id/config', people, async (ctx) => {
     const config = await readJson(ctx.req, MAX_CONFIG_BYTES);
     if (typeof config !== 'object' || config === null || Array.isArray(config)) throw invalidBody('a JSON object');
-    ctx.body = { config: await installer.configure(idOf(ctx), config as Record<string, unknown>) };
+    ctx.body = await installer.configure(idOf(ctx), config as Record<string, unknown>);
   });
   for (const [verb, isEnabled] of [
     ['enable', true],

@@ -9,10 +9,14 @@ const CONFIG = 'kernel/plugin-config/';
 const DISABLED = 'kernel/plugin-disabled/';
 const KEYS = 'kernel/plugin-keys/';
 
+type Json = Readonly<Record<string, unknown>>;
+
 /** What is durable of a rollout. */
 export interface RolloutRecord {
   /** Undefined: it is taken away. */
   readonly to: PluginPackage | undefined;
+  /** Where another configuration is brought to nodes, and no other version: the one before, which those have that it has not reached. */
+  readonly was?: Json | undefined;
   readonly phase: 'forward' | 'back';
   readonly reason?: string | undefined;
   /** Nodes that were given something and had not been seen to be well with it. */
@@ -27,8 +31,6 @@ export interface PluginRecord {
   /** The last rollout that was taken back. */
   readonly failure?: { readonly version: string; readonly reason: string } | undefined;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** The plugins of a cluster as its leader keeps them in the store. `dir` is where packages lie. */
 export class PluginRecords {
@@ -53,10 +55,13 @@ export class PluginRecords {
     }
   }
 
-  /** Undefined: the plugin is forgotten. */
-  async put(id: string, record: PluginRecord | undefined): Promise<void> {
+  /** Undefined: the plugin is forgotten. With `config` it is configured so, at the same time. */
+  async put(id: string, record: PluginRecord | undefined, config?: Json): Promise<void> {
     const isEmpty = record?.current === undefined && record?.rollout === undefined && record?.failure === undefined;
-    await this.write(PLUGINS + id, record === undefined || isEmpty ? undefined : textOf(record));
+    await this.store.commit([
+      writeOf(PLUGINS + id, record === undefined || isEmpty ? undefined : textOf(record)),
+      ...(config === undefined ? [] : [writeOf(CONFIG + id, textOfConfig(config))]),
+    ]);
     if (record === undefined || isEmpty) this.plugins.delete(id);
     else this.plugins.set(id, record);
   }
@@ -73,8 +78,8 @@ export class PluginRecords {
     return Object.fromEntries(entries) as Record<string, Json>;
   }
 
-  setConfig(id: string, config: Json | undefined): Promise<void> {
-    return this.write(CONFIG + id, config && JSON.stringify(config));
+  setConfig(id: string, config: Json): Promise<void> {
+    return this.write(CONFIG + id, textOfConfig(config));
   }
 
   disabled(): string[] {
@@ -95,10 +100,15 @@ export class PluginRecords {
   }
 
   private async write(key: string, value: string | undefined): Promise<void> {
-    const write: StoreWrite = value === undefined ? { op: 'delete', key } : { op: 'put', key, value };
-    await this.store.commit([write]);
+    await this.store.commit([writeOf(key, value)]);
   }
 }
+
+const writeOf = (key: string, value: string | undefined): StoreWrite =>
+  value === undefined ? { op: 'delete', key } : { op: 'put', key, value };
+
+const textOfConfig = (config: Json): string | undefined =>
+  Object.keys(config).length === 0 ? undefined : JSON.stringify(config);
 
 /** The current version stands as masters before rollouts wrote it, who leave the rest alone. */
 function textOf({ current, rollout, failure }: PluginRecord): string {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { messageOf, type Logger } from '@mezzo/sdk/contract';
 import { entryOf, packageOf, type PluginPackage } from './registry.js';
+import { configDigest } from './wanted.js';
 import { readJsonFile, removeFile, writeWhole } from './whole-file.js';
 
 /** So often a daemon may end while it loads a plugin for the first time; somebody may have killed it just then. */
@@ -11,13 +12,19 @@ const BLOCKED_MS = 10_000;
 /** Having lived so long with a plugin, the daemon has stood it. */
 export const STOOD_AFTER_MS = 5_000;
 
+/** A version with the configuration that operators gave it: either can end a daemon. */
+export interface Choice {
+  readonly pkg: PluginPackage;
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Plugins that are loaded into a daemon can end it. One whose daemon ended while it was loaded for the first time is left alone at the
  * next start, and the one that was there before takes its place: an agent has to come back to its tasks.
  */
 export class Trials {
-  private readonly stood: Map<string, PluginPackage>;
-  private onTrial: readonly PluginPackage[] = [];
+  private readonly stood: Map<string, Choice>;
+  private onTrial: readonly Choice[] = [];
   private endTrial = (): void => {};
 
   constructor(
@@ -25,25 +32,29 @@ export class Trials {
     private readonly log: Logger,
   ) {
     const known = Object.values(Object(readJsonFile(this.goodFile)) as Record<string, unknown>);
-    const packages = known.flatMap((entry) => packageOf(dir, entry, false, log) ?? []);
-    this.stood = new Map(packages.map((pkg) => [pkg.manifest.id, pkg]));
+    this.stood = new Map(
+      known.flatMap((entry) => {
+        const pkg = packageOf(dir, entry, false, log);
+        const { given } = Object(entry) as Partial<Choice>;
+        return pkg === undefined ? [] : [[pkg.manifest.id, { pkg, given: Object(given) as Choice['given'] }]];
+      }),
+    );
   }
 
   /** What to load in the place of one that ended the daemon; `refused` says so. Shipped ones have no trial. */
-  choose(pkg: PluginPackage): { readonly load: PluginPackage | undefined; readonly refused: boolean } {
-    const { id } = pkg.manifest;
-    if (this.hasStood(pkg) || this.attemptsOf(pkg) < ATTEMPTS) return { load: pkg, refused: false };
-    return { load: this.stood.get(id), refused: true };
+  choose(wanted: Choice): { readonly load: Choice | undefined; readonly refused: boolean } {
+    if (this.hasStood(wanted) || this.attemptsOf(wanted) < ATTEMPTS) return { load: wanted, refused: false };
+    return { load: this.stood.get(wanted.pkg.manifest.id), refused: true };
   }
 
   /** Before they are loaded: whoever ends the daemon now is known afterwards. Call `stand` when it has lived on. */
-  begin(packages: readonly PluginPackage[]): void {
-    const trials = packages.filter((pkg) => !this.hasStood(pkg));
+  begin(chosen: readonly Choice[]): void {
+    const trials = chosen.filter((choice) => !this.hasStood(choice));
     if (trials.length === 0) return;
-    for (const pkg of trials)
+    for (const choice of trials)
       writeWhole(
-        this.attemptFile(pkg),
-        JSON.stringify({ integrity: pkg.integrity, attempts: this.attemptsOf(pkg) + 1 }),
+        this.attemptFile(choice),
+        JSON.stringify({ of: keyOf(choice), attempts: this.attemptsOf(choice) + 1 }),
       );
     this.onTrial = trials;
     const watchdog = watchThisThread();
@@ -52,7 +63,7 @@ export class Trials {
     this.endTrial = () => {
       clearTimeout(timer);
       void watchdog.terminate();
-      for (const pkg of trials) removeFile(this.attemptFile(pkg));
+      for (const choice of trials) removeFile(this.attemptFile(choice));
       this.onTrial = [];
     };
   }
@@ -63,9 +74,9 @@ export class Trials {
   }
 
   private stand(): void {
-    for (const pkg of this.onTrial) this.stood.set(pkg.manifest.id, pkg);
+    for (const choice of this.onTrial) this.stood.set(choice.pkg.manifest.id, choice);
     this.endTrial();
-    const entries = [...this.stood].map(([id, pkg]) => [id, entryOf(pkg)]);
+    const entries = [...this.stood].map(([id, { pkg, given }]) => [id, { ...entryOf(pkg), given }]);
     try {
       writeWhole(this.goodFile, JSON.stringify(Object.fromEntries(entries)));
     } catch (error) {
@@ -75,29 +86,29 @@ export class Trials {
 
   /** Packages that may still be needed. */
   kept(): PluginPackage[] {
-    return [...this.stood.values()];
+    return [...this.stood.values()].map(({ pkg }) => pkg);
   }
 
-  private hasStood({ manifest, integrity, builtIn }: PluginPackage): boolean {
-    return builtIn || this.stood.get(manifest.id)?.integrity === integrity;
+  private hasStood(choice: Choice): boolean {
+    const before = this.stood.get(choice.pkg.manifest.id);
+    return choice.pkg.builtIn || (before !== undefined && keyOf(before) === keyOf(choice));
   }
 
-  private attemptsOf(pkg: PluginPackage): number {
-    const { integrity, attempts } = Object(readJsonFile(this.attemptFile(pkg))) as {
-      integrity?: string;
-      attempts?: number;
-    };
-    return integrity === pkg.integrity ? Number(attempts) || 0 : 0;
+  private attemptsOf(choice: Choice): number {
+    const { of, attempts } = Object(readJsonFile(this.attemptFile(choice))) as { of?: string; attempts?: number };
+    return of === keyOf(choice) ? Number(attempts) || 0 : 0;
   }
 
-  private attemptFile({ manifest }: PluginPackage): string {
-    return join(this.dir, `${manifest.id}.attempt`);
+  private attemptFile({ pkg }: Choice): string {
+    return join(this.dir, `${pkg.manifest.id}.attempt`);
   }
 
   private get goodFile(): string {
     return join(this.dir, 'stood.json');
   }
 }
+
+export const keyOf = ({ pkg, given }: Choice): string => `${pkg.integrity} ${configDigest(given)}`;
 
 /** Ends this process when its main thread takes no turn for too long. */
 function watchThisThread(): Worker {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger } from '@mezzo/sdk/contract';
@@ -14,6 +15,10 @@ export interface Wanted {
   /** By plugin id: configuration that operators gave. */
   readonly config: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
+
+/** What operators gave a plugin, for those who compare. '' = nothing. */
+export const configDigest = (given: Readonly<Record<string, unknown>> = {}): string =>
+  Object.keys(given).length === 0 ? '' : createHash('sha256').update(JSON.stringify(given)).digest('base64url');
 
 export const NOTHING_WANTED: Wanted = { plugins: [], hold: [], disabled: [], config: {} };
 

@@ -106,6 +106,8 @@ export interface PluginStatus {
   readonly startedAt?: string;
   /** Version that the daemon loads at its next start in the place of this one; 'none': it is taken away or disabled then. */
   readonly next?: string;
+  /** Of one in the daemon's process: digest of the configuration that operators gave, as `next` takes it, or else as this one has it; '' = none. */
+  readonly config?: string;
   readonly restarts: number;
   /** Of a process of its own: whether it has a user and a view of the machine of its own. */
   readonly isolation?: 'full' | 'none';

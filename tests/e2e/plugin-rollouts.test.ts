@@ -49,7 +49,7 @@ afterAll(async () => {
 async function install(version: string, code: string) {
   const source = join(dir, version);
   mkdirSync(source);
-  const mezzo = { id: 'guest', sdk: '*', runsOn: ['agent'], process: 'kernel', entry: 'plugin.js' };
+  const mezzo = { id: 'guest', sdk: '*', runsOn: ['agent'], process: 'kernel', entry: 'plugin.js', config: CONFIG };
   writeFileSync(join(source, 'package.json'), JSON.stringify({ name: 'guest', version, type: 'module', mezzo }));
   writeFileSync(join(source, 'plugin.js'), code);
   const file = join(dir, `guest-${version}.tgz`);
@@ -58,7 +58,8 @@ async function install(version: string, code: string) {
   return cluster.mezzo(['plugin', 'install', file, '--yes', '--allow-unsigned']);
 }
 
-const QUIET = 'export default { async activate() {} };';
+const CONFIG = { properties: { ends: { type: 'boolean' }, word: { type: 'string' } } };
+const QUIET = 'export default { async activate(ctx, { ends }) { if (ends) process.exit(3); } };';
 
 test('agents take a plugin of their process one after the other, and their tasks run on', async () => {
   const before = agentPids();
@@ -96,6 +97,21 @@ test.each([
   },
   240_000,
 );
+
+test('agents take its configuration one after the other; one that ends its agent meets one, which goes on with the one before', async () => {
+  const before = agentPids();
+  const { code, stdout, stderr } = await cluster.mezzo(['plugin', 'config', 'guest', 'word=moin']);
+  expect(code, stdout + stderr).toBe(0);
+  const between = agentPids();
+  expect(between.filter((pid) => before.includes(pid))).toEqual([]);
+  const bad = await cluster.mezzo(['plugin', 'config', 'guest', 'ends=true']);
+  expect(bad.code, bad.stdout).toBe(1);
+  expect(bad.stderr.replaceAll(/[\s›]+/g, ' ')).toMatch(/1\.0\.0 as it was configured before runs in its place/);
+  expect((await rows('guest')).map((row) => `${row.version} ${row.state}`)).toEqual(['1.0.0 active', '1.0.0 active']);
+  expect(agentPids().filter((pid) => between.includes(pid))).toHaveLength(1);
+  expect(await cluster.json('plugin', 'config', 'guest')).toEqual({ word: 'moin' });
+  expect(sleepers()).toEqual(taskPids);
+}, 240_000);
 
 test('it is removed as it came', async () => {
   const { code, stderr } = await cluster.mezzo(['plugin', 'remove', 'guest', '--yes']);

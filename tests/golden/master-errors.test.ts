@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import Koa from 'koa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mintToken } from '@mezzo/sdk/secrets';
 import { ask, JSON_HEADERS, post, startTestMaster, subscribe, type Ask, type TestMaster } from './master-support.js';

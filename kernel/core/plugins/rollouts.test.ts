@@ -9,6 +9,9 @@ const release = (version: string, more: Partial<Release> = {}): Release => ({
   runsOn: ['agent'],
   ...more,
 });
+/** By version and configuration. */
+const same = (one: Release | undefined, other: Release | undefined): boolean =>
+  one?.version === other?.version && one?.config === other?.config;
 const PACE = { deadlineMs: 10_000, gateMs: 500 };
 
 type Temper = 'good' | 'bad' | 'mute' | 'lost';
@@ -56,7 +59,7 @@ class Model {
 
   private live(node: string, temper: Temper): void {
     const wanted = this.met.has(node) ? this.rollouts.releaseFor('p', node) : this.has.get(node);
-    if (wanted?.version !== this.has.get(node)?.version && this.restarts) {
+    if (!same(wanted, this.has.get(node)) && this.restarts) {
       this.has.set(node, wanted);
       this.busyUntil.set(node, this.atMs + 700);
     }
@@ -70,8 +73,9 @@ class Model {
     const has = this.has.get(node);
     const isNew = has !== undefined && has === this.to;
     const state = !isNew || temper === 'good' ? 'active' : temper === 'bad' ? 'failed' : 'configured';
-    const next = wanted?.version === has?.version ? {} : { next: wanted?.version ?? 'none' };
-    const plugins = has ? [{ id: 'p', version: has.version, state, ...next } as const] : [];
+    const next = same(wanted, has) ? {} : { next: wanted?.version ?? 'none' };
+    const config = (wanted ?? has)?.config;
+    const plugins = has ? [{ id: 'p', version: has.version, state, ...next, ...(config && { config }) } as const] : [];
     return { kind: 'agent', leads: false, restarts: this.restarts, plugins };
   }
 }
@@ -82,6 +86,7 @@ const versions = (model: Model) => new Set([...model.has.values()].map((one) => 
 
 describe('a rollout', () => {
   const [one, two] = [release('1.0.0'), release('2.0.0')];
+  const [red, blue] = [release('1.0.0', { config: 'red' }), release('1.0.0', { config: 'blue' })];
 
   test('ends with the new release everywhere when every node is well with it', () => {
     const model = new Model(nodes(7), one, two);
@@ -121,6 +126,22 @@ describe('a rollout', () => {
     expect(model.run(60_000)).toMatchObject({ release: undefined });
     expect(versions(model)).toEqual(new Set(['none']));
     expect(model.mostUnderWay).toBe(1);
+  });
+
+  test('of another configuration goes its way as one of another version', () => {
+    const model = new Model(nodes(7), red, blue);
+    model.run(1_000);
+    expect([...model.has.values()].filter((has) => has === blue)).toHaveLength(1);
+    expect(model.run(60_000)).toEqual({ id: 'p', release: blue, reason: undefined });
+    expect(new Set(model.has.values())).toEqual(new Set([blue]));
+    expect(model.mostUnderWay).toBe(1);
+    const bad = new Model(
+      nodes(3, (i) => (i === 1 ? 'bad' : 'good')),
+      red,
+      blue,
+    );
+    expect(bad.run(60_000)).toMatchObject({ release: red, reason: 'n001: it failed' });
+    expect(new Set(bad.has.values())).toEqual(new Set([red]));
   });
 
   test('of a removal takes it from all', () => {
@@ -183,7 +204,7 @@ describe('a rollout', () => {
       fc.property(
         fc.array(temper, { minLength: 1, maxLength: 30 }),
         fc.integer({ min: 0, max: 300 }).map((tenths) => tenths * 100),
-        fc.constantFrom([one, two], [undefined, one], [one, undefined] as const),
+        fc.constantFrom([one, two], [undefined, one], [one, undefined], [red, blue], [red, two] as const),
         (tempers, failOverAtMs, [from, to]) => {
           const model = new Model(
             nodes(tempers.length, (i) => tempers[i]!),
@@ -195,7 +216,7 @@ describe('a rollout', () => {
           const isGood = to === undefined || tempers.every((one) => one === 'good');
           expect(end?.release).toBe(isGood ? to : from);
           const answering = [...model.has].filter(([node]) => tempers[Number(node.slice(1))] !== 'lost');
-          for (const [, has] of answering) expect(has?.version).toBe(end?.release?.version);
+          for (const [, has] of answering) expect(has).toEqual(end?.release);
         },
       ),
       { numRuns: 300 },

@@ -6,6 +6,8 @@ export interface Release {
   readonly version: string;
   readonly process: PluginStatus['process'];
   readonly runsOn: readonly RunsOn[];
+  /** Digest of its configuration, where another one is brought to nodes as another version is. */
+  readonly config?: string | undefined;
 }
 
 /** What a node says of itself. */
@@ -15,7 +17,7 @@ export interface NodeReport {
   readonly leads: boolean;
   /** Somebody starts it again when it ends. */
   readonly restarts: boolean;
-  readonly plugins: readonly Pick<PluginStatus, 'id' | 'version' | 'state' | 'reason' | 'next'>[];
+  readonly plugins: readonly Pick<PluginStatus, 'id' | 'version' | 'state' | 'reason' | 'next' | 'config'>[];
 }
 
 /** From one release to another, node by node; `undefined` stands for none of what operators installed. */
@@ -240,20 +242,23 @@ export class Rollouts {
 function has(report: NodeReport, { from, to }: Rollout): boolean {
   const said = report.plugins.find(({ id }) => id === (to ?? from)?.id);
   if (to === undefined) return said?.next === 'none' || said?.version !== from?.version;
-  return (said?.next ?? said?.version) === to.version;
+  return said !== undefined && isAt(said, to);
 }
+
+/** It has the release, or will at its next start. Whoever says nothing of configuration goes by versions alone. */
+const isAt = (said: NodeReport['plugins'][number], { version, config }: Release): boolean =>
+  (said.next ?? said.version) === version && (said.config ?? config) === (config ?? said.config);
 
 type Health = 'well' | 'coming' | { readonly failed: string };
 
 function healthOf(report: NodeReport, release: Release | undefined, { from, to }: Rollout): Health {
   const other = release === to ? from : to;
   const said = report.plugins.find(({ id }) => id === (release ?? other)?.id);
-  const there = said?.next ?? said?.version;
   // Whoever is started again by hand has done what it can.
   if (said?.next !== undefined && report.restarts) return 'coming';
   if (release === undefined || !release.runsOn.includes(report.kind))
     return said === undefined || said.next === 'none' || said.version !== other?.version ? 'well' : 'coming';
-  if (said === undefined || there !== release.version) return 'coming';
+  if (said === undefined || !isAt(said, release)) return 'coming';
   if (said.next !== undefined) return 'well';
   if (said.state === 'failed') return { failed: said.reason ?? 'it failed' };
   // A process that died shows itself as degraded while it is started again; one that says so itself is not what was wished for either.

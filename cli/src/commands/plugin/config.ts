@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Args, Flags } from '@oclif/core';
 import { MezzoError } from '@mezzo/sdk/contract';
+import { watchFlags } from '../../plugin/flags.js';
 import { clusterFlags, MezzoCommand } from '../../lib/command.js';
-import { callPlugins, findEntry } from '../../plugin/plugins.js';
+import { callPlugins, findEntry, watchVersion } from '../../plugin/plugins.js';
 
 type Json = Record<string, unknown>;
 
@@ -23,6 +24,7 @@ export default class PluginConfig extends MezzoCommand {
   };
   static override flags = {
     ...clusterFlags,
+    timeout: watchFlags.timeout,
     file: Flags.string({
       description: 'JSON with all of the configuration, in the place of what was given',
       helpValue: 'FILE',
@@ -50,12 +52,18 @@ export default class PluginConfig extends MezzoCommand {
       if (text === '') delete wanted[key];
       else wanted[key] = valueOf(text);
     }
-    const { config } = await callPlugins<{ config: Json }>(cluster, `/plugins/${args.id}/config`, {
-      method: 'PUT',
-      body: wanted,
-    });
-    const when = entry.manifest?.process === 'kernel' ? '; daemons take it at their next start' : '';
-    this.log(`${args.id} is configured${when}`);
+    const { config, rollout } = await callPlugins<{ config: Json; rollout?: boolean }>(
+      cluster,
+      `/plugins/${args.id}/config`,
+      { method: 'PUT', body: wanted },
+    );
+    if (rollout) {
+      this.log(`${args.id} is configured: its nodes take it one after the other`);
+      await watchVersion(cluster, args.id, entry.version, (line) => this.log(line), flags.timeout * 1000);
+    } else {
+      const waits = entry.manifest?.process === 'kernel' && (entry.builtIn || !entry.enabled);
+      this.log(`${args.id} is configured${waits ? '; daemons take it at their next start' : ''}`);
+    }
     return config;
   }
 }
