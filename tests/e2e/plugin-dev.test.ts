@@ -27,7 +27,7 @@ const version = async (): Promise<string | undefined> =>
   (await cluster.json<PluginStatus[]>('plugin', 'list')).find(({ id }) => id === 'mine')?.version;
 
 async function greeting(): Promise<string> {
-  const answer = await fetch(cluster.url(8000, '/service/mine/'), { headers: { authorization: `Bearer ${token}` } });
+  const answer = await fetch(cluster.url(8000, '/mine'), { headers: { authorization: `Bearer ${token}` } });
   return answer.text();
 }
 

@@ -16,15 +16,15 @@ export default definePlugin<Config>({
     const routes: Route[] = [
       // For what watches over it: answers 200 as long as it can do its work.
       ['GET', /^\/health$/, () => store.list('health').then(() => ({ healthy: true }))],
-      ['GET', /^\/$/, async () => ({ message: `${config.greeting} from ${clusterName}` })],
+      ['GET', /^\/__ID__\/?$/, async () => ({ message: `${config.greeting} from ${clusterName}` })],
       [
         'GET',
-        /^\/notes$/,
+        /^\/__ID__\/notes$/,
         async () => ({ notes: (await store.list('notes/')).map(({ key }) => key.slice('notes/'.length)) }),
       ],
       [
         'GET',
-        /^\/notes\/([\w-]{1,64})$/,
+        /^\/__ID__\/notes\/([\w-]{1,64})$/,
         async (name) => {
           const note = await store.get(`notes/${name}`);
           return note && { name, text: note.value };
@@ -32,7 +32,7 @@ export default definePlugin<Config>({
       ],
       [
         'PUT',
-        /^\/notes\/([\w-]{1,64})$/,
+        /^\/__ID__\/notes\/([\w-]{1,64})$/,
         async (name, text) => {
           await store.commit([{ op: 'put', key: `notes/${name}`, value: text }]);
           return { name, text };
@@ -44,7 +44,7 @@ export default definePlugin<Config>({
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, listenIp, resolve));
     ctx.own(() => void (server.close(), server.closeAllConnections()));
     const url = `http://${listenIp}:${(server.address() as AddressInfo).port}`;
-    // From here on the router has it at /service/__ID__/, for those who have signed in.
+    // From here on the router has it at /__ID__, as package.json claims it, for those who have signed in.
     ctx.own(await ctx.resolve(ENDPOINTS).announce({ name: '__ID__', url }));
     ctx.log.info(`serves at ${url}`);
   },
