@@ -34,7 +34,7 @@ export async function loadLocalPlugin<T>(
   for (const name of readdirSync(join(home, id)))
     if (name !== version) rmSync(join(home, id, name), { recursive: true, force: true });
   const plugins = new KernelPlugins(noStore, log);
-  await plugins.start([{ manifest, integrity, dir, config, cluster: undefined }]);
+  await plugins.start([{ manifest, integrity, dir, config, given: '', cluster: undefined }]);
   const contributions = plugins.contributions(point);
   if (contributions.length === 1) return { manifest, contribution: contributions[0]!, stop: () => plugins.stop() };
   const { state, reason } = plugins.statuses()[0]!;
