@@ -8,7 +8,7 @@ import { STORE_FORMAT, tooNew, type LogEntry, type LogReader, type StoreLog } fr
 import { lineOf, linesIn, valueOf } from './lines.js';
 
 /** The first line says `format`; then come a snapshot, if there is one, with its entries, and the log, a group of entries a line. */
-interface Record {
+interface FileRecord {
   readonly format?: number;
   readonly snapshot?: { readonly sequence: number; readonly epoch: number; readonly count: number };
   readonly entries?: readonly StoreEntry[];
@@ -118,8 +118,8 @@ export class FileLog implements StoreLog {
   }
 
   /** Takes the records of a file one after the other, and in the end `{}`. Throws what is wrong. */
-  private taking(reader: LogReader): (record: Record, number: number) => void {
-    let head: Record['snapshot'];
+  private taking(reader: LogReader): (record: FileRecord, number: number) => void {
+    let head: FileRecord['snapshot'];
     const entries: StoreEntry[] = [];
     return ({ format, snapshot, entries: more, first, log }, number) => {
       if (number === 1) {
