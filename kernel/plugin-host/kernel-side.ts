@@ -128,10 +128,10 @@ export class KernelSide {
     if (pkg.integrity !== integrity) return void this.next.set(id, pkg.manifest.version);
     this.host.mend(id);
     if (this.host.isDisabled(id)) this.notes.set(id, 'disabled by an operator: it ends with this daemon');
-    else if (given === configDigest(this.host.givenTo(id))) return;
-    else if (pkg.builtIn)
+    else if (given !== configDigest(this.host.givenTo(id))) {
       this.notes.set(id, 'its configuration has changed: it is taken at the next start of this daemon');
-    else this.next.set(id, pkg.manifest.version);
+      if (!pkg.builtIn) this.next.set(id, pkg.manifest.version);
+    }
   }
 
   /** That it can be loaded is known before the daemon ends for it, and what ended the daemon before is not tried again. */
