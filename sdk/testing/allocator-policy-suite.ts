@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AgentInfo, FrameworkInfo } from '../api/messages.js';
 import type { AllocatorPolicy, Contender } from '../points/allocator-policy.js';
 import type { Law } from './containerizer-suite.js';
+import { frozen } from './frozen.js';
 
 export interface AllocatorPolicySuiteOptions {
   readonly policy: AllocatorPolicy;
@@ -82,10 +83,4 @@ function* contendersOf(roles: readonly string[], frameworks: readonly FrameworkI
         yield { kind: 'members', ...standing };
         for (const framework of frameworks) yield { kind: 'framework', framework, ...standing };
       }
-}
-
-/** What a policy is told is nobody's to change. */
-function frozen<T extends object>(value: T): T {
-  for (const each of Object.values(value)) if (typeof each === 'object' && each !== null) frozen(each as object);
-  return Object.freeze(value);
 }

@@ -28,6 +28,7 @@ export {
   type MetricsSinkSuiteOptions,
   type MetricsSinkUnderTest,
 } from './metrics-sink-suite.js';
+export { qosControllerSuite, resourceEstimatorSuite } from './oversubscription-suite.js';
 export * from './plugin-harness.js';
 export { storeDriverSuite, type StoreDriverMedium, type StoreDriverSuiteOptions } from './store-driver-suite.js';
 export { storeSuite, type StoreMedium, type StoreSuiteOptions } from './store-suite.js';

@@ -3,7 +3,7 @@ import { clusterFlags, MezzoCommand } from '../../lib/command.js';
 import { callPlugins, findEntry } from '../../plugin/plugins.js';
 
 export default class PluginRollback extends MezzoCommand {
-  static override summary = 'Take a version back that is on its way to the nodes';
+  static override summary = 'Take a version or a configuration back that is on its way to the nodes';
   static override enableJsonFlag = true;
   static override args = { id: Args.string({ required: true }) };
   static override flags = clusterFlags;
