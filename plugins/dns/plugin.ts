@@ -35,7 +35,7 @@ export default definePlugin<DnsConfig>({
   },
 });
 
-/** Until the plugin stops; resolves when the first snapshot was taken in. A refused subscription is told and tried again, and what was known is served on. */
+/** Until the plugin stops; resolves when the first snapshot was taken in, and who leads. A refused subscription is told and tried again, and what was known is served on. */
 function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): Promise<void> {
   const stopped = new AbortController();
   let known = (): void => {};
@@ -45,17 +45,17 @@ function follow(ctx: PluginContext, server: DnsServer, kernelUrl: string): Promi
     stopped.abort();
     await events?.close();
   });
+  const tellLeader = async (): Promise<void> =>
+    server.mastersAre(new URL((await leadingMasterUrl(kernelUrl)) ?? kernelUrl).host);
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       events = ctx.resolve(OPERATOR_EVENTS).subscribe({ backoff: BACKOFF });
       try {
         for await (const event of events) {
-          if (event.subscribed) {
-            ctx.degraded(undefined);
-            void leadingMasterUrl(kernelUrl).then((url) => server.mastersAre(new URL(url ?? kernelUrl).host));
-          }
+          if (event.subscribed) ctx.degraded(undefined);
+          const leader = event.subscribed && tellLeader();
           await server.feed.take(event);
-          if (event.subscribed) known();
+          void leader?.then(known);
         }
       } catch (error) {
         ctx.degraded(`names are no longer kept current: ${messageOf(error)}`);

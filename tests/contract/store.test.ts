@@ -15,9 +15,10 @@ import { ZookeeperServer, zookeeperClientMissing, zookeeperServerMissing } from 
 
 const check = (name: string, laws: readonly Law[]) =>
   describe(name, () =>
-    laws.forEach(({ title, timeoutMs, skip, run }) =>
-      skip === undefined ? it(title, { timeout: timeoutMs }, run) : it.skip(`${title} (${skip})`),
-    ),
+    laws
+      // The others are of another kind of store.
+      .filter(({ skip }) => skip === undefined)
+      .forEach(({ title, timeoutMs, run }) => it(title, { timeout: timeoutMs }, run)),
   );
 
 async function levelMedium(options?: LoggedStoreOptions): Promise<StoreDriverMedium> {
