@@ -9,6 +9,7 @@ import { Follower, operatorApi, PluginHost } from '../plugin-host/index.js';
 import { clusterKey, verifyToken } from '@mezzo/sdk/secrets';
 import type { AgentDaemon, AgentSeam } from './agent.js';
 import { chooseAuthorizer } from './authorizers.js';
+import { chosenBy } from './chosen-plugins.js';
 import { mount, PLUGIN_API } from './mount.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
@@ -49,6 +50,7 @@ export class AgentPlugins {
       log,
       logLevel: log.level,
       config: readPluginConfig(flags.plugin_config),
+      chosen: chosenBy(flags),
       wanted: await this.follower.first(),
       restart: this.restart,
     });

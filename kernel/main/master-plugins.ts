@@ -15,6 +15,7 @@ import {
 } from '../plugin-host/index.js';
 import { choosePolicy } from './allocator-policy.js';
 import { chooseAuthorizer } from './authorizers.js';
+import { chosenBy } from './chosen-plugins.js';
 import type { MasterDaemon, StandbyMaster } from './master.js';
 import { clusterInfo, readPluginConfig } from './plugin-config.js';
 
@@ -82,6 +83,7 @@ function hostOptions(master: Master, restart: (() => void) | undefined): PluginH
     log,
     logLevel: log.level,
     config: readPluginConfig(flags.plugin_config),
+    chosen: chosenBy(flags),
     restart,
   };
 }

@@ -18,7 +18,7 @@ import { EndpointDirectory } from './endpoint-directory.js';
 import { PluginCgroups } from './cgroups.js';
 import { API_SOCKET, HostFiles } from './host-files.js';
 import { Keeper } from './keeper.js';
-import { KernelPlugins } from './kernel-plugins.js';
+import { KernelPlugins, type Chosen } from './kernel-plugins.js';
 import { KernelSide } from './kernel-side.js';
 import { Life } from './life.js';
 import { endOfLog, trimLog } from './log-file.js';
@@ -54,6 +54,8 @@ export interface PluginHostOptions {
   readonly wanted?: Wanted | undefined;
   /** Ends this daemon so that somebody starts it again: how plugins of its own process change. Undefined: nobody would. */
   readonly restart?: (() => void) | undefined;
+  /** What this daemon was told to use of what plugins bring. */
+  readonly chosen?: readonly Chosen[];
   readonly timeouts?: Partial<PhaseTimeouts>;
   readonly supervision?: Partial<Supervision>;
 }
@@ -103,7 +105,7 @@ export class PluginHost {
     this.trials = new Trials(this.files.registry, options.log);
     this.directory = new EndpointDirectory(options.log);
     this.api = new PluginApi(store, this.directory, options.log);
-    this.kernel = new KernelSide(new KernelPlugins(store, options.log, options.timeouts), this.trials, {
+    this.kernel = new KernelSide(new KernelPlugins(store, options.log, options.timeouts, options.chosen), this.trials, {
       pluginsDir: this.files.plugins,
       sdkVersion: this.sdk.version,
       isDisabled: (id) => this.catalogue.isDisabled(id),

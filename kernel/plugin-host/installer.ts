@@ -31,6 +31,9 @@ export interface InstallerOptions {
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** Of nodes that need a plugin. */
+const MAX_NAMED = 3;
+
 /** What operators ask of the plugins of a cluster, judged here and written down; the fleet brings it about. */
 export class Installer {
   /** One after the other. */
@@ -233,12 +236,21 @@ export class Installer {
           .filter((point) => lost.includes(point) && !isService(point))
           .map((point) => `${other} requires ${point}, which nobody else provides`),
       ),
+      ...(instead ? [] : this.chosenOn(id)),
     ];
     if (needs.length === 0) return;
     throw new MezzoError('PLUGIN_NEEDED', `plugin ${id} is needed: ${needs.join('; ')}`, {
       blame: 'user',
-      next: 'remove what needs it first',
+      next: 'remove what needs it first, or start the daemons without the flag that names it',
     });
+  }
+
+  private chosenOn(id: string): string[] {
+    const nodes = this.options.fleet
+      .rows()
+      .flatMap(({ node, plugins }) => plugins.flatMap((one) => (one.id === id && one.needed ? { node, ...one } : [])));
+    const more = nodes.length > MAX_NAMED ? [`and ${nodes.length - MAX_NAMED} more`] : [];
+    return [...nodes.slice(0, MAX_NAMED).map(({ node, needed }) => `${node} was started with ${needed}`), ...more];
   }
 }
 

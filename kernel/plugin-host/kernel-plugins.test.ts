@@ -27,7 +27,9 @@ const log: Logger = {
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'mezzo-kernel-plugins-'));
   warnings = [];
-  plugins = new KernelPlugins(noStore, log, { activateMs: 200 });
+  plugins = new KernelPlugins(noStore, log, { activateMs: 200 }, [
+    { flag: '--greeter=chosen', point: GREETER.id, name: 'chosen' },
+  ]);
 });
 afterEach(async () => {
   await plugins.stop();
@@ -72,6 +74,14 @@ test('contributions are called as they are, in the order of their plugins', asyn
   expect([first!.name, second!.name]).toEqual(['first', 'second']);
   expect(await first!.greet('you')).toBe('hello you');
   expect(plugins.contributions(GREETER)[0]).toBe(first);
+});
+
+test('of those that bring what a flag of the daemon names it is said that they are needed', async () => {
+  await plugins.start([made('a', greeter('chosen')), made('b', greeter('other'))]);
+  expect(plugins.statuses().map(({ id, needed }) => [id, needed])).toEqual([
+    ['a', '--greeter=chosen'],
+    ['b', undefined],
+  ]);
 });
 
 test('what a contribution throws is blamed on its plugin, expected failures keep their code', async () => {

@@ -32,6 +32,15 @@ export interface KernelPlugin {
   readonly cluster: ClusterInfo | undefined;
 }
 
+/** What a flag of the daemon names of what plugins contribute. */
+export interface Chosen {
+  /** '--allocator=tiers' */
+  readonly flag: string;
+  /** Id of the extension point. */
+  readonly point: string;
+  readonly name: string;
+}
+
 /** The trusted plugins that live in the daemon's own process. Loaded once; another version needs another process. */
 export class KernelPlugins {
   private readonly runs = new Map<string, PluginRun>();
@@ -49,6 +58,7 @@ export class KernelPlugins {
     private readonly store: HostStore,
     private readonly log: Logger,
     private readonly timeouts?: Partial<PhaseTimeouts>,
+    private readonly chosen: readonly Chosen[] = [],
   ) {}
 
   /** Starts them in the order of what they require. One that fails leaves the others alone. */
@@ -85,6 +95,7 @@ export class KernelPlugins {
       version: manifest.version,
       state,
       ...(reason !== undefined && { reason }),
+      ...this.needed(manifest.id),
       process: manifest.process,
       runsOn: manifest.runsOn,
       restarts: 0,
@@ -100,6 +111,16 @@ export class KernelPlugins {
   async stop(): Promise<void> {
     for (const id of this.order.reverse()) await this.runs.get(id)?.stop();
     this.uncontain?.();
+  }
+
+  private needed(id: string): Pick<PluginStatus, 'needed'> {
+    const found = this.chosen.find(({ point, name }) =>
+      this.runs
+        .get(id)
+        ?.contributions(extensionPoint<{ name?: unknown }>(point))
+        .some((one) => one.name === name),
+    );
+    return found ? { needed: found.flag } : {};
   }
 
   private async startOne({ manifest, dir, config, cluster }: KernelPlugin): Promise<void> {

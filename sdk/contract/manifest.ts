@@ -108,6 +108,8 @@ export interface PluginStatus {
   readonly next?: string;
   /** Of one in the daemon's process: digest of the configuration that operators gave, as `next` takes it, or else as this one has it; '' = none. */
   readonly config?: string;
+  /** Flag of this daemon that names what the plugin brings, '--allocator=tiers': it is not removed or disabled as long as that is given. */
+  readonly needed?: string;
   readonly restarts: number;
   /** Of a process of its own: whether it has a user and a view of the machine of its own. */
   readonly isolation?: 'full' | 'none';

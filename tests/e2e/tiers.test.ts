@@ -62,4 +62,18 @@ describe('examples/tiers', () => {
     await mezzo('plugin', 'config', 'tiers', 'dedicatedBy=');
     await until('both tasks', async () => (await running('/sleeps')) === 2, 60_000);
   }, 180_000);
+
+  test('it is neither removed nor disabled as long as the master is told to use it', async () => {
+    for (const args of [
+      ['remove', 'tiers', '--yes'],
+      ['disable', 'tiers'],
+    ]) {
+      const { code, stderr } = await cluster.mezzo(['plugin', ...args]);
+      // The terminal breaks lines.
+      expect([code, stderr.replaceAll(/[\s›]+/g, ' ')]).toEqual([
+        1,
+        expect.stringContaining('was started with --allocator=tiers'),
+      ]);
+    }
+  });
 });
