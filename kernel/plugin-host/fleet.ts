@@ -226,18 +226,18 @@ export class Fleet {
   ): { pkg?: PluginPackage; was?: Wanted['config'][string] } {
     const course = rollout && this.rollouts.get(id);
     const isNew = course !== undefined && this.rollouts.releaseFor(id, node) === course.to;
+    const { config } = rollout ?? {};
     const pkg = isNew ? rollout?.to : current;
-    return { ...(pkg && { pkg }), ...(course && !isNew && rollout?.was && { was: rollout.was }) };
+    return { ...(pkg && { pkg }), ...(course && !isNew && config && { was: config.was }) };
   }
 
   private rolloutOf(id: string, { current, rollout }: PluginRecord): Rollout {
     const given = this.records.config()[id];
-    return {
-      from: current && releaseOf(current, configDigest(rollout?.was ?? given)),
-      to: rollout?.to && releaseOf(rollout.to, configDigest(given)),
-      phase: rollout?.phase ?? 'forward',
-      reason: rollout?.reason,
-    };
+    const { phase = 'forward', reason, to, config } = rollout ?? {};
+    const release = (pkg: PluginPackage | undefined): Release | undefined => pkg && releaseOf(pkg, configDigest(given));
+    if (config === undefined) return { from: release(current), to: release(to), phase, reason };
+    const [from, next] = [config.was, given].map((one) => ({ ...config.of, config: configDigest(one) }));
+    return { from, to: next, phase, reason };
   }
 
   private tick(): void {
@@ -284,13 +284,18 @@ export class Fleet {
     const record = this.records.plugins.get(id);
     if (record?.rollout === undefined) return;
     const { current, rollout } = record;
-    const version = (rollout.to ?? current)?.manifest.version ?? '';
-    const failed = reason !== undefined && rollout.was !== undefined ? `with another configuration: ${reason}` : reason;
-    if (failed === undefined) await this.records.put(id, { current: rollout.to });
-    else await this.records.put(id, { current, failure: { version, reason: failed } }, rollout.was);
+    const { config, to } = rollout;
+    const version = config?.of.version ?? (to ?? current)?.manifest.version ?? '';
+    const failed = reason !== undefined && config !== undefined ? `with another configuration: ${reason}` : reason;
+    if (failed === undefined) await this.records.put(id, { current: to });
+    else await this.records.put(id, { current, failure: { version, reason: failed } }, config?.was);
     this.log[reason === undefined ? 'info' : 'warn'](
       reason === undefined ? 'a plugin has reached all nodes' : 'a plugin was taken back from all nodes',
-      { plugin: id, version: rollout.to?.manifest.version ?? 'none', ...(reason !== undefined && { reason }) },
+      {
+        plugin: id,
+        version: config?.of.version ?? to?.manifest.version ?? 'none',
+        ...(reason !== undefined && { reason }),
+      },
     );
     prunePackages(this.packagesDir, this.records.packages());
   }

@@ -52,7 +52,7 @@ export class Installer {
       return {
         id,
         version: this.current(id)?.manifest.version,
-        builtIn: record === undefined,
+        builtIn: this.isBuiltIn(id),
         enabled: !disabled.includes(id),
         manifest,
         config: config[id] ?? {},
@@ -105,8 +105,8 @@ export class Installer {
     return this.inTurn(async () => {
       const { records, fleet, builtIns } = this.options;
       const record = this.idle(id);
-      if (this.current(id) === undefined && record === undefined) throw notFound(id);
-      if (record === undefined) throw builtIn(id);
+      if (this.isBuiltIn(id)) throw builtIn(id);
+      if (record === undefined) throw notFound(id);
       const instead = builtIns.find(({ manifest }) => manifest.id === id)?.manifest;
       this.requireNotNeeded(id, instead);
       const { current } = record;
@@ -138,15 +138,18 @@ export class Installer {
       const { records, fleet } = this.options;
       const current = this.current(id);
       if (current === undefined) throw notFound(id);
-      const config = checkConfig(id, current.manifest.config, { ...given, ...this.local(id) });
+      const whole = checkConfig(id, current.manifest.config, { ...given, ...this.local(id) });
       const was = records.config()[id] ?? {};
-      const isInDaemons = current.manifest.process === 'kernel' && this.idle(id) !== undefined;
-      const rollout = isInDaemons && !records.disabled().includes(id) && configDigest(given) !== configDigest(was);
-      if (rollout)
-        await records.put(id, { current, rollout: { to: current, was, phase: 'forward', pending: [] } }, given);
+      const { version, process, runsOn } = current.manifest;
+      const installed = process === 'kernel' ? this.idle(id)?.current : undefined;
+      const isOther = !records.disabled().includes(id) && configDigest(given) !== configDigest(was);
+      const rollout = isOther && process === 'kernel';
+      const config = { of: { id, version, process, runsOn }, was };
+      const way = { to: installed, config, phase: 'forward' as const, pending: [] };
+      if (rollout) await records.put(id, { current: installed, rollout: way }, given);
       else await records.setConfig(id, given);
       fleet.recordChanged(id);
-      return { config, rollout };
+      return { config: whole, rollout };
     });
   }
 
@@ -165,6 +168,12 @@ export class Installer {
     return done;
   }
 
+  /** It ships, and nothing was installed in its place. */
+  private isBuiltIn(id: string): boolean {
+    const current = this.current(id);
+    return current?.builtIn === true && this.options.records.plugins.get(id)?.rollout?.to === undefined;
+  }
+
   /** What nodes run that no rollout has reached. */
   private current(id: string): PluginPackage | undefined {
     const { records, builtIns } = this.options;
@@ -178,7 +187,8 @@ export class Installer {
   private idle(id: string): PluginRecord | undefined {
     const record = this.options.records.plugins.get(id);
     if (record?.rollout === undefined) return record;
-    const what = record.rollout.to?.manifest.version ?? 'its removal';
+    const { to, config } = record.rollout;
+    const what = config ? 'another configuration' : (to?.manifest.version ?? 'its removal');
     throw new MezzoError('PLUGIN_BUSY', `plugin ${id}: ${what} is on its way to the nodes`, {
       blame: 'user',
       retryable: true,

@@ -130,7 +130,7 @@ export class KernelSide {
     if (this.host.isDisabled(id)) this.notes.set(id, 'disabled by an operator: it ends with this daemon');
     else if (given !== configDigest(this.host.givenTo(id))) {
       this.notes.set(id, 'its configuration has changed: it is taken at the next start of this daemon');
-      if (!pkg.builtIn) this.next.set(id, pkg.manifest.version);
+      this.next.set(id, pkg.manifest.version);
     }
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger, StoreWrite } from '@mezzo/sdk/contract';
 import type { TrustedKey } from '@mezzo/sdk/package';
+import type { Release } from '../core/plugins/rollouts.js';
 import type { HostStore } from './plugin-store.js';
 import { entryOf, packageOf, type PluginPackage } from './registry.js';
 
@@ -15,8 +16,8 @@ type Json = Readonly<Record<string, unknown>>;
 export interface RolloutRecord {
   /** Undefined: it is taken away. */
   readonly to: PluginPackage | undefined;
-  /** Where another configuration is brought to nodes, and no other version: the one before, which those have that it has not reached. */
-  readonly was?: Json | undefined;
+  /** Where another configuration is brought to nodes, and not another version: the one before, which those have that it has not reached. */
+  readonly config?: { readonly of: Release; readonly was: Json } | undefined;
   readonly phase: 'forward' | 'back';
   readonly reason?: string | undefined;
   /** Nodes that were given something and had not been seen to be well with it. */

@@ -196,6 +196,28 @@ describe("a plugin of the agents' own process", () => {
     expect([fleet.leader.records.config(), starts()]).toEqual([{}, [6, 4, 2]]);
   });
 
+  test('that ships is configured so, too, and is what it was afterwards', async () => {
+    await fleet.close();
+    const builtIn = plugin('isolator', '', {
+      ...{ runsOn: ['agent'], process: 'kernel' },
+      config: { properties: { word: { type: 'string', pattern: '^[a-z]*$' } } },
+    });
+    fleet = new TestFleet(dir, makeRegistry(dir, [builtIn]));
+    await fleet.lead();
+    for (const name of ['a', 'b']) await fleet.add(name);
+    await everywhere('isolator', 'a 1.0.0 active', 'b 1.0.0 active');
+    const starts = () => [...fleet.nodes.values()].map((node) => node.starts);
+    expect(await fleet.leader.installer.configure('isolator', { word: 'moin' })).toMatchObject({ rollout: true });
+    expect(fleet.find('isolator')?.builtIn).toBe(true);
+    await idle('isolator');
+    expect([fleet.leader.records.config(), fleet.leader.records.plugins.size, starts()]).toEqual([
+      { isolator: { word: 'moin' } },
+      0,
+      [2, 2],
+    ]);
+    await expect(fleet.leader.installer.remove('isolator')).rejects.toMatchObject({ code: 'PLUGIN_BUILT_IN' });
+  });
+
   test('takes that it is disabled at a start that comes anyway: no agent is ended for that', async () => {
     for (const name of ['a', 'b']) await fleet.add(name);
     await fleet.install(inKernel('1.0.0'));

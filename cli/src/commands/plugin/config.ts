@@ -61,7 +61,7 @@ export default class PluginConfig extends MezzoCommand {
       this.log(`${args.id} is configured: its nodes take it one after the other`);
       await watchVersion(cluster, args.id, entry.version, (line) => this.log(line), flags.timeout * 1000);
     } else {
-      const waits = entry.manifest?.process === 'kernel' && (entry.builtIn || !entry.enabled);
+      const waits = entry.manifest?.process === 'kernel' && !entry.enabled;
       this.log(`${args.id} is configured${waits ? '; daemons take it at their next start' : ''}`);
     }
     return config;
