@@ -67,14 +67,7 @@ function measurePolicy(report: Report, shape: Shape): void {
   const [plain, ruled] = [new Allocator(), new Allocator()];
   ruled.usePolicy({ rank: ({ dominantShare, weight }) => dominantShare / weight, admits: () => true });
   for (const allocator of [plain, ruled]) fill(allocator, shape);
-  const [a, b] = [[] as number[], [] as number[]];
-  for (let i = 0; i < ROUNDS; i++) {
-    const [without, with_] = [declineRounds(plain, 1), declineRounds(ruled, 1)];
-    if (textOf(without.grants) !== textOf(with_.grants)) throw new Error('the policy grants something else');
-    a.push(...without.cycles);
-    b.push(...with_.cycles);
-  }
-  const [peerValue, value] = [round(median(a)), round(median(b))];
+  const [value, peerValue] = inTurns(ruled, plain, ROUNDS);
   const peer = 'the same without a policy';
   report({ name: `${shape.name}: policy`, value, unit: 'ms', peer, peerValue, ratio: round(peerValue / value) });
 }
@@ -83,16 +76,21 @@ function measurePolicy(report: Report, shape: Shape): void {
 function measureNaive(report: Report, shape: Shape): void {
   const [fast, naive] = [new Allocator(), new NaiveAllocator()];
   for (const allocator of [fast, naive]) fill(allocator, shape);
+  const [value, peerValue] = inTurns(fast, naive, 3);
+  const peer = 'own reference: everything from scratch for each agent, same grants';
+  report({ name: shape.name, value, unit: 'ms', peer, peerValue, ratio: round(peerValue / value) });
+}
+
+/** Milliseconds of a cycle, of two that have to grant the same. */
+function inTurns(one: Either, other: Either, rounds: number): [number, number] {
   const [a, b] = [[] as number[], [] as number[]];
-  for (let i = 0; i < 3; i++) {
-    const [ours, theirs] = [declineRounds(fast, 1), declineRounds(naive, 1)];
-    if (textOf(ours.grants) !== textOf(theirs.grants)) throw new Error('the reference grants something else');
+  for (let i = 0; i < rounds; i++) {
+    const [ours, theirs] = [declineRounds(one, 1), declineRounds(other, 1)];
+    if (textOf(ours.grants) !== textOf(theirs.grants)) throw new Error('the other grants something else');
     a.push(...ours.cycles);
     b.push(...theirs.cycles);
   }
-  const [value, peerValue] = [round(median(a)), round(median(b))];
-  const peer = 'own reference: everything from scratch for each agent, same grants';
-  report({ name: shape.name, value, unit: 'ms', peer, peerValue, ratio: round(peerValue / value) });
+  return [round(median(a)), round(median(b))];
 }
 
 const textOf = (grants: readonly Grant[]): string =>

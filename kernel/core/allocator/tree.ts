@@ -212,8 +212,8 @@ export class ShareTree {
 
   #computeShare(node: Node): void {
     const share = this.dominantShare(node);
-    const isUnknown = node.parent?.key === '.' && node.client?.framework.info === undefined;
-    node.share = this.#rank === undefined || isUnknown ? share / node.weight : this.#rank(this.#contender(node, share));
+    if (this.#rank === undefined || isUnknown(node)) node.share = share / node.weight;
+    else node.share = this.#rank(this.#contender(node, share));
   }
 
   #contender({ key, role, weight, client, allocated }: Node, dominantShare: number): Contender {
@@ -269,6 +269,9 @@ export function topOf(leaf: Node): Node {
   while (node.parent?.parent) node = node.parent;
   return node;
 }
+
+/** A framework that has not come back yet: only what it holds is known. */
+const isUnknown = ({ parent, client }: Node): boolean => parent?.key === '.' && client?.framework.info === undefined;
 
 /** False when it was there before, and so are its ancestors. */
 function enter(node: Node, view: View): boolean {
